@@ -1,0 +1,33 @@
+// Package deps pins modules until the code that uses them has landed.
+package deps
+
+import (
+	_ "github.com/chromedp/cdproto/webauthn"
+	_ "github.com/chromedp/chromedp"
+	_ "github.com/danielgtaylor/huma/v2"
+	_ "github.com/danielgtaylor/huma/v2/adapters/humachi"
+	_ "github.com/descope/virtualwebauthn"
+	_ "github.com/digitorus/pdf"
+	_ "github.com/digitorus/pdfsign"
+	_ "github.com/digitorus/timestamp"
+	_ "github.com/fxamacker/cbor/v2"
+	_ "github.com/go-chi/chi/v5"
+	_ "github.com/go-webauthn/webauthn/webauthn"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/klippa-app/go-pdfium/webassembly"
+	_ "github.com/minio/minio-go/v7"
+	_ "github.com/pdfcpu/pdfcpu/pkg/api"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/pressly/goose/v3/lock"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/riverqueue/river"
+	_ "github.com/riverqueue/river/riverdriver/riverpgxv5"
+	_ "github.com/riverqueue/river/rivermigrate"
+	_ "github.com/tetratelabs/wazero"
+	_ "golang.org/x/crypto/ocsp"
+	_ "golang.org/x/image/font/sfnt"
+	_ "golang.org/x/time/rate"
+	_ "software.sslmate.com/src/go-pkcs12"
+)
