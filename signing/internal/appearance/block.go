@@ -26,6 +26,8 @@ type Line struct {
 	Tone Tone
 	// Before is additional white above the line, in points.
 	Before float64
+	// Rule draws a hairline in the middle of that white.
+	Rule bool
 }
 
 // Block is a laid-out signature block; Width and Height are in points.
@@ -155,6 +157,7 @@ func (b Block) content(subsets [2]*subset) []byte {
 	fmt.Fprintf(&c, "0.72 0.76 0.82 SC %s w %s %s %s %s re S\n", num(frameWidth),
 		num(half), num(half), num(b.Width-frameWidth), num(b.Height-frameWidth))
 	fmt.Fprintf(&c, "%s sc 0 0 %s %s re f\n", Accent.colour(), num(barWidth), num(b.Height))
+	b.rules(&c)
 	y := b.Height - padTop
 	c.WriteString("BT\n")
 	for _, l := range b.Lines {
@@ -169,6 +172,17 @@ func (b Block) content(subsets [2]*subset) []byte {
 	}
 	c.WriteString("ET\nQ\n")
 	return c.Bytes()
+}
+
+// rules draws the hairlines; a line that opens the block has none.
+func (b Block) rules(c *bytes.Buffer) {
+	y := b.Height - padTop
+	for i, l := range b.Lines {
+		if at := y - l.Before/2; l.Rule && i > 0 {
+			fmt.Fprintf(c, "0.85 0.87 0.9 SC %s %s m %s %s l S\n", num(padLeft), num(at), num(b.Width-padRight), num(at))
+		}
+		y -= l.height()
+	}
 }
 
 func (t Tone) colour() string {

@@ -41,6 +41,7 @@ type style struct {
 	bold        bool
 	tone        Tone
 	before      float64
+	rule        bool
 }
 
 // Layout sets the words in lines. A long name first wraps on two lines, then
@@ -60,8 +61,8 @@ func Layout(c Text) Block {
 		{heading, style{size: 7.5, least: 7.5, lines: 1, bold: true, tone: Accent}},
 		{clean(c.Mention), style{size: 8, least: 7, lines: 2, before: 3}},
 		{clean(c.Name), style{size: 12, least: 8.5, lines: 2, bold: true, before: 2.5}},
-		{clean(c.Quality), style{size: 9, least: 7.5, lines: 2, before: 0.5}},
-		{place, style{size: 8, least: 6.5, lines: 1, before: 4.5}},
+		{clean(c.Quality), style{size: 9, least: 7.5, lines: 2, before: 1}},
+		{place, style{size: 8, least: 6.5, lines: 1, before: 6, rule: true}},
 		{clean(c.Motto), style{size: 6.5, least: 6, lines: 2, tone: Muted, before: 3.5}},
 	} {
 		if f.text != "" {
@@ -100,13 +101,14 @@ func set(both [2]*face, text string, st style) []Line {
 			break
 		}
 	}
+	parts = balance(f, text, parts, (maxWidth-padLeft-padRight)/l.Size)
 	out := make([]Line, len(parts))
 	for i, p := range parts {
 		out[i] = l
 		out[i].Text = p
 	}
 	if len(out) > 0 {
-		out[0].Before = st.before
+		out[0].Before, out[0].Rule = st.before, st.rule
 	}
 	return out
 }
@@ -134,6 +136,27 @@ func wrap(f *face, text string, width float64) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// balance narrows the lines as far as their number allows, so that no word is
+// left alone on the last one.
+func balance(f *face, text string, parts []string, width float64) []string {
+	if len(parts) < 2 {
+		return parts
+	}
+	widest := 0.0
+	for _, word := range words(text) {
+		widest = max(widest, f.textWidth(strings.TrimRight(word, " ")))
+	}
+	for step := width / 40; width-step > widest; {
+		width -= step
+		narrower := wrap(f, text, width)
+		if len(narrower) != len(parts) {
+			break
+		}
+		parts = narrower
+	}
+	return parts
 }
 
 // words splits text into pieces that end with the space or hyphen after which a
