@@ -1,0 +1,67 @@
+package certs
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DemoMarker stands in the organisation of every demonstration certificate, so
+// that any reader of the signed letter sees it in the signature panel.
+const DemoMarker = "DEMO - SANS VALEUR"
+
+// Object identifiers of the demonstration PKI. They lie under the private
+// enterprise number that RFC 5612 reserves for examples: no real authority can
+// be using them.
+//
+//nolint:gochecknoglobals // constants; Go has no constant slices
+var (
+	oidDemoExtension = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 2717, 1}
+	oidDemoPolicy    = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 2717, 2}
+	oidDemoTSAPolicy = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 2717, 3}
+)
+
+// Guard keeps demonstration certificates out of production. Its zero value
+// refuses them; only the demo command sets AllowDemo.
+type Guard struct {
+	// AllowDemo accepts certificates of the demonstration PKI.
+	AllowDemo bool
+}
+
+// Check returns [ErrDemoPKI] if one certificate carries a mark of the
+// demonstration PKI: organisation of subject or issuer, policy, or extension.
+// One mark is enough, so that a certificate edited to lose the visible one is
+// still refused.
+func (g Guard) Check(chain ...*x509.Certificate) error {
+	if g.AllowDemo {
+		return nil
+	}
+	for _, c := range chain {
+		if IsDemo(c) {
+			return fmt.Errorf("%w: %s", ErrDemoPKI, c.Subject)
+		}
+	}
+	return nil
+}
+
+// IsDemo reports whether the certificate carries a mark of the demonstration PKI.
+func IsDemo(c *x509.Certificate) bool {
+	for _, o := range slices.Concat(c.Subject.Organization, c.Issuer.Organization) {
+		if strings.Contains(strings.ToUpper(o), DemoMarker) {
+			return true
+		}
+	}
+	for _, p := range c.PolicyIdentifiers {
+		if p.Equal(oidDemoPolicy) || p.Equal(oidDemoTSAPolicy) {
+			return true
+		}
+	}
+	for _, e := range c.Extensions {
+		if e.Id.Equal(oidDemoExtension) {
+			return true
+		}
+	}
+	return false
+}
