@@ -17,9 +17,21 @@ type install struct {
 	major int
 }
 
+// usualPlaces are the folders where systems put the server's binaries, as patterns.
+func usualPlaces() []string {
+	return []string{
+		"/usr/lib/postgresql/*/bin",                                           // Debian, Ubuntu
+		"/usr/pgsql-*/bin",                                                    // Red Hat, from the PostgreSQL project
+		"/usr/libexec/postgresql*",                                            // Alpine
+		"/usr/local/pgsql/bin",                                                // from source
+		"/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", // Homebrew
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
+	}
+}
+
 // findInstalls lists the supported installs, newest first. PATH comes first and wins among equals: it is the user's
 // choice.
-func findInstalls() []install {
+func findInstalls(places []string) []install {
 	var folders []string
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		// PostgreSQL finds its own share folder from the place of its binary, so links have to be followed.
@@ -27,15 +39,8 @@ func findInstalls() []install {
 			folders = append(folders, filepath.Dir(initdb))
 		}
 	}
-	for _, pattern := range []string{
-		"/usr/lib/postgresql/*/bin",                                           // Debian, Ubuntu
-		"/usr/pgsql-*/bin",                                                    // Red Hat, from the PostgreSQL project
-		"/usr/libexec/postgresql*",                                            // Alpine
-		"/usr/local/pgsql/bin",                                                // from source
-		"/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", // Homebrew
-		"/Applications/Postgres.app/Contents/Versions/*/bin",
-	} {
-		found, _ := filepath.Glob(pattern) // the only error is a bad pattern
+	for _, place := range places {
+		found, _ := filepath.Glob(place) // the only error is a bad pattern
 		folders = append(folders, found...)
 	}
 	var all []install

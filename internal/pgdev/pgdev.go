@@ -95,7 +95,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if s.cred, err = unprivileged(); err != nil {
 		return nil, err
 	}
-	installs := findInstalls()
+	installs := findInstalls(usualPlaces())
 	if len(installs) == 0 {
 		return nil, ErrNoBinaries
 	}
