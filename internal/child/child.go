@@ -1,0 +1,256 @@
+// Package child runs work on bytes that may be hostile in a short-lived copy of this very program: killable, with limits
+// on time, memory and output, with an empty environment and with nothing inherited but the input.
+//
+// It exists because a goroutine cannot be killed: one page of 114 KB can keep a PDF engine busy for hours, freeze the
+// garbage collector of the whole process, or exhaust its memory.
+//
+//	main ── child.Main(jobs...) first thing ──> not a child: returns at once
+//	 │
+//	 └─ Pool.Run(ctx, Task) ─ fork, exec ─> child.Main finds its job, sets its own limits, runs it, exits
+//	        stdin: the input file · stdout: frames (see frame.go) · stderr: the beginning is kept for the error
+//
+// It is no sandbox against native code: what runs in a child is either memory-safe Go or WebAssembly.
+//
+// # Failure handling
+//
+// The job said no: [*Failure], with the job's own code. Everything else that ends a child is [ErrTimeout], [ErrOutput]
+// or [ErrCrashed] (killed for its memory included); when the caller's context ends first, its error is returned. The
+// child is always gone when Run returns, and on Linux it also dies with its parent.
+package child
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var (
+	// ErrTimeout says that the child was killed because its time was up.
+	ErrTimeout = errors.New("the child process took too long and was killed")
+	// ErrCrashed says that the child ended without finishing its answer: a crash, or its memory limit.
+	ErrCrashed = errors.New("the child process crashed or ran out of memory")
+	// ErrOutput says that the child sent more than it may, or something that is no answer.
+	ErrOutput = errors.New("the child process sent an answer that is too large or malformed")
+)
+
+// Failure is a job's own refusal.
+type Failure struct {
+	Code   string // a word that the job and its caller agree on
+	Detail string // for logs: it may quote the input
+}
+
+// Error implements error.
+func (f *Failure) Error() string { return f.Code + ": " + f.Detail }
+
+// Job is a piece of work that this program can do in a child process.
+type Job struct {
+	// Name selects the job; it is unique in the program.
+	Name string
+	// Run reads the input by position (its offset belongs to the parent) and answers in frames. It returns a *Failure to
+	// say no; any other error is reported with the code "error".
+	Run func(input *os.File, argument []byte, answer *Writer) error
+}
+
+// Limits bounds one child. Every field is required.
+type Limits struct {
+	Wall   time.Duration // real time, and processor time too
+	Memory int64         // bytes of private memory; the Go part is told to collect before it gets there
+	Output int64         // bytes of frames
+}
+
+// Task is one run of a job.
+type Task struct {
+	Job      string
+	Argument []byte   // small text without NUL: it travels in the environment
+	Input    *os.File // read by position; nil for none
+	Limits   Limits
+}
+
+const (
+	envJob      = "PARAPHEUR_CHILD"
+	envArgument = "PARAPHEUR_CHILD_ARGUMENT"
+	envMemory   = "PARAPHEUR_CHILD_MEMORY"
+	envSeconds  = "PARAPHEUR_CHILD_SECONDS"
+
+	stderrKept = 4 << 10
+	maxStack   = 64 << 20 // bytes: endless recursion ends soon instead of eating a gigabyte
+)
+
+// Main returns at once in an ordinary process. In a child it runs the job and never returns. Call it before anything
+// else in main, and in TestMain of the packages that use children.
+func Main(jobs ...Job) {
+	name, ok := os.LookupEnv(envJob)
+	if !ok {
+		return
+	}
+	for _, job := range jobs {
+		if job.Name == name {
+			os.Exit(run(job))
+		}
+	}
+	fmt.Fprintf(os.Stderr, "no job %q in this program\n", name)
+	os.Exit(2)
+}
+
+func run(job Job) int {
+	debug.SetMaxStack(maxStack)
+	memory, errMemory := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
+	seconds, errSeconds := strconv.ParseUint(os.Getenv(envSeconds), 10, 32)
+	if err := errors.Join(errMemory, errSeconds); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	debug.SetMemoryLimit(memory - memory/4) // what is not Go's own memory needs some too
+	if err := limitSelf(uint64(memory), seconds); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	w := NewWriter(os.Stdout)
+	err := job.Run(os.Stdin, []byte(os.Getenv(envArgument)), w)
+	if err == nil {
+		err = w.end()
+	} else {
+		var failure *Failure
+		if !errors.As(err, &failure) {
+			failure = &Failure{"error", err.Error()}
+		}
+		err = w.fail(failure)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// Pool bounds how many children run at once. It is safe for concurrent use.
+type Pool struct{ slots chan struct{} }
+
+// NewPool allows atMost children at a time, and at least one.
+func NewPool(atMost int) *Pool { return &Pool{make(chan struct{}, max(atMost, 1))} }
+
+// Run waits for a free slot, runs the task in a child process and returns the frames of its answer, the final one
+// excluded. The wall clock starts once the slot is free.
+func (p *Pool) Run(ctx context.Context, t Task) ([]Frame, error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a free child process: %w", ctx.Err())
+	}
+	defer func() { <-p.slots }()
+	limited, cancel := context.WithTimeout(ctx, t.Limits.Wall)
+	defer cancel()
+	out, stderr, err := execute(limited, t)
+	frames, failure, complete := Decode(out)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("child %s: %w", t.Job, ctx.Err())
+	case limited.Err() != nil:
+		return nil, fmt.Errorf("child %s: %w", t.Job, ErrTimeout)
+	case errors.Is(err, ErrOutput):
+		return nil, fmt.Errorf("child %s: %w", t.Job, ErrOutput)
+	case failure != nil:
+		return nil, failure
+	case err != nil && killedForTime(err):
+		return nil, fmt.Errorf("child %s: %w", t.Job, ErrTimeout)
+	case err != nil:
+		return nil, fmt.Errorf("child %s: %w: %w: %s", t.Job, ErrCrashed, err, firstLine(stderr))
+	case !complete:
+		return nil, fmt.Errorf("child %s: %w", t.Job, ErrOutput)
+	}
+	return frames, nil
+}
+
+// execute starts the child, collects its bounded output and waits for its end.
+func execute(ctx context.Context, t Task) (stdout, stderr []byte, err error) {
+	self, err := executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find this program: %w", err)
+	}
+	ctx, kill := context.WithCancel(ctx)
+	defer kill()
+	out := &bounded{limit: t.Limits.Output, full: kill}
+	said := &head{}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = []string{"parapheur-" + t.Job} // what ps shows
+	cmd.Env = []string{
+		envJob + "=" + t.Job, envArgument + "=" + string(t.Argument),
+		envMemory + "=" + strconv.FormatInt(t.Limits.Memory, 10),
+		envSeconds + "=" + strconv.Itoa(int(t.Limits.Wall/time.Second)+2),
+		"GOTRACEBACK=none",
+	}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, said
+	cmd.WaitDelay = time.Second
+	if t.Input != nil {
+		cmd.Stdin = t.Input
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+	// The parent-death signal follows the thread that forks: it must not end before the child does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = cmd.Run()
+	if out.overflowed {
+		err = ErrOutput
+	}
+	return out.buf.Bytes(), said.b, err
+}
+
+// killedForTime says that the kernel ended the child because its processor time was used up.
+func killedForTime(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGXCPU
+}
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return line
+}
+
+// bounded keeps what fits and calls full at the first byte too many.
+type bounded struct {
+	buf        bytes.Buffer
+	limit      int64
+	full       func()
+	overflowed bool
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if int64(b.buf.Len())+int64(len(p)) > b.limit {
+		b.overflowed = true
+		b.full()
+		return 0, ErrOutput
+	}
+	return b.buf.Write(p)
+}
+
+// head keeps the beginning of what is written and swallows the rest, so that the child never blocks on it.
+type head struct{ b []byte }
+
+// Write implements io.Writer.
+func (t *head) Write(p []byte) (int, error) {
+	if room := stderrKept - len(t.b); room > 0 {
+		t.b = append(t.b, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+var (
+	_ io.Writer = (*bounded)(nil)
+	_ io.Writer = (*head)(nil)
+)
