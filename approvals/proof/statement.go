@@ -86,6 +86,12 @@ func (s Statement) Canonical() ([]byte, error) {
 	return canonicalJSON(s)
 }
 
+// Issue sets what is given at the moment of display, and returns the canonical bytes.
+func (s Statement) Issue(nonce Nonce, at Instant) ([]byte, error) {
+	s.Schema, s.Nonce, s.IssuedAt = schemaStatement, nonce, at
+	return s.Canonical()
+}
+
 // ParseStatement reads canonical bytes and nothing else. The error is ErrMalformed.
 func ParseStatement(raw []byte) (Statement, error) {
 	var s Statement

@@ -1,0 +1,129 @@
+package approvals
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/webauthn"
+
+	"parapheur/approvals/proof"
+)
+
+// registrationPayload is the payload of a registration: the nonce to which its challenge commits.
+type registrationPayload struct {
+	Nonce proof.Nonce `json:"nonce"`
+}
+
+// BeginRegistration begins the enrolment of a new passkey. The options go to navigator.credentials.create. Passkeys that
+// the user already has, revoked ones included, are excluded: one authenticator holds one key of a person.
+func (rp *RelyingParty) BeginRegistration(u User, httpSession []byte) (Ceremony, []byte, error) {
+	const op = "beginning a registration"
+	if len(httpSession) == 0 {
+		return Ceremony{}, nil, refuse(op, ErrSession, "no HTTP session")
+	}
+	if len(u.Handle) != handleSize {
+		return Ceremony{}, nil, refuse(op, ErrRegistration, "a user handle of %d bytes", len(u.Handle))
+	}
+	nonce, err := proof.NewNonce(rp.rand)
+	if err != nil {
+		return Ceremony{}, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	challenge, err := proof.RegistrationChallenge(rp.rpID, u.ID, nonce)
+	if err != nil {
+		return Ceremony{}, nil, refuseWith(op, ErrRegistration, err)
+	}
+	all := u.narrowed(func(Credential) bool { return true })
+	options, session, err := rp.lib.BeginRegistration(all,
+		webauthn.WithExclusions(webauthn.Credentials(all.credentials).CredentialDescriptors()),
+		webauthn.WithCredentialParameters(parameters()),
+		webauthn.WithExtensions(webauthn.WithExtensionCredProps()),
+		webauthn.WithRegistrationOrigin(rp.origin),
+		func(o *protocol.PublicKeyCredentialCreationOptions) error {
+			o.Challenge = challenge[:]
+			return nil
+		})
+	if err != nil {
+		return Ceremony{}, nil, refuseWith(op, ErrRegistration, err)
+	}
+	payload, err := json.Marshal(registrationPayload{Nonce: nonce})
+	if err != nil {
+		return Ceremony{}, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	c, err := rp.begin(PurposeRegistration, httpSession, u.ID, session, challenge[:], payload)
+	if err != nil {
+		return Ceremony{}, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	js, err := json.Marshal(options)
+	return c, js, err
+}
+
+// FinishRegistration checks the new passkey and makes its enrolment. Of the enrolment the caller gives Quality,
+// IdentityCheck, EnrolledBy and PrevSHA256 (the head of the chain of enrolments of the town); the rest is filled here. The
+// credential returned may log in and approve: its Purpose and Label are the caller's to change.
+func (rp *RelyingParty) FinishRegistration(u User, httpSession []byte, c Ceremony, response []byte, e proof.Enrolment) (Credential, error) {
+	const op = "finishing a registration"
+	session, err := rp.resume(op, PurposeRegistration, httpSession, u.ID, c)
+	if err != nil {
+		return Credential{}, err
+	}
+	var payload registrationPayload
+	if err := json.Unmarshal(c.Payload, &payload); err != nil {
+		return Credential{}, refuseWith(op, ErrCeremony, err)
+	}
+	challenge, err := proof.RegistrationChallenge(rp.rpID, u.ID, payload.Nonce)
+	if err != nil || string(challenge[:]) != string(c.Challenge) {
+		return Credential{}, refuse(op, ErrCeremony, "the challenge does not commit to the person and the nonce")
+	}
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
+	if err != nil {
+		return Credential{}, refuseWith(op, ErrResponse, err)
+	}
+	gesture := gesture{
+		kind: protocol.CreateCeremony, clientData: parsed.Raw.AttestationResponse.ClientDataJSON,
+		data: parsed.Response.AttestationObject.RawAuthData,
+	}
+	if err := rp.judge(op, c.Challenge, gesture); err != nil {
+		return Credential{}, err
+	}
+	made, err := rp.lib.CreateCredential(u.narrowed(active(UseApprove)), session, parsed)
+	if err != nil {
+		return Credential{}, refuseWith(op, ErrRegistration, err)
+	}
+	if _, known := u.find(made.ID); known {
+		return Credential{}, refuse(op, ErrRegistration, "the credential is already that of the user")
+	}
+	return rp.enrol(op, u, made, payload.Nonce, e)
+}
+
+// enrol turns what the library made into a credential, and binds the enrolment to it.
+func (rp *RelyingParty) enrol(op string, u User, made *webauthn.Credential, nonce proof.Nonce, e proof.Enrolment) (Credential, error) {
+	key, err := proof.ParseKey(made.PublicKey)
+	if err != nil {
+		return Credential{}, refuseWith(op, ErrRegistration, err)
+	}
+	now := rp.now().UTC()
+	e.Tenant, e.Person, e.Nonce, e.IssuedAt = rp.tenant, u.ID, nonce, proof.At(now)
+	if err := e.Bind(made.Attestation.Object); err != nil {
+		return Credential{}, refuseWith(op, ErrRegistration, err)
+	}
+	statement, err := e.Canonical()
+	if err != nil {
+		return Credential{}, refuseWith(op, ErrRegistration, err)
+	}
+	out := Credential{
+		ID: made.ID, COSE: made.PublicKey, Alg: key.Algorithm(), AAGUID: e.AAGUID,
+		AttestationFormat: made.AttestationFormat, AttestationType: made.AttestationType,
+		AttestationObject: made.Attestation.Object, RegistrationClientData: made.Attestation.ClientDataJSON,
+		Flags: byte(made.Flags.ProtocolValue()), BackupEligible: made.Flags.BackupEligible, BackupState: made.Flags.BackupState,
+		SignCount: made.Authenticator.SignCount, Purpose: UseBoth, Assurance: Device,
+		EnrolmentStatement: statement, EnrolmentHash: proof.EnrolmentDigest(statement), CreatedAt: now,
+	}
+	if out.BackupEligible {
+		out.Assurance = Synced
+	}
+	for _, t := range made.Transport {
+		out.Transports = append(out.Transports, string(t))
+	}
+	return out, nil
+}
