@@ -1,0 +1,84 @@
+package certs
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// demoGuard is what the demo command sets.
+func demoGuard() Guard { return Guard{AllowDemo: true} }
+
+func testVault(t *testing.T, seed byte) *Vault {
+	t.Helper()
+	v, err := NewVault(bytes.Repeat([]byte{seed}, MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// openDemo opens the PKI of dir and serves it; the address is written in the certificates.
+func openDemo(t *testing.T, dir string) *Demo {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(nil)
+	d, err := OpenDemo(DemoOptions{
+		Dir: dir, Vault: testVault(t, 1), Guard: demoGuard(), Now: time.Now,
+		BaseURL: "http://" + srv.Listener.Addr().String() + "/pki",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Config.Handler = d.Handler()
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return d
+}
+
+func newPerson(t *testing.T, d *Demo) *Key {
+	t.Helper()
+	k, err := d.Person(DemoPerson{Name: "Élise Préfète", Quality: "Maire", Town: "Commune de Saint-Aubin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// need finds a program of the machine; its absence fails the continuous integration.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s must be installed: %v", name, err)
+	}
+	t.Skipf("%s is not installed", name)
+	return ""
+}
+
+// run executes a command and returns what it printed; it must succeed.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(need(t, name), args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// writeFile puts data in a file of a test's own folder.
+func writeFile(t *testing.T, dir, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
