@@ -128,7 +128,7 @@ func byteRange(a, b, c int64) string {
 func (u *Update) Finish() ([]byte, Hole, error) {
 	if u.changed {
 		root, _ := u.doc.Trailer().Get("Root").(Ref)
-		u.Put(root, u.catalog)
+		u.Put(u.generation(root), u.catalog)
 	}
 	trailer, err := u.trailer()
 	if err != nil {
@@ -251,8 +251,10 @@ func (u *Update) SetCatalog(k Name, v Object) {
 	u.changed = true
 }
 
-// generation gives a reference the generation of the entry that it replaces.
+// generation gives a reference the generation of the entry that it replaces, 0 for an object that
+// was compressed.
 func (u *Update) generation(r Ref) Ref {
+	r.Generation = 0
 	if x, ok := u.doc.XRef(r.Number); ok && x.Kind == InFile {
 		r.Generation = int(x.Generation)
 	}
@@ -362,3 +364,6 @@ func (u *Update) dict(v Object) (*Dict, error) {
 	}
 	return nil, fmt.Errorf("%w: dictionary expected", ErrSyntax)
 }
+
+// Replace writes a new value of an existing object under its own number and generation.
+func (u *Update) Replace(r Ref, v Object) { u.Put(u.generation(r), v) }

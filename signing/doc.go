@@ -1,0 +1,31 @@
+// Package signing appends PAdES baseline signatures to PDF documents (ETSI EN 319 142-1).
+//
+// A signature is made in two phases, because the key may be behind a token, an HSM or a remote
+// service that answers hours later:
+//
+//	Prepare   reads the document, lays out the bytes to append, computes the digest   no key
+//	          -> Prepared: storable; ToBeSigned is what the key signs
+//	Complete  verifies the signature value, wraps it (and a time-stamp) in the hole   no document
+//	          -> the tail: the bytes to append to the document
+//
+// [Sign] runs both with a [Signer] that answers at once. [Detached] seals any bytes, such as an
+// evidence manifest, with a CAdES signature that stands beside them.
+//
+// The document is never rewritten: the first Size bytes of the signed file are, byte for byte, the
+// document that was read. Prepare is deterministic: given the same document and options it makes
+// the same bytes, so a crash between the use of the key and the commit of the result can be redone.
+//
+// # Failure handling
+//
+// Prepare fails before any key is used: on a certificate that may not sign ([ErrWeakKey],
+// [ErrValidity], [ErrKeyUsage]), a document that cannot be read or must not change ([ErrMalformed],
+// [ErrLimit], [ErrEncrypted], [ErrCertified]), a field or a place that is not available
+// ([ErrField], [ErrPlace]). Complete fails with [ErrSignature] when the value does not verify with
+// the certificate, [ErrTimestamp] when the token is missing or covers something else, [ErrReserve]
+// when the result does not fit: nothing is ever truncated and no level is lowered in silence. The
+// levels that need revocation evidence answer [ErrLevelUnavailable].
+//
+// The package must not know key files, HTTP, a database or the clock, nor decide which authorities
+// are trusted. Nothing here is shared between calls: every function may run concurrently, on the
+// condition that the [Source] it is given allows concurrent ReadAt.
+package signing
