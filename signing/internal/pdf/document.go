@@ -147,7 +147,7 @@ func (d *Doc) Encrypted() bool { return d.Trailer().Get("Encrypt") != nil }
 func (d *Doc) last() *Revision { return &d.revisions[len(d.revisions)-1] }
 
 func (d *Doc) lex(off int64) *lexer {
-	return &lexer{r: io.NewSectionReader(d.r, 0, d.size), base: off, located: true, work: d.work}
+	return &lexer{r: d.r, size: d.size, base: off, located: true, work: d.work}
 }
 
 // lexData reads tokens from bytes already in memory.

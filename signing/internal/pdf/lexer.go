@@ -10,6 +10,7 @@ import (
 // are positions in the file, to be recorded in dictionary entries, or positions in decoded data.
 type lexer struct {
 	r       io.ReaderAt
+	size    int64 // of what r may give
 	base    int64 // offset of buf[0]
 	buf     []byte
 	p       int
@@ -26,8 +27,12 @@ func (l *lexer) fill() bool {
 	if l.eof || len(l.buf) >= maxToken || *l.work > maxWork {
 		return false
 	}
-	n := max(512, min(len(l.buf), 1<<20))
 	old := len(l.buf)
+	n := int(min(int64(max(256, min(old, 1<<20))), l.size-l.base-int64(old)))
+	if n <= 0 {
+		l.eof = true
+		return false
+	}
 	if cap(l.buf)-old < n {
 		grown := make([]byte, old, 2*old+n)
 		copy(grown, l.buf)

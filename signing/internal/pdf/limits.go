@@ -19,8 +19,8 @@ var (
 // Each limit answers a hostile file of the tests; honest documents stay far below them.
 const (
 	maxDepth     = 64        // nested arrays and dictionaries
-	maxToken     = 16 << 20  // bytes of one object without its stream data
-	maxValues    = 1 << 20   // values inside one object
+	maxToken     = 8 << 20   // bytes of one object without its stream data
+	maxValues    = 1 << 18   // values inside one object
 	maxChain     = 32        // references followed to reach a value
 	maxSections  = 1024      // cross-reference sections followed through /Prev
 	maxEntries   = 2 << 20   // cross-reference entries of the whole file
@@ -29,7 +29,7 @@ const (
 	maxCached    = 32 << 20  // decoded object streams kept in memory
 	maxColumns   = 1 << 16   // bytes of a predictor row
 	maxTreeDepth = 64        // levels of the page tree and of the field tree
-	maxTreeNodes = 1 << 18   // nodes visited in one walk of a tree
+	maxTreeNodes = 1 << 17   // nodes visited in one walk of a tree
 	maxWork      = 256 << 20 // bytes lexed and decoded during the life of a Doc
 	tailWindow   = 2048      // bytes before the end where startxref must be
 )
