@@ -115,6 +115,15 @@ func (s State) Undo(by Actor, evidence Digest, at time.Time) ([]Event, error) {
 	}
 }
 
+// UndoableBy returns who may take the last decision back now, or nobody.
+func (s State) UndoableBy() PersonID {
+	i := s.lastHolding()
+	if i < 0 || (s.Phase != Running && s.Phase != Refused) || s.Decisions[i].Verdict == Signs {
+		return ""
+	}
+	return s.Decisions[i].By.Person
+}
+
 // Withdraw takes the dossier out of its circuit, for its drafter or for the
 // application that deposited it, unless a signature was decided and the
 // circuit still runs.

@@ -12,6 +12,8 @@ type Event interface {
 	// Kind is the name of the fact in the journal and in the event feed,
 	// written once and never changed: old journals must stay readable.
 	Kind() string
+	// When is the instant of the fact.
+	When() time.Time
 	apply(s *State)
 }
 
@@ -146,6 +148,36 @@ func (Corrected) Kind() string { return KindCorrected }
 
 // Kind implements Event.
 func (CircuitCompleted) Kind() string { return KindCompleted }
+
+// When implements Event.
+func (e Deposited) When() time.Time { return e.At }
+
+// When implements Event.
+func (e Started) When() time.Time { return e.At }
+
+// When implements Event.
+func (e StepDecided) When() time.Time { return e.At }
+
+// When implements Event.
+func (e StepRefused) When() time.Time { return e.At }
+
+// When implements Event.
+func (e TimestampAwaited) When() time.Time { return e.At }
+
+// When implements Event.
+func (e StepSealed) When() time.Time { return e.At }
+
+// When implements Event.
+func (e DecisionUndone) When() time.Time { return e.At }
+
+// When implements Event.
+func (e DossierWithdrawn) When() time.Time { return e.At }
+
+// When implements Event.
+func (e Corrected) When() time.Time { return e.At }
+
+// When implements Event.
+func (e CircuitCompleted) When() time.Time { return e.At }
 
 // Decode reads the event of the given kind back from its JSON.
 func Decode(kind string, body []byte) (Event, error) {

@@ -1,0 +1,262 @@
+package dossiers
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"parapheur/circuits"
+	"parapheur/journal"
+)
+
+func (v Viewer) administers() error {
+	if v.Person == nil || !v.Person.Admin {
+		return fmt.Errorf("administration: %w", ErrForbidden)
+	}
+	return nil
+}
+
+// People lists the people of the town.
+func (o *Office) People(ctx context.Context, v Viewer) ([]Person, error) {
+	if err := v.administers(); err != nil {
+		return nil, err
+	}
+	return o.Store.People(ctx, v.Tenant.ID)
+}
+
+// Desks lists the desks of the town and who holds them.
+func (o *Office) Desks(ctx context.Context, v Viewer) ([]Desk, error) {
+	if err := v.administers(); err != nil {
+		return nil, err
+	}
+	return o.Store.Desks(ctx, v.Tenant.ID)
+}
+
+// Applications lists the programs that may call the API.
+func (o *Office) Applications(ctx context.Context, v Viewer) ([]Application, error) {
+	if err := v.administers(); err != nil {
+		return nil, err
+	}
+	return o.Store.Applications(ctx, v.Tenant.ID)
+}
+
+// JournalTail reads the journal of the town after an entry.
+func (o *Office) JournalTail(ctx context.Context, v Viewer, after int64, limit int) ([]journal.Entry, error) {
+	if err := v.administers(); err != nil {
+		return nil, err
+	}
+	return o.Store.Journal(ctx, v.Tenant.ID, after, min(max(limit, 1), 1000))
+}
+
+// AddPerson makes somebody known to the town. They can do nothing before a
+// passkey is enrolled.
+func (o *Office) AddPerson(ctx context.Context, v Viewer, p Person) (Person, error) {
+	if err := v.administers(); err != nil {
+		return p, err
+	}
+	return o.addPerson(ctx, v.Tenant, p, v.Actor(""))
+}
+
+func (o *Office) addPerson(ctx context.Context, t Tenant, p Person, by circuits.Actor) (Person, error) {
+	var err error
+	if p.GivenName, err = line("given_name", p.GivenName, 1, 80); err != nil {
+		return p, err
+	}
+	if p.FamilyName, err = line("family_name", p.FamilyName, 1, 80); err != nil {
+		return p, err
+	}
+	if p.Civility != "" && p.Civility != "M." && p.Civility != "Mme" {
+		return p, &InvalidError{"civility", "Choisissez « M. », « Mme » ou rien."}
+	}
+	address, err := mail.ParseAddress(strings.TrimSpace(p.Email))
+	if err != nil || address.Name != "" {
+		return p, &InvalidError{"email", "Cette adresse électronique n’est pas valable."}
+	}
+	p.Email, p.Active = address.Address, true
+	id, err := o.newID()
+	if err != nil {
+		return p, err
+	}
+	p.ID, p.Handle = circuits.PersonID(id), make([]byte, 64)
+	if _, err := io.ReadFull(o.Rand, p.Handle); err != nil {
+		return p, fmt.Errorf("draw a user handle: %w", err)
+	}
+	return p, o.Store.AddPerson(ctx, t.ID, p, by, o.now())
+}
+
+func (o *Office) newID() (string, error) {
+	id, err := uuid.NewV7FromReader(o.Rand)
+	if err != nil {
+		return "", fmt.Errorf("draw an identifier: %w", err)
+	}
+	return id.String(), nil
+}
+
+// AddDesk creates a desk.
+func (o *Office) AddDesk(ctx context.Context, v Viewer, name string) (Desk, error) {
+	if err := v.administers(); err != nil {
+		return Desk{}, err
+	}
+	return o.addDesk(ctx, v.Tenant, name, v.Actor(""))
+}
+
+func (o *Office) addDesk(ctx context.Context, t Tenant, name string, by circuits.Actor) (Desk, error) {
+	name, err := line("name", name, 1, 80)
+	if err != nil {
+		return Desk{}, err
+	}
+	id, err := o.newID()
+	if err != nil {
+		return Desk{}, err
+	}
+	d := Desk{ID: circuits.DeskID(id), Name: name}
+	return d, o.Store.AddDesk(ctx, t.ID, d, by, o.now())
+}
+
+// Seat gives a person a desk, with the quality in which they act there, or
+// makes them prepare its in-tray.
+func (o *Office) Seat(ctx context.Context, v Viewer, desk circuits.DeskID, person circuits.PersonID, quality string, prepares bool) error {
+	if err := v.administers(); err != nil {
+		return err
+	}
+	return o.seat(ctx, v.Tenant, desk, person, quality, prepares, v.Actor(""))
+}
+
+func (o *Office) seat(ctx context.Context, t Tenant, desk circuits.DeskID, person circuits.PersonID, quality string, prepares bool, by circuits.Actor) error {
+	quality, err := line("quality", quality, 1, 120)
+	if err != nil {
+		return err
+	}
+	if _, err := o.Store.Person(ctx, t.ID, person); err != nil {
+		return err
+	}
+	desks, err := o.Store.Desks(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(desks, func(d Desk) bool { return d.ID == desk }) {
+		return fmt.Errorf("desk %s: %w", desk, ErrNotFound)
+	}
+	return o.Store.SetSeat(ctx, t.ID, desk, person, quality, prepares, by, o.now())
+}
+
+// InvitePerson makes a link by which one person enrols a first passkey, once.
+func (o *Office) InvitePerson(ctx context.Context, v Viewer, person circuits.PersonID) (token string, expires time.Time, err error) {
+	if err := v.administers(); err != nil {
+		return "", expires, err
+	}
+	return o.invite(ctx, v.Tenant, person, v.Actor(""))
+}
+
+func (o *Office) invite(ctx context.Context, t Tenant, person circuits.PersonID, by circuits.Actor) (token string, expires time.Time, err error) {
+	if _, err := o.Store.Person(ctx, t.ID, person); err != nil {
+		return "", expires, err
+	}
+	if token, err = o.token(32); err != nil {
+		return "", expires, err
+	}
+	expires = o.now().Add(invitationLife)
+	in := Invitation{TokenHash: hashToken(token), Person: person, InvitedBy: by.Name, Expires: expires}
+	return token, expires, o.Store.Invite(ctx, t.ID, in, by, o.now())
+}
+
+// AddApplication makes a program known to the town.
+func (o *Office) AddApplication(ctx context.Context, v Viewer, name string, drafter circuits.PersonID) (Application, error) {
+	if err := v.administers(); err != nil {
+		return Application{}, err
+	}
+	return o.addApplication(ctx, v.Tenant, name, drafter, v.Actor(""))
+}
+
+func (o *Office) addApplication(ctx context.Context, t Tenant, name string, drafter circuits.PersonID, by circuits.Actor) (Application, error) {
+	name, err := line("name", name, 1, 80)
+	if err != nil {
+		return Application{}, err
+	}
+	p, err := o.Store.Person(ctx, t.ID, drafter)
+	if err != nil {
+		return Application{}, err
+	}
+	if !p.Drafter {
+		return Application{}, &InvalidError{"drafter", "Choisissez une personne qui rédige : les refus lui reviendront."}
+	}
+	id, err := o.newID()
+	if err != nil {
+		return Application{}, err
+	}
+	a := Application{ID: id, Name: name, DefaultDrafter: drafter}
+	return a, o.Store.AddApplication(ctx, t.ID, a, by, o.now())
+}
+
+// AddAPIKey makes a key for an application. Its secret, "pk_<id>_<secret>",
+// is answered once and kept nowhere.
+func (o *Office) AddAPIKey(ctx context.Context, v Viewer, application string, scopes []string, expires time.Time) (secret string, key APIKey, err error) {
+	if err := v.administers(); err != nil {
+		return "", key, err
+	}
+	return o.addAPIKey(ctx, v.Tenant, application, scopes, expires, v.Actor(""))
+}
+
+func (o *Office) addAPIKey(ctx context.Context, t Tenant, application string, scopes []string, expires time.Time, by circuits.Actor) (secret string, key APIKey, err error) {
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(Scopes(), s) }) {
+		return "", key, &InvalidError{"scopes", "Choisissez au moins un droit, parmi ceux de la liste."}
+	}
+	apps, err := o.Store.Applications(ctx, t.ID)
+	if err != nil {
+		return "", key, err
+	}
+	if !slices.ContainsFunc(apps, func(a Application) bool { return a.ID == application }) {
+		return "", key, fmt.Errorf("application %s: %w", application, ErrNotFound)
+	}
+	id := make([]byte, 8)
+	if _, err := io.ReadFull(o.Rand, id); err != nil {
+		return "", key, fmt.Errorf("draw a key: %w", err)
+	}
+	random, err := o.token(32)
+	if err != nil {
+		return "", key, err
+	}
+	key = APIKey{ID: fmt.Sprintf("%x", id), Scopes: scopes, CreatedAt: o.now(), ExpiresAt: expires}
+	secret = "pk_" + key.ID + "_" + random
+	return secret, key, o.Store.AddAPIKey(ctx, t.ID, application, key, hashToken(random), by, o.now())
+}
+
+// RevokeAPIKey takes a key out of use at once.
+func (o *Office) RevokeAPIKey(ctx context.Context, v Viewer, keyID string) error {
+	if err := v.administers(); err != nil {
+		return err
+	}
+	return o.Store.RevokeAPIKey(ctx, v.Tenant.ID, keyID, v.Actor(""), o.now())
+}
+
+// Authenticate returns the application that an API key belongs to and what
+// the key may do, or ErrSignInNeeded.
+func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Viewer, []string, error) {
+	rest, ok := strings.CutPrefix(apiKey, "pk_")
+	id, random, both := strings.Cut(rest, "_")
+	if !ok || !both {
+		return Viewer{}, nil, ErrSignInNeeded
+	}
+	key, want, app, err := o.Store.APIKey(ctx, t.ID, id)
+	got := hashToken(random)
+	now := o.now()
+	switch {
+	case err != nil && !isNotFound(err):
+		return Viewer{}, nil, err
+	case subtle.ConstantTimeCompare(got[:], want[:]) != 1 || err != nil:
+		return Viewer{}, nil, ErrSignInNeeded
+	case !key.RevokedAt.IsZero(), !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
+		return Viewer{}, nil, ErrSignInNeeded
+	}
+	if err := o.Store.TouchAPIKey(ctx, t.ID, id, now); err != nil {
+		return Viewer{}, nil, err
+	}
+	return Viewer{Tenant: t, Application: &app}, key.Scopes, nil
+}

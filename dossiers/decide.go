@@ -1,0 +1,243 @@
+package dossiers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"parapheur/approvals"
+	"parapheur/approvals/proof"
+	"parapheur/circuits"
+)
+
+// BeginDecision issues the statements that one gesture will approve, and the
+// options of that gesture. Nothing moves yet. Each item is refused here for
+// the same reasons as it would be later.
+func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items []DecisionItem) (DecisionRequest, error) {
+	if v.Person == nil {
+		return DecisionRequest{}, fmt.Errorf("decide: an application decides nothing: %w", ErrForbidden)
+	}
+	rp, err := o.party(v.Tenant)
+	if err != nil {
+		return DecisionRequest{}, err
+	}
+	u, err := o.user(ctx, v.Tenant.ID, *v.Person)
+	if err != nil {
+		return DecisionRequest{}, err
+	}
+	statements := make([]proof.Statement, len(items))
+	for i := range items {
+		if items[i].Reason, err = text("reason", items[i].Reason, 2000); err != nil {
+			return DecisionRequest{}, err
+		}
+		d, err := o.visible(ctx, v, items[i].Dossier)
+		if err != nil {
+			return DecisionRequest{}, err
+		}
+		if statements[i], err = statement(d, *v.Person, items[i], o.now()); err != nil {
+			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", d.ID, err)
+		}
+	}
+	c, req, err := rp.BeginDecision(u, []byte(s.ID), statements)
+	if err != nil {
+		return DecisionRequest{}, fmt.Errorf("decide: %w", err)
+	}
+	note, err := json.Marshal(items)
+	if err != nil {
+		return DecisionRequest{}, fmt.Errorf("decide: %w", err)
+	}
+	if err := o.Store.KeepCeremony(ctx, v.Tenant.ID, c, note); err != nil {
+		return DecisionRequest{}, err
+	}
+	return DecisionRequest{Ceremony: c.ID, Options: req.OptionsJSON, Statements: req.Statements, Set: req.Set, Expires: req.Expires}, nil
+}
+
+// statement says what item decides about d as it stands, or why it cannot.
+func statement(d Dossier, p Person, item DecisionItem, at time.Time) (proof.Statement, error) {
+	seat, step, err := seatFor(d, p, item)
+	if err != nil {
+		return proof.Statement{}, err
+	}
+	probe := circuits.Digest{1} // stands for the evidence that does not exist yet
+	if _, err := decide(d.State, actorAt(p, seat), step, item, item.Seen, probe, at); err != nil {
+		return proof.Statement{}, err
+	}
+	main := d.Main().Revision
+	if item.Seen != main.SHA256 {
+		return proof.Statement{}, circuits.ErrStale
+	}
+	st := proof.Statement{
+		Dossier: string(d.ID), Version: d.State.Version, DocSHA256: proof.Digest(main.SHA256), DocBytes: main.Bytes,
+		AnnexRoot: annexRoot(d), CircuitSHA256: proof.Digest(d.State.Circuit.Hash()),
+		Step: string(d.State.Circuit.Steps[step].ID), Decision: proof.Decision(item.Decision),
+		Quality: seat.Quality, PrevSHA256: proof.Digest(d.EvidenceHead),
+	}
+	if item.Reason != "" {
+		st.ReasonSHA256 = sha256.Sum256([]byte(item.Reason))
+	}
+	return st, nil
+}
+
+// annexRoot commits to the annexes, in order; zero without any.
+func annexRoot(d Dossier) proof.Digest {
+	var leaves []proof.Digest
+	for _, a := range d.Annexes() {
+		leaves = append(leaves, proof.Leaf(a.Revision.SHA256[:]))
+	}
+	if len(leaves) == 0 {
+		return proof.Digest{}
+	}
+	return proof.Root(leaves)
+}
+
+// seatFor finds the step that item is about and the seat from which p acts.
+func seatFor(d Dossier, p Person, item DecisionItem) (Seat, int, error) {
+	if item.Decision == string(proof.Undoing) {
+		for i := len(d.State.Decisions) - 1; i >= 0; i-- {
+			if x := d.State.Decisions[i]; x.Standing == circuits.Holds && x.By.Person == p.ID {
+				return Seat{Desk: x.By.Desk, Quality: x.By.Quality}, x.Step, nil
+			}
+		}
+		return Seat{}, -1, circuits.ErrAuthor
+	}
+	open := d.State.OpenSteps()
+	if len(open) == 0 {
+		if d.State.Phase == circuits.Running {
+			return Seat{}, -1, circuits.ErrStep
+		}
+		return Seat{}, -1, circuits.ErrState
+	}
+	for _, i := range open {
+		if seat, ok := p.Seat(d.State.Circuit.Steps[i].Desk); ok {
+			return seat, i, nil
+		}
+	}
+	return Seat{}, -1, circuits.ErrDesk
+}
+
+func actorAt(p Person, s Seat) circuits.Actor {
+	return circuits.Actor{Person: p.ID, Name: p.Name(), Desk: s.Desk, Quality: s.Quality}
+}
+
+// decide asks the circuit.
+func decide(s circuits.State, by circuits.Actor, step int, item DecisionItem, seen, evidence circuits.Digest, at time.Time) ([]circuits.Event, error) {
+	choice := circuits.Choice{By: by, Step: step, Seen: seen, Evidence: evidence, At: at}
+	switch proof.Decision(item.Decision) {
+	case proof.Visa:
+		return s.Visa(choice)
+	case proof.Sign:
+		return s.Sign(choice)
+	case proof.Refusal:
+		return s.Refuse(choice, item.Reason)
+	case proof.Undoing:
+		return s.Undo(by, evidence, at)
+	default:
+		return nil, &InvalidError{"decision", "Cette décision n’existe pas."}
+	}
+}
+
+// FinishDecision verifies the gesture and takes each decision in a
+// transaction of its own. The ceremony is consumed first. An error means that
+// nothing was taken; otherwise each Outcome says what became of its item.
+func (o *Office) FinishDecision(ctx context.Context, v Viewer, s Session, ceremony, response []byte) ([]Outcome, error) {
+	rp, err := o.party(v.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	c, note, err := o.take(ctx, v.Tenant, s, ceremony, approvals.PurposeDecision)
+	if err != nil {
+		return nil, err
+	}
+	var items []DecisionItem
+	if err := json.Unmarshal(note, &items); err != nil {
+		return nil, fmt.Errorf("decide: items: %w", err)
+	}
+	u, err := o.user(ctx, v.Tenant.ID, *v.Person)
+	if err != nil {
+		return nil, err
+	}
+	proofs, used, err := rp.FinishDecision(u, []byte(s.ID), c, response)
+	touched := Credential{Person: v.Person.ID, Credential: used}
+	if errors.Is(err, approvals.ErrClone) {
+		if err := o.Store.TouchCredential(ctx, v.Tenant.ID, touched, o.now()); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	if len(proofs) != len(items) {
+		return nil, fmt.Errorf("decide: %d proofs for %d items", len(proofs), len(items))
+	}
+	outcomes := make([]Outcome, len(items))
+	for i, item := range items {
+		outcomes[i].Decision = item.Decision
+		outcomes[i].Dossier, outcomes[i].Err = o.commit(ctx, v, item, proofs[i], touched)
+	}
+	return outcomes, nil
+}
+
+// commit records one verified decision: under the dossier's lock, everything
+// that its statement says must still hold.
+func (o *Office) commit(ctx context.Context, v Viewer, item DecisionItem, ev proof.Evidence, touched Credential) (Dossier, error) {
+	st, err := proof.ParseStatement(ev.Statement)
+	if err != nil {
+		return Dossier{}, fmt.Errorf("decide: %w", err)
+	}
+	file, err := ev.Canonical()
+	if err != nil {
+		return Dossier{}, fmt.Errorf("decide: %w", err)
+	}
+	digest := circuits.Digest(sha256.Sum256(file))
+	return o.update(ctx, v, item.Dossier, item.Decision, func(w Work) (Change, error) {
+		d, at := w.Dossier, o.now()
+		if w.Person == nil || !w.Person.Active {
+			return Change{}, ErrForbidden
+		}
+		seat, step, err := seatFor(d, *w.Person, item)
+		if err != nil {
+			return Change{}, err
+		}
+		events, err := decide(d.State, actorAt(*w.Person, seat), step, item, circuits.Digest(st.DocSHA256), digest, at)
+		if err != nil {
+			return Change{}, err
+		}
+		if err := unmoved(d, st, seat, step); err != nil {
+			return Change{}, err
+		}
+		return Change{
+			Events: events, Touched: &touched, Seal: item.Decision == string(proof.Sign),
+			Evidence: &EvidenceRecord{
+				Seq: len(d.State.Decisions) + undos(d.State) + 1, Version: d.State.Version, Round: d.State.Round, Step: step, Person: w.Person.ID,
+				Decision: item.Decision, SHA256: digest, File: file, At: at,
+			},
+		}, nil
+	})
+}
+
+// undos counts the decisions taken back: each left an evidence of its own.
+func undos(s circuits.State) int {
+	n := 0
+	for _, d := range s.Decisions {
+		if d.Standing == circuits.Undone {
+			n++
+		}
+	}
+	return n
+}
+
+// unmoved compares what the person approved with the dossier under its lock.
+func unmoved(d Dossier, st proof.Statement, seat Seat, step int) error {
+	switch {
+	case st.Version != d.State.Version || circuits.Digest(st.DocSHA256) != d.Main().Revision.SHA256 || st.DocBytes != d.Main().Revision.Bytes:
+		return circuits.ErrStale
+	case st.Step != string(d.State.Circuit.Steps[step].ID) || circuits.Digest(st.CircuitSHA256) != d.State.Circuit.Hash():
+		return ErrConflict
+	case circuits.Digest(st.PrevSHA256) != d.EvidenceHead || st.AnnexRoot != annexRoot(d) || st.Quality != seat.Quality:
+		return ErrConflict
+	}
+	return nil
+}

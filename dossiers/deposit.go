@@ -1,0 +1,341 @@
+package dossiers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"parapheur/circuits"
+)
+
+// ErrTooLarge says that a document exceeds the town's limit.
+var ErrTooLarge = errors.New("document too large")
+
+// A Received is a PDF that was checked and stored, and is of no dossier yet.
+type Received struct {
+	Name      string
+	Bytes     int64
+	SHA256    circuits.Digest
+	Pages     int
+	Signed    bool // it came with signatures of its own
+	HashState []byte
+}
+
+// Receive takes one PDF in: it is spooled while it is hashed, checked in
+// bounded memory, and stored under its digest. A refused one leaves nothing
+// behind.
+func (o *Office) Receive(ctx context.Context, t Tenant, name string, r io.Reader) (Received, error) {
+	got := Received{Name: fileName(name)}
+	f, err := os.CreateTemp(o.Spool, "depot-*.pdf")
+	if err != nil {
+		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // gone already once stored by rename
+	defer f.Close()           //nolint:errcheck // read only from here on
+	h := sha256.New()
+	got.Bytes, err = io.Copy(io.MultiWriter(f, h), io.LimitReader(r, o.MaxBytes+1))
+	if err != nil {
+		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+	}
+	if got.Bytes > o.MaxBytes {
+		return got, fmt.Errorf("receive %s: %w", got.Name, ErrTooLarge)
+	}
+	got.SHA256 = circuits.Digest(h.Sum(nil))
+	if got.HashState, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
+		return got, fmt.Errorf("receive %s: hash state: %w", got.Name, err)
+	}
+	found, err := o.Inspect(ctx, f)
+	if err != nil {
+		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+	}
+	got.Pages, got.Signed = found.Pages, found.Signed
+	return got, o.store(ctx, f, got)
+}
+
+// An adopter is a Blobs that can take a file over instead of copying it.
+type adopter interface {
+	Adopt(ctx context.Context, f *os.File, digest [32]byte) error
+}
+
+func (o *Office) store(ctx context.Context, f *os.File, got Received) error {
+	if a, ok := o.Blobs.(adopter); ok {
+		if err := a.Adopt(ctx, f, got.SHA256); err != nil {
+			return fmt.Errorf("store %s: %w", got.Name, err)
+		}
+		return nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("store %s: %w", got.Name, err)
+	}
+	digest, _, err := o.Blobs.Put(ctx, f)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", got.Name, err)
+	}
+	if digest != got.SHA256 {
+		return fmt.Errorf("store %s: the spooled bytes changed", got.Name)
+	}
+	return nil
+}
+
+// fileName keeps the last element of what a client calls its file.
+func fileName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, name)
+	if name == "" {
+		return "document.pdf"
+	}
+	if runes := []rune(name); len(runes) > 120 {
+		name = string(runes[:116]) + ".pdf"
+	}
+	return name
+}
+
+// A Draft is a letter as it is deposited.
+type Draft struct {
+	Title             string
+	Recipient         string
+	TypeCode          string
+	ExternalReference string
+	Note              string
+	DrafterEmail      string // whom an application deposits for; empty: its default drafter
+	Main              Received
+	Annexes           []Received
+	Start             bool
+	// Key and Fingerprint identify one request of an application.
+	Key         string
+	Fingerprint [32]byte
+}
+
+// line checks a one-line text and returns it trimmed.
+func line(field, s string, least, most int) (string, error) {
+	s = strings.TrimSpace(s)
+	n := utf8.RuneCountInString(s)
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return s, &InvalidError{field, "Ce champ contient des caractères qui ne s’affichent pas."}
+	case n < least:
+		return s, &InvalidError{field, "Ce champ est nécessaire."}
+	case n > most:
+		return s, &InvalidError{field, fmt.Sprintf("Ce champ est limité à %d caractères ; il en a %d.", most, n)}
+	}
+	return s, nil
+}
+
+// text checks a text of several lines.
+func text(field, s string, most int) (string, error) {
+	s = strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))
+	if n := utf8.RuneCountInString(s); n > most {
+		return s, &InvalidError{field, fmt.Sprintf("Ce champ est limité à %d caractères ; il en a %d.", most, n)}
+	}
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return s, &InvalidError{field, "Ce champ contient des caractères qui ne s’affichent pas."}
+	}
+	return s, nil
+}
+
+// check normalises d and names the first field that is wrong.
+func (d *Draft) check() (err error) {
+	if d.Title, err = line("title", d.Title, 1, 200); err != nil {
+		return err
+	}
+	if d.Recipient, err = line("recipient", d.Recipient, 1, 200); err != nil {
+		return err
+	}
+	if d.ExternalReference, err = line("external_reference", d.ExternalReference, 0, 100); err != nil {
+		return err
+	}
+	if d.Note, err = text("note", d.Note, 2000); err != nil {
+		return err
+	}
+	if d.Main.SHA256.IsZero() {
+		return &InvalidError{"document", "Joignez la lettre, en PDF."}
+	}
+	if len(d.Annexes) > 20 {
+		return &InvalidError{"annexes", "Un dossier porte au plus 20 annexes."}
+	}
+	return nil
+}
+
+// Deposit creates a dossier, and sends it along its circuit if d.Start. The
+// boolean says that the same deposit was made before, under the same key: the
+// dossier it made then is answered, and nothing is created.
+func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool, error) {
+	if v.Person != nil && !v.Person.Drafter {
+		return Dossier{}, false, fmt.Errorf("deposit: %w", ErrForbidden)
+	}
+	if err := d.check(); err != nil {
+		return Dossier{}, false, err
+	}
+	kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode)
+	if err != nil {
+		return Dossier{}, false, err
+	}
+	drafter, err := o.drafterOf(ctx, v, d.DrafterEmail)
+	if err != nil {
+		return Dossier{}, false, err
+	}
+	id, err := uuid.NewV7FromReader(o.Rand)
+	if err != nil {
+		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
+	}
+	now := o.now()
+	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Dossier: Dossier{
+		ID: ID(id.String()), Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
+		ExternalReference: d.ExternalReference, Note: d.Note, Drafter: Holder{Person: drafter.ID, Name: drafter.Name()},
+		Documents: []Document{received(1, d.Main, now)}, CreatedAt: now, UpdatedAt: now,
+	}}
+	if v.Application != nil {
+		c.Application, c.Dossier.Application = v.Application.ID, v.Application.ID
+	}
+	var annexes []circuits.Digest
+	for i, a := range d.Annexes {
+		c.Dossier.Documents = append(c.Dossier.Documents, received(i+2, a, now))
+		annexes = append(annexes, a.SHA256)
+	}
+	c.Events, err = depositEvents(v.Actor(""), drafter.ID, d, annexes, kind.Circuit, now)
+	if err != nil {
+		return Dossier{}, false, err
+	}
+	made, replayed, err := o.Store.Create(ctx, v.Tenant.ID, c)
+	if err != nil {
+		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
+	}
+	return made, replayed, nil
+}
+
+func depositEvents(by circuits.Actor, drafter circuits.PersonID, d Draft, annexes []circuits.Digest, circuit circuits.Definition, now time.Time) ([]circuits.Event, error) {
+	var s circuits.State
+	events, err := s.Deposit(circuits.Deposited{
+		By: by, Drafter: drafter, Document: d.Main.SHA256, Bytes: d.Main.Bytes, Annexes: annexes, At: now,
+	})
+	if err != nil || !d.Start {
+		return events, err
+	}
+	for _, e := range events {
+		s = s.Apply(e)
+	}
+	started, err := s.Start(by, circuit, now)
+	if err != nil {
+		return nil, fmt.Errorf("deposit: %w", err)
+	}
+	return append(events, started...), nil
+}
+
+// now is the clock to the microsecond, which is what PostgreSQL keeps.
+func (o *Office) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
+
+func received(n int, r Received, at time.Time) Document {
+	rev := Revision{
+		Version: 1, Segments: []Segment{{r.SHA256, r.Bytes}}, Bytes: r.Bytes, SHA256: r.SHA256, HashState: r.HashState, At: at,
+	}
+	return Document{N: n, Name: r.Name, Pages: r.Pages, Revision: rev, Approved: rev}
+}
+
+func (o *Office) typeOf(ctx context.Context, t Tenant, code string) (Type, error) {
+	types, err := o.Store.Types(ctx, t.ID)
+	if err != nil {
+		return Type{}, err
+	}
+	for _, y := range types {
+		if y.Code == code {
+			return y, nil
+		}
+	}
+	return Type{}, &InvalidError{"type", "Choisissez un type de courrier de la liste."}
+}
+
+func (o *Office) drafterOf(ctx context.Context, v Viewer, email string) (Person, error) {
+	if v.Person != nil {
+		return *v.Person, nil
+	}
+	if email == "" {
+		return o.Store.Person(ctx, v.Tenant.ID, v.Application.DefaultDrafter)
+	}
+	p, err := o.Store.PersonByEmail(ctx, v.Tenant.ID, email)
+	if errors.Is(err, ErrNotFound) || err == nil && !(p.Drafter && p.Active) {
+		return p, &InvalidError{"drafter", "Cette adresse n’est celle d’aucun rédacteur de la collectivité."}
+	}
+	return p, err
+}
+
+// Start sends a draft along the circuit of its type.
+func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
+	d, err := o.visible(ctx, v, id)
+	if err != nil {
+		return d, err
+	}
+	kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode)
+	if err != nil {
+		return d, err
+	}
+	return o.update(ctx, v, id, "start", func(w Work) (Change, error) {
+		events, err := w.Dossier.State.Start(v.Actor(""), kind.Circuit, o.now())
+		return Change{Events: events}, err
+	})
+}
+
+// Withdraw takes a dossier out of its circuit. rev is the revision that was
+// read, or negative for any; another one is ErrConflict.
+func (o *Office) Withdraw(ctx context.Context, v Viewer, id ID, reason string, rev int) (Dossier, error) {
+	reason, err := text("reason", reason, 2000)
+	if err != nil {
+		return Dossier{}, err
+	}
+	if d, err := o.visible(ctx, v, id); err != nil {
+		return d, err
+	}
+	return o.update(ctx, v, id, "withdraw", func(w Work) (Change, error) {
+		if rev >= 0 && rev != w.Dossier.Rev() {
+			return Change{}, ErrConflict
+		}
+		events, err := w.Dossier.State.Withdraw(v.Actor(""), reason, o.now())
+		return Change{Events: events}, err
+	})
+}
+
+// Correct replaces the main document by a new version.
+func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (Dossier, error) {
+	if d, err := o.visible(ctx, v, id); err != nil {
+		return d, err
+	}
+	return o.update(ctx, v, id, "correct", func(w Work) (Change, error) {
+		now := o.now()
+		events, err := w.Dossier.State.Correct(v.Actor(""), main.SHA256, main.Bytes, now)
+		if err != nil {
+			return Change{}, err
+		}
+		doc := received(1, main, now)
+		doc.Revision.Version = w.Dossier.State.Version + 1
+		return Change{Events: events, Revision: &NewRevision{N: 1, Name: doc.Name, Pages: doc.Pages, Revision: doc.Revision}}, nil
+	})
+}
+
+// update runs one decision of the circuit.
+func (o *Office) update(ctx context.Context, v Viewer, id ID, what string, decide func(Work) (Change, error)) (Dossier, error) {
+	d, err := o.Store.Update(ctx, v.Tenant.ID, id, v.personID(), decide)
+	if err != nil {
+		return d, fmt.Errorf("%s %s: %w", what, id, err)
+	}
+	return d, nil
+}
+
+func (v Viewer) personID() circuits.PersonID {
+	if v.Person == nil {
+		return ""
+	}
+	return v.Person.ID
+}

@@ -1,0 +1,85 @@
+package dossiers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"parapheur/approvals"
+	"parapheur/circuits"
+	"parapheur/signing"
+)
+
+// An Intake is what the check of an uploaded PDF found.
+type Intake struct {
+	Pages  int
+	Signed bool
+}
+
+// A Renderer turns pages into pictures and text. It may answer
+// ErrUnavailable: the letter can be signed all the same.
+type Renderer interface {
+	// Page returns page (from 1) as a PNG of about width pixels.
+	Page(ctx context.Context, digest circuits.Digest, open func() (io.ReadCloser, error), page, width int) ([]byte, error)
+	// Text returns the text of every page.
+	Text(ctx context.Context, digest circuits.Digest, open func() (io.ReadCloser, error)) ([]string, error)
+}
+
+// Parts are what an Office is made of. All are required but Timestamper:
+// without one, signatures are PAdES-BASELINE-B.
+type Parts struct {
+	Store  Store
+	Blobs  Blobs
+	Keys   Keys
+	Render Renderer
+	// Inspect checks an uploaded PDF before it is frozen, in bounded time and
+	// memory. Its errors are shown to the depositor.
+	Inspect     func(ctx context.Context, pdf *os.File) (Intake, error)
+	Timestamper signing.Timestamper
+	// Verify is the verdict on a signed letter before it becomes visible: nil
+	// only when every signature in it holds (signing.Check under our roots).
+	Verify   func(ctx context.Context, pdf io.ReaderAt, size int64) error
+	Now      func() time.Time // the only clock read
+	Rand     io.Reader        // nonces, handles, tokens
+	Location *time.Location   // of the dates written on letters
+	Spool    string           // folder for uploads under way
+	MaxBytes int64            // of one document
+	Software string           // version, named in evidence
+	// Passing, if set, is told of each of SealPoints as it is passed. Tests
+	// crash there.
+	Passing func(point string)
+}
+
+// An Office does what is asked of it. It holds no state of its own but a
+// cache of relying parties and is safe for concurrent use.
+type Office struct {
+	Parts
+	parties sync.Map // TenantID -> *approvals.RelyingParty
+}
+
+// Open returns an Office over its parts.
+func Open(p Parts) *Office { return &Office{Parts: p} }
+
+// Tenant returns the town served at host ("localhost:8080").
+func (o *Office) Tenant(ctx context.Context, host string) (Tenant, error) {
+	return o.Store.TenantByHost(ctx, strings.ToLower(host))
+}
+
+// party returns the relying party of t.
+func (o *Office) party(t Tenant) (*approvals.RelyingParty, error) {
+	if rp, ok := o.parties.Load(t.ID); ok {
+		return rp.(*approvals.RelyingParty), nil
+	}
+	rp, err := approvals.New(approvals.Config{
+		Tenant: t.SIRET, RPID: t.RPID, Origin: t.Origin, DisplayName: "Parapheur, " + t.Name, Now: o.Now, Rand: o.Rand,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("relying party of %s: %w", t.SIRET, err)
+	}
+	o.parties.Store(t.ID, rp)
+	return rp, nil
+}

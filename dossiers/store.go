@@ -1,0 +1,309 @@
+package dossiers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"parapheur/approvals"
+	"parapheur/approvals/proof"
+	"parapheur/circuits"
+	"parapheur/journal"
+	"parapheur/signing"
+)
+
+// Errors the Office and its Store answer with. Match them with errors.Is.
+var (
+	ErrNotFound      = errors.New("not found")              // also what is not yours to see
+	ErrForbidden     = errors.New("not allowed")            // known, yet not yours to do
+	ErrConflict      = errors.New("changed meanwhile")      // somebody was faster; read again
+	ErrReference     = errors.New("reference already used") // external_reference of the same application
+	ErrInvalid       = errors.New("invalid input")
+	ErrInvitation    = errors.New("invitation unknown, used or expired")
+	ErrSignInNeeded  = errors.New("no open session")
+	ErrCeremony      = errors.New("ceremony unknown, used or expired")
+	ErrKeyless       = errors.New("no signing key for this person")
+	ErrLastPasskey   = errors.New("the last passkey cannot be revoked by its holder")
+	ErrUnavailable   = errors.New("preview unavailable")
+	ErrTypeUnknown   = errors.New("unknown type")
+	ErrReasonMissing = errors.New("a refusal needs its reason")
+	ErrKeyReused     = errors.New("idempotency key used for something else")
+	ErrAwaiting      = errors.New("waiting for a timestamp") // the sealing job tries again later
+)
+
+// An InvalidError names the field that is wrong and says why in French. It
+// matches ErrInvalid.
+type InvalidError struct {
+	Field  string // "title", "document"...
+	Reason string // French sentence for the person who typed
+}
+
+// Error implements error.
+func (e *InvalidError) Error() string { return "invalid " + e.Field + ": " + e.Reason }
+
+// Is makes every InvalidError match ErrInvalid.
+func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
+
+// A Creation is a dossier about to exist.
+type Creation struct {
+	Dossier Dossier // State zero, Number zero
+	Events  []circuits.Event
+	// Application, Key and Fingerprint are set when the deposit came with an
+	// Idempotency-Key.
+	Application string
+	Key         string
+	Fingerprint [32]byte
+}
+
+// Work is what a decision may look at: read in the transaction, under the
+// dossier's lock.
+type Work struct {
+	Dossier Dossier
+	// Person is the acting person as the town knows them now, or nil.
+	Person *Person
+}
+
+// A Change is what a decision writes, all of it or nothing.
+type Change struct {
+	Events   []circuits.Event
+	Evidence *EvidenceRecord // of the decision, if one was taken
+	Revision *NewRevision    // of the main document, if it grew or was replaced
+	Seal     bool            // enqueue the sealing job
+	Touched  *Credential     // passkey counters to write back
+}
+
+// NewRevision is a revision of document N to record. Name and Pages belong
+// to a new version; they stay empty when a signature is appended.
+type NewRevision struct {
+	N        int
+	Name     string
+	Pages    int
+	Revision Revision
+}
+
+// An EvidenceRecord is the proof of one decision, exact bytes.
+type EvidenceRecord struct {
+	Seq      int // in the dossier, from 1
+	Version  int
+	Round    int
+	Step     int
+	Person   circuits.PersonID
+	Decision string          // visa, signature, refus, remords
+	SHA256   circuits.Digest // of File: the next statement's prev_sha256
+	File     []byte          // proof.Evidence in its canonical JSON form
+	At       time.Time
+}
+
+// A Credential is a passkey of a person, as stored.
+type Credential struct {
+	Person circuits.PersonID
+	approvals.Credential
+	LastUsed time.Time // zero: not yet
+}
+
+// An Invitation lets one person register a first passkey.
+type Invitation struct {
+	TokenHash [32]byte
+	Person    circuits.PersonID
+	InvitedBy string
+	Expires   time.Time
+}
+
+// A Session is a browser that signed in, or is about to.
+type Session struct {
+	ID      string            // public part, bound to ceremonies
+	Person  circuits.PersonID // empty before sign-in
+	Expires time.Time
+	CSRF    string
+}
+
+// A Sealing is how far the use of a key for one step got. It is kept stage
+// by stage so that a crash resumes and never signs another thing.
+type Sealing struct {
+	Dossier   ID
+	Version   int
+	Step      int
+	Prepared  []byte // signing.Prepared, marshalled
+	Signature []byte // the key's value over it, once made
+	StartedAt time.Time
+	Attempts  int
+	LastError string
+}
+
+// A Row is a dossier in a list.
+type Row struct {
+	ID            ID
+	Number        int64
+	Title         string
+	Recipient     string
+	TypeName      string
+	DrafterName   string
+	Phase         circuits.Phase
+	StepTitle     string // of the open or sealing step
+	StepKind      circuits.Kind
+	Step, Steps   int // 1-based open step and their number
+	Annexes       int
+	Opened        bool // the viewer already opened this version
+	Awaiting      string
+	Since         time.Time // waits at this desk since
+	UpdatedAt     time.Time
+	LastRefusal   string // motive, in phase refused
+	LastDecidedBy string
+}
+
+// A Bin is a list of dossiers by what they ask of the viewer (bannette).
+type Bin string
+
+// The bins.
+const (
+	BinToDo      Bin = "a-traiter"
+	BinUndoable  Bin = "recuperables"
+	BinDrafts    Bin = "brouillons"
+	BinReturned  Bin = "rejetes"
+	BinFollowed  Bin = "suivis"
+	BinCompleted Bin = "en-fin-de-circuit"
+	BinPrepared  Bin = "a-preparer"
+)
+
+// Bins lists every bin, in the order pages show them.
+func Bins() []Bin {
+	return []Bin{BinToDo, BinPrepared, BinUndoable, BinReturned, BinDrafts, BinFollowed, BinCompleted}
+}
+
+// A Page asks for part of a list, by keyset.
+type Page struct {
+	After string // opaque cursor of the previous page, or empty
+	Limit int    // 1..100
+}
+
+// A Filter narrows the list an application sees.
+type Filter struct {
+	Phase             circuits.Phase
+	ExternalReference string
+	Query             string // French full text over title, recipient and reference
+}
+
+// A FeedEntry is one line of the event feed, which is the journal of the town
+// seen by its applications.
+type FeedEntry struct {
+	journal.Entry
+	Dossier ID
+	Number  int64
+}
+
+// A Store keeps towns, people, dossiers and their journal. Every method but
+// TenantByHost reads and writes one town only, and row-level security holds
+// it to that. All methods are safe for concurrent use. What does not exist is
+// ErrNotFound.
+type Store interface {
+	// TenantByHost finds the town served at an origin's host[:port].
+	TenantByHost(ctx context.Context, host string) (Tenant, error)
+
+	Tenant(ctx context.Context, t TenantID) (Tenant, error)
+
+	// Create inserts a new dossier with its documents, numbers it, applies
+	// the events to the zero state and journals them, in one transaction. A
+	// key already used for the same creation answers its dossier and true;
+	// for another one, ErrKeyReused.
+	Create(ctx context.Context, t TenantID, c Creation) (Dossier, bool, error)
+	// Update loads the dossier, locked, calls decide once, and commits what
+	// it answers together with the journal entries and jobs. When it returns
+	// nil they are durable; when decide refuses, nothing is written and its
+	// error is returned as it is. decide has no context on purpose: nothing
+	// slow belongs in a transaction.
+	Update(ctx context.Context, t TenantID, id ID, actor circuits.PersonID, decide func(Work) (Change, error)) (Dossier, error)
+	Dossier(ctx context.Context, t TenantID, id ID) (Dossier, error)
+	Revisions(ctx context.Context, t TenantID, id ID, n int) ([]Revision, error)
+	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
+	List(ctx context.Context, t TenantID, p Person, b Bin, page Page) ([]Row, string, error)
+	Count(ctx context.Context, t TenantID, p Person) (map[Bin]int, error)
+	Search(ctx context.Context, t TenantID, application string, f Filter, page Page) ([]Dossier, string, error)
+	MarkOpened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest, at time.Time) error
+	Opened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest) (bool, error)
+
+	// Sealing returns how far sealing got, or ErrNotFound.
+	Sealing(ctx context.Context, t TenantID, id ID, version, step int) (Sealing, error)
+	// KeepPrepared records the prepared signature if none is kept yet and
+	// returns the one that is.
+	KeepPrepared(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
+	// KeepSignature records the key's value if none is kept yet and returns
+	// the one that is.
+	KeepSignature(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
+
+	Journal(ctx context.Context, t TenantID, after int64, limit int) ([]journal.Entry, error)
+	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
+	Feed(ctx context.Context, t TenantID, application string, after int64, limit int) ([]FeedEntry, error)
+
+	Types(ctx context.Context, t TenantID) ([]Type, error)
+	Desks(ctx context.Context, t TenantID) ([]Desk, error)
+	People(ctx context.Context, t TenantID) ([]Person, error)
+	Person(ctx context.Context, t TenantID, id circuits.PersonID) (Person, error)
+	PersonByEmail(ctx context.Context, t TenantID, email string) (Person, error)
+	PersonByHandle(ctx context.Context, t TenantID, handle []byte) (Person, error)
+	// AddPerson, SetSeat and the other administrative writes are journaled
+	// under by.
+	AddPerson(ctx context.Context, t TenantID, p Person, by circuits.Actor, at time.Time) error
+	AddDesk(ctx context.Context, t TenantID, d Desk, by circuits.Actor, at time.Time) error
+	SetSeat(ctx context.Context, t TenantID, desk circuits.DeskID, p circuits.PersonID, quality string, prepares bool, by circuits.Actor, at time.Time) error
+	PublishType(ctx context.Context, t TenantID, ty Type, by circuits.Actor, at time.Time) error
+
+	Invite(ctx context.Context, t TenantID, in Invitation, by circuits.Actor, at time.Time) error
+	Invitation(ctx context.Context, t TenantID, tokenHash [32]byte, now time.Time) (Invitation, error)
+	// EnrolmentHead is the digest of the last enrolment of the town, zero
+	// before the first.
+	EnrolmentHead(ctx context.Context, t TenantID) (circuits.Digest, error)
+	// Enrol stores a passkey whose enrolment follows head, consumes the
+	// invitation if one is named, and journals the enrolment statement. When
+	// another enrolment came first it is ErrConflict.
+	Enrol(ctx context.Context, t TenantID, c Credential, head circuits.Digest, invitation *[32]byte, by circuits.Actor, at time.Time) error
+	// Enrolments returns every enrolment statement of the town, in order.
+	Enrolments(ctx context.Context, t TenantID) ([][]byte, error)
+	Credentials(ctx context.Context, t TenantID, p circuits.PersonID) ([]Credential, error)
+	// TouchCredential writes back the counter, backup state and clone flag.
+	TouchCredential(ctx context.Context, t TenantID, c Credential, at time.Time) error
+	RenameCredential(ctx context.Context, t TenantID, p circuits.PersonID, kid []byte, label string) error
+	RevokeCredential(ctx context.Context, t TenantID, p circuits.PersonID, kid []byte, by circuits.Actor, reason string, at time.Time) error
+
+	OpenSession(ctx context.Context, t TenantID, tokenHash [32]byte, s Session) error
+	Session(ctx context.Context, t TenantID, tokenHash [32]byte, now time.Time) (Session, error)
+	CloseSession(ctx context.Context, t TenantID, tokenHash [32]byte) error
+
+	// KeepCeremony remembers a ceremony under way, with a note of the Office.
+	KeepCeremony(ctx context.Context, t TenantID, c approvals.Ceremony, note []byte) error
+	// TakeCeremony removes and returns a ceremony of this purpose and session
+	// that has not expired; the removal is committed whatever follows.
+	TakeCeremony(ctx context.Context, t TenantID, id []byte, purpose, session string, now time.Time) (approvals.Ceremony, []byte, error)
+
+	Applications(ctx context.Context, t TenantID) ([]Application, error)
+	AddApplication(ctx context.Context, t TenantID, a Application, by circuits.Actor, at time.Time) error
+	AddAPIKey(ctx context.Context, t TenantID, application string, k APIKey, secretHash [32]byte, by circuits.Actor, at time.Time) error
+	RevokeAPIKey(ctx context.Context, t TenantID, keyID string, by circuits.Actor, at time.Time) error
+	// APIKey returns the key, its secret's hash and its application.
+	APIKey(ctx context.Context, t TenantID, keyID string) (APIKey, [32]byte, Application, error)
+	TouchAPIKey(ctx context.Context, t TenantID, keyID string, at time.Time) error
+}
+
+// Blobs keeps bytes under their SHA-256. Putting twice is putting once. Put
+// is durable once it returns and answers what it stored.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader) (digest [32]byte, size int64, err error)
+	// Open answers an error for a digest never put.
+	Open(ctx context.Context, digest [32]byte) (Blob, error)
+}
+
+// A Blob is an open segment.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Keys finds the key with which a person signs. It verifies the evidence of
+// the decision again, itself, before the signer it answers does anything.
+type Keys interface {
+	// Signer answers ErrKeyless when the person has no usable key.
+	Signer(ctx context.Context, t Tenant, p circuits.PersonID, evidence proof.Evidence) (signing.Signer, error)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -1,0 +1,202 @@
+package dossiers
+
+import (
+	"strings"
+	"time"
+
+	"parapheur/circuits"
+)
+
+// A TenantID names a town (UUID, in text).
+type TenantID string
+
+// An ID names a dossier (UUIDv7, in text).
+type ID string
+
+// A Tenant is a town or a public body (collectivité).
+type Tenant struct {
+	ID     TenantID
+	SIRET  string // 14 digits
+	Name   string // "Ville de Saint-Aubin-sur-Loire"
+	Place  string // "Saint-Aubin-sur-Loire", as dates of letters say it
+	RPID   string // WebAuthn relying party: the town's host name
+	Origin string // "https://parapheur.saint-aubin.fr"
+	Demo   bool   // demo keys are accepted here and nowhere else
+}
+
+// A Seat is a desk held by a person, with the quality that the person has
+// there: "Maire", "Directeur général des services".
+type Seat struct {
+	Desk    circuits.DeskID
+	Name    string // of the desk
+	Quality string
+}
+
+// A Person is somebody of a town.
+type Person struct {
+	ID         circuits.PersonID
+	Civility   string // "M.", "Mme"
+	GivenName  string
+	FamilyName string
+	Email      string
+	Handle     []byte // WebAuthn user handle, 64 random bytes
+	Drafter    bool   // may deposit letters
+	Admin      bool   // may set the town up; sees no letter by that alone
+	Active     bool
+	Seats      []Seat            // desks held
+	Prepares   []circuits.DeskID // desks whose in-tray this person prepares, without ever deciding
+	Passkeys   int               // active ones
+}
+
+// Name returns "Hélène Garnier".
+func (p Person) Name() string { return strings.TrimSpace(p.GivenName + " " + p.FamilyName) }
+
+// Seat returns the seat of p at desk.
+func (p Person) Seat(desk circuits.DeskID) (Seat, bool) {
+	for _, s := range p.Seats {
+		if s.Desk == desk {
+			return s, true
+		}
+	}
+	return Seat{}, false
+}
+
+// A Desk is a function of the town with those who hold it.
+type Desk struct {
+	ID        circuits.DeskID
+	Name      string // "Direction générale"
+	Holders   []Holder
+	Preparers []Holder
+}
+
+// A Holder is a person at a desk.
+type Holder struct {
+	Person  circuits.PersonID
+	Name    string
+	Quality string
+	Able    bool // active and with a passkey
+}
+
+// A Type is a kind of letter with the published circuit it takes.
+type Type struct {
+	Code    string // "courrier-simple"
+	Name    string // "Courrier simple"
+	Hint    string // one line for the drafter
+	Circuit circuits.Definition
+}
+
+// An Application is a program of the town that deposits letters over REST.
+type Application struct {
+	ID             string
+	Name           string
+	DefaultDrafter circuits.PersonID // to whom refusals of its letters return
+	Keys           []APIKey
+}
+
+// An APIKey is what an application shows. Its secret is never kept.
+type APIKey struct {
+	ID        string
+	Scopes    []string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+	LastUsed  time.Time // zero: not yet
+	RevokedAt time.Time // zero: in force
+}
+
+// The scopes an API key may hold. None lets a program decide anything.
+const (
+	ScopeDossiersRead  = "dossiers:read"
+	ScopeDossiersWrite = "dossiers:write"
+	ScopeDocumentsRead = "documents:read"
+	ScopeEvidenceRead  = "evidence:read"
+	ScopeEventsRead    = "events:read"
+	ScopeCircuitsRead  = "circuits:read"
+)
+
+// Scopes lists every scope, in the order documentation shows them.
+func Scopes() []string {
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead}
+}
+
+// A Viewer is on whose behalf something is asked: a signed-in person or an
+// application, of one town.
+type Viewer struct {
+	Tenant      Tenant
+	Person      *Person      // nil for an application
+	Application *Application // nil for a person
+}
+
+// Actor returns how the journal names v, acting from desk if that is not
+// empty.
+func (v Viewer) Actor(desk circuits.DeskID) circuits.Actor {
+	if v.Person == nil {
+		return circuits.Actor{Application: v.Application.ID, Name: v.Application.Name}
+	}
+	a := circuits.Actor{Person: v.Person.ID, Name: v.Person.Name()}
+	if s, ok := v.Person.Seat(desk); ok {
+		a.Desk, a.Quality = desk, s.Quality
+	}
+	return a
+}
+
+// A Revision is one frozen state of a document: an ordered list of segments,
+// each a blob. Signing appends a segment, it never rewrites one.
+type Revision struct {
+	Version  int // of the document: a correction makes a new one
+	Number   int // 0 as deposited, then one more for each signature
+	Segments []Segment
+	Bytes    int64
+	SHA256   circuits.Digest
+	// HashState is the marshalled SHA-256 state over all the bytes, so that
+	// the next signature only touches what it appends.
+	HashState []byte
+	At        time.Time
+}
+
+// A Segment is a run of bytes kept as one blob.
+type Segment struct {
+	Digest circuits.Digest
+	Bytes  int64
+}
+
+// A Document is the main letter (N = 1) or an annex (N > 1) of a dossier.
+type Document struct {
+	N        int
+	Name     string // file name as deposited
+	Pages    int
+	Revision Revision // the latest of the current version
+	// Approved is the revision as frozen at deposit: what decisions name. The
+	// signed bytes begin with it.
+	Approved Revision
+}
+
+// Signed reports whether a signature was appended to the document.
+func (d Document) Signed() bool { return d.Revision.Number > 0 }
+
+// A Dossier is the unit that travels.
+type Dossier struct {
+	ID                ID
+	Number            int64 // per town, as people quote it
+	Title             string
+	Recipient         string
+	TypeCode          string
+	TypeName          string
+	ExternalReference string
+	Note              string // from the drafter to those who act
+	Drafter           Holder
+	Application       string // name of the application that deposited, or empty
+	State             circuits.State
+	Documents         []Document // main first
+	EvidenceHead      circuits.Digest
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// Main returns the main document.
+func (d *Dossier) Main() *Document { return &d.Documents[0] }
+
+// Annexes returns the documents that are read and not signed.
+func (d *Dossier) Annexes() []Document { return d.Documents[1:] }
+
+// Rev is the number of facts about the dossier so far: its entity tag.
+func (d *Dossier) Rev() int { return d.State.Events }
