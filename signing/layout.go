@@ -50,7 +50,7 @@ func newLayout(doc *pdf.Doc, opt *Options) (*layout, error) {
 
 func newBlock(c *Claims) *appearance.Block {
 	b := appearance.Layout(appearance.Text{Name: c.Name, Quality: c.Quality, Town: c.Town, Mention: c.Mention,
-		Motto: c.Motto, Town: c.Town, Date: appearance.FrenchDate(c.Time)})
+		Motto: c.Motto, Date: appearance.FrenchDate(c.Time)})
 	return &b
 }
 
