@@ -56,6 +56,7 @@ func OpenS3(ctx context.Context, opt S3Options) (*S3, error) {
 	client, err := minio.New(opt.Endpoint, &minio.Options{
 		Creds:  credentials.NewStaticV4(opt.AccessKey, opt.SecretKey, ""),
 		Secure: !opt.Insecure, Region: opt.Region, Transport: opt.Transport,
+		TrailingHeaders: true, // what checksums of the body need in this client
 	})
 	if err != nil {
 		return nil, fmt.Errorf("blobs: S3 at %s: %w", opt.Endpoint, err)
