@@ -8,9 +8,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,4 +168,38 @@ func TestS3RefusesAnAbsentBucketAndAWrongSecret(t *testing.T) {
 			t.Errorf("%s: opened", name)
 		}
 	}
+}
+
+// TestS3WritesOnce: the second put of a blob is refused by the server and is still a success.
+func TestS3WritesOnce(t *testing.T) {
+	endpoint, _ := startGateway(t)
+	if err := s3Client(t, endpoint).MakeBucket(t.Context(), "once", minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var puts statuses
+	s, err := blobs.OpenS3(t.Context(), blobs.S3Options{
+		Endpoint: endpoint, Insecure: true, AccessKey: s3Access, SecretKey: s3Secret, Bucket: "once", Transport: &puts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, _, err := s.Put(t.Context(), bytes.NewReader([]byte("lettre"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []int{http.StatusOK, http.StatusPreconditionFailed}; !slices.Equal(puts.seen, want) {
+		t.Errorf("PUT answered %v, want %v", puts.seen, want)
+	}
+}
+
+// statuses remembers what the server answered to each PUT.
+type statuses struct{ seen []int }
+
+func (s *statuses) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPut {
+		s.seen = append(s.seen, resp.StatusCode)
+	}
+	return resp, err
 }
