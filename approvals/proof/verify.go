@@ -27,7 +27,7 @@ type Expect struct {
 
 // Check is one step of a verification, for a person to read.
 type Check struct {
-	// Name is a stable code: "statement", "set", "inclusion", "document", "client_data", "authenticator_data", "signature",
+	// Name is a stable code: "evidence", "statement", "set", "inclusion", "document", "client_data", "authenticator_data", "signature",
 	// "attestation", "registration", "enrolment".
 	Name string
 	// Outcome is that of the step.
@@ -100,6 +100,16 @@ func Verify(ev Evidence, want Expect) (Report, error) {
 	}
 	v.rep.Outcome, v.rep.Reason = v.missing.Outcome, v.missing.Reason
 	return v.rep, v.missing
+}
+
+// VerifyBytes is Verify for the canonical bytes of an evidence; bytes that are not such are Invalid.
+func VerifyBytes(raw []byte, want Expect) (Report, error) {
+	ev, err := ParseEvidence(raw)
+	if err != nil {
+		f := invalid(BadEvidence, "%v", err)
+		return Report{Outcome: f.Outcome, Reason: f.Reason, Checks: []Check{{"evidence", Invalid}}}, f
+	}
+	return Verify(ev, want)
 }
 
 // verification is the state of one call of Verify; each method is one step and relies on those before it.
