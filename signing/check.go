@@ -1,0 +1,274 @@
+package signing
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"parapheur/signing/internal/pdf"
+)
+
+// Verdict is the outcome of a check. Unknown is never Valid: it says that nothing false was found
+// but that something needed is missing, such as a trusted root.
+type Verdict string
+
+// The verdicts.
+const (
+	Valid   Verdict = "valid"
+	Invalid Verdict = "invalid"
+	Unknown Verdict = "unknown"
+)
+
+// CheckOptions says whom to trust and when.
+type CheckOptions struct {
+	// Roots are the anchors of the signers. Nil: no signature can be better than Unknown.
+	Roots *x509.CertPool
+	// TimestampRoots are the anchors of the time-stamping authorities; nil means Roots.
+	TimestampRoots *x509.CertPool
+	// Intermediates complete the chains that the signatures and the document carry.
+	Intermediates []*x509.Certificate
+	// At is required: the moment at which a signature without a time-stamp is judged, usually now.
+	At time.Time
+}
+
+// Report is what a check found. Its JSON form is stable: names are never reused with another meaning.
+type Report struct {
+	// Verdict is Invalid when anything is, Valid when there is at least one signature, all are
+	// Valid and the file holds nothing else, Unknown otherwise.
+	Verdict    Verdict           `json:"verdict"`
+	Size       int64             `json:"size"`
+	Signatures []SignatureReport `json:"signatures"` // by revision, then in field order; none is ever left out
+	Revisions  []RevisionReport  `json:"revisions"`  // oldest first
+	Reasons    []Reason          `json:"reasons,omitempty"`
+}
+
+// SignatureReport is what was found about one signature or document time-stamp.
+type SignatureReport struct {
+	Verdict Verdict  `json:"verdict"`
+	Reasons []Reason `json:"reasons,omitempty"` // why it is not Valid, and remarks
+	// Level is the baseline level that was reached, "PAdES-BASELINE-T"; empty when not Valid or Unknown,
+	// and for a document time-stamp. LT and LTA are recognised by the presence of their structures;
+	// the revocation data itself is not evaluated here.
+	Level     string `json:"level,omitempty"`
+	Kind      Kind   `json:"kind"`
+	Field     string `json:"field"`
+	SubFilter string `json:"sub_filter,omitempty"`
+	// Revision is the index of the revision that it covers, -1 when it covers none exactly.
+	Revision        int     `json:"revision"`
+	CoversWholeFile bool    `json:"covers_whole_file"`
+	ByteRange       []int64 `json:"byte_range,omitempty"`
+	// Name is the common name of the signer's certificate, else its whole subject.
+	Name        string             `json:"name,omitempty"`
+	Certificate *CertificateReport `json:"certificate,omitempty"`
+	Digest      string             `json:"digest,omitempty"`       // "SHA-256"
+	ClaimedTime *time.Time         `json:"claimed_time,omitempty"` // /M, or signing-time of a detached signature; proves nothing
+	ClaimedName string             `json:"claimed_name,omitempty"` // /Name; proves nothing
+	Reason      string             `json:"reason,omitempty"`       // /Reason
+	Location    string             `json:"location,omitempty"`     // /Location
+	Timestamp   *TimestampReport   `json:"timestamp,omitempty"`    // the sound one, when there is one
+}
+
+// Kind tells signatures from document time-stamps.
+type Kind string
+
+// The kinds of signatures.
+const (
+	KindSignature         Kind = "signature"
+	KindDocumentTimestamp Kind = "document_timestamp"
+	KindDetached          Kind = "detached"
+)
+
+// CertificateReport identifies a certificate.
+type CertificateReport struct {
+	Subject   string    `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	Serial    string    `json:"serial"` // hexadecimal
+	SHA256    string    `json:"sha256"` // hexadecimal, of the DER
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	Trusted   bool      `json:"trusted"` // a chain to a root was found, at the time that counts
+}
+
+// TimestampReport is a time-stamp that covers the signature.
+type TimestampReport struct {
+	Time        time.Time         `json:"time"`
+	Authority   string            `json:"authority"`
+	Certificate CertificateReport `json:"certificate"`
+}
+
+// RevisionReport is one state of the file.
+type RevisionReport struct {
+	Index      int      `json:"index"`
+	End        int64    `json:"end"`                  // bytes
+	Signatures []string `json:"signatures,omitempty"` // fields whose signature covers exactly this state
+	Evidence   bool     `json:"evidence,omitempty"`   // it added validation data
+	Changes    []Reason `json:"changes,omitempty"`    // made after a signature and not allowed
+}
+
+// maxSignatures bounds the signatures of one file, and with it the work of a check.
+const maxSignatures = 64
+
+// Check verifies every signature of a PDF and reports what happened to the document after each.
+// It reads nothing but r, reaches no network, and takes bounded time and memory on hostile files.
+// A report is returned for every file that can be read, however bad; the error says that it
+// cannot: [ErrMalformed], [ErrLimit], [ErrOptions] when opt.At is zero, or the error of r.
+func Check(r io.ReaderAt, size int64, opt CheckOptions) (*Report, error) {
+	if opt.At.IsZero() {
+		return nil, fmt.Errorf("checking signatures: %w: no time", ErrOptions)
+	}
+	doc, err := pdf.Open(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("checking signatures: %w", err)
+	}
+	c := &checker{doc: doc, r: r, size: size, opt: opt}
+	if err := c.run(); err != nil {
+		return nil, fmt.Errorf("checking signatures: %w", err)
+	}
+	return c.report(), nil
+}
+
+// checker is one run of Check.
+type checker struct {
+	doc        *pdf.Doc
+	r          io.ReaderAt
+	size       int64
+	opt        CheckOptions
+	found      []*candidate
+	revisions  []RevisionReport
+	broken     int // first revision whose place in the file is wrong, or len(revisions)
+	reasons    []Reason
+	evidence   []*x509.Certificate // of the DSS
+	hasDSS     bool
+	revocation bool // the DSS has revocation data
+}
+
+// candidate is one signature under examination.
+type candidate struct {
+	sig         pdf.Signature
+	first, last int // revisions in which it is the value of its field
+	rep         SignatureReport
+	a, b, end   int64 // its ByteRange is [0 a b end-b]
+	cms         []byte
+}
+
+func (c *candidate) add(code Code, detail string) {
+	c.rep.Reasons = append(c.rep.Reasons, Reason{Code: code, Detail: detail})
+}
+
+// failed reports whether something false was found.
+func (c *candidate) failed() bool { return worst(c.rep.Reasons) == Invalid }
+
+func (c *checker) run() error {
+	c.checkChain()
+	if err := c.collect(); err != nil {
+		return err
+	}
+	for _, s := range c.found {
+		if err := c.locate(s); err != nil {
+			return err
+		}
+	}
+	if err := c.compare(); err != nil {
+		return err
+	}
+	if err := c.readEvidence(); err != nil {
+		return err
+	}
+	if err := c.verifyAll(); err != nil {
+		return err
+	}
+	c.levels()
+	return nil
+}
+
+// collect lists the signatures of every revision: one that a later revision hides is still listed.
+func (c *checker) collect() error {
+	if c.doc.Encrypted() {
+		c.reasons = append(c.reasons, Reason{Code: Encrypted})
+	}
+	byKey := map[string]*candidate{}
+	last := len(c.doc.Revisions()) - 1
+	for i := range last + 1 {
+		list, err := c.doc.At(i).Signatures()
+		if err != nil {
+			if i == last || errors.Is(err, ErrLimit) {
+				return err
+			}
+			continue // an old state that cannot be read is compared with the next one later
+		}
+		for _, sig := range list {
+			k := candidateKey(sig)
+			if s := byKey[k]; s != nil {
+				s.last = i
+				continue
+			}
+			if len(byKey) == maxSignatures {
+				return fmt.Errorf("%w: more than %d signatures", ErrLimit, maxSignatures)
+			}
+			s := &candidate{sig: sig, first: i, last: i}
+			byKey[k] = s
+			c.found = append(c.found, s)
+		}
+	}
+	for _, s := range c.found {
+		if s.last != last {
+			s.add(SignatureRemoved, "")
+		}
+	}
+	c.findShared()
+	return nil
+}
+
+// candidateKey tells two signatures apart, however broken they are.
+func candidateKey(s pdf.Signature) string {
+	var at int64
+	if len(s.Contents) > 0 {
+		at = s.Contents[0].Start
+	}
+	return fmt.Sprintf("%d %d %d %s", s.Ref.Number, s.Field.Ref.Number, at, s.Field.Name)
+}
+
+// findShared marks the signatures that two fields claim: a reader would show one of them twice.
+func (c *checker) findShared() {
+	for i, s := range c.found {
+		for _, o := range c.found[:i] {
+			same := s.sig.Ref.Number != 0 && s.sig.Ref == o.sig.Ref || len(s.sig.Contents) > 0 && len(o.sig.Contents) > 0 &&
+				s.sig.Contents[0].Start != 0 && s.sig.Contents[0].Start == o.sig.Contents[0].Start
+			if same {
+				s.add(SignatureShared, o.sig.Field.Name)
+			}
+		}
+	}
+}
+
+// report gathers the verdicts.
+func (c *checker) report() *Report {
+	r := &Report{Size: c.size, Signatures: make([]SignatureReport, 0, len(c.found)), Revisions: c.revisions, Reasons: c.reasons}
+	if len(c.found) == 0 {
+		r.Reasons = append(r.Reasons, Reason{Code: NoSignature})
+	}
+	r.Verdict = worst(r.Reasons)
+	for _, s := range c.found {
+		s.rep.Verdict = worst(s.rep.Reasons)
+		r.Signatures = append(r.Signatures, s.rep)
+		r.Verdict = lower(r.Verdict, s.rep.Verdict)
+		if s.rep.Revision >= 0 {
+			rev := &r.Revisions[s.rep.Revision]
+			rev.Signatures = append(rev.Signatures, s.rep.Field)
+		}
+	}
+	return r
+}
+
+// lower returns the worse of two verdicts.
+func lower(a, b Verdict) Verdict {
+	if a == Invalid || b == Invalid {
+		return Invalid
+	}
+	if a == Unknown || b == Unknown {
+		return Unknown
+	}
+	return Valid
+}
