@@ -98,6 +98,9 @@ func (e Entry) line() (line, error) {
 	if !utf8.ValidString(e.Subject) || !utf8.ValidString(e.Kind) {
 		return line{}, fmt.Errorf("entry %d: subject or kind is not UTF-8: %w", e.Seq, ErrFormat)
 	}
+	if y := e.At.UTC().Year(); y < 0 || y > 9999 {
+		return line{}, fmt.Errorf("entry %d: the year %d has not four digits: %w", e.Seq, y, ErrFormat)
+	}
 	return line{
 		Seq: e.Seq, At: e.At.UTC().Format(instant), Subject: e.Subject, Kind: e.Kind,
 		Body: base64.StdEncoding.EncodeToString(e.Body),
