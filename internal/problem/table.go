@@ -1,0 +1,125 @@
+package problem
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"parapheur/approvals"
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/blobs"
+	"parapheur/internal/intake"
+)
+
+// Table returns every sentinel with its problem; the first that matches wins,
+// so what is precise stands before what is general.
+func Table() []Row {
+	return slices.Concat(ofIntake(), ofCircuits(), ofApprovals(), ofDossiers(), ofBlobs())
+}
+
+func ofIntake() []Row {
+	const unsupported, unprocessable = http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity
+	return []Row{
+		pdf(unsupported, intake.ErrNotPDF, "not-pdf"),
+		pdf(unprocessable, intake.ErrTruncated, "truncated"),
+		pdf(unprocessable, intake.ErrEncrypted, "encrypted"),
+		pdf(unprocessable, intake.ErrTooManyPages, "too-many-pages"),
+		pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large"),
+		pdf(unprocessable, intake.ErrXFA, "dynamic-form"),
+		pdf(unprocessable, intake.ErrTimeout, "too-complex"),
+		pdf(unprocessable, intake.ErrDamaged, "damaged"),
+	}
+}
+
+func ofCircuits() []Row {
+	const conflict, forbidden, unprocessable = http.StatusConflict, http.StatusForbidden, http.StatusUnprocessableEntity
+	const state = "state-conflict"
+	return []Row{
+		row(circuits.ErrState, conflict, state, "Le dossier n’en est plus là",
+			"Dans son état actuel, le dossier ne permet pas cette action.", "Relisez-le pour voir où il en est."),
+		row(circuits.ErrStep, conflict, "step-closed", "Cette étape n’attend pas de décision",
+			"Elle est déjà passée, ou son tour n’est pas venu.", "Relisez le dossier."),
+		row(circuits.ErrDesk, forbidden, "not-your-desk", "Cette étape revient à un autre bureau",
+			"Seules les personnes qui tiennent ce bureau peuvent décider."),
+		row(circuits.ErrKind, conflict, "wrong-decision", "L’étape attend une autre décision",
+			"Un visa n’est pas une signature : relisez ce que l’étape demande."),
+		row(circuits.ErrStale, conflict, "document-changed", "Le document a changé depuis votre lecture",
+			"Ouvrez de nouveau la lettre et relisez-la avant de décider : votre décision ne porte que sur ce que vous avez vu."),
+		row(circuits.ErrReason, unprocessable, "reason-needed", "Un refus doit être motivé",
+			"Dites en quelques mots pourquoi : le rédacteur les lira."),
+		row(circuits.ErrDrafter, forbidden, "drafter-only", "Seul le rédacteur peut faire cela",
+			"Demandez-le à la personne qui a préparé la lettre, ou à l’application qui l’a déposée."),
+		row(circuits.ErrAuthor, forbidden, "author-only", "Seul l’auteur d’une décision peut revenir dessus",
+			"Demandez-le à la personne qui l’a prise."),
+		row(circuits.ErrActed, conflict, "acted-since", "Il est trop tard pour revenir sur cette décision",
+			"Quelqu’un a agi depuis sur ce dossier."),
+		row(circuits.ErrSigned, conflict, "already-signed", "Une signature existe déjà",
+			"Ce qui est signé ne se reprend pas et ne se modifie pas.", "Préparez une nouvelle lettre s’il le faut."),
+		row(circuits.ErrEvidence, unprocessable, "gesture-needed", "Le geste de validation manque",
+			"Une décision se prend avec votre clé d’accès (empreinte, visage ou code de l’appareil)."),
+		row(circuits.ErrCircuit, conflict, "circuit-unsound", "Le circuit de ce type de courrier est incomplet",
+			"Votre administrateur doit le corriger avant l’envoi."),
+		row(circuits.ErrSame, unprocessable, "same-document", "C’est le même document",
+			"La nouvelle version est identique à la précédente, à l’octet près : vérifiez le fichier choisi."),
+	}
+}
+
+func ofApprovals() []Row {
+	const forbidden, bad, conflict = http.StatusForbidden, http.StatusBadRequest, http.StatusConflict
+	again := "Recommencez depuis la page du dossier."
+	return []Row{
+		row(approvals.ErrExpired, conflict, "gesture-expired", "La demande a expiré", "Pour votre sécurité, une demande de validation ne vit que quelques minutes.", "Recommencez."),
+		row(approvals.ErrPurpose, forbidden, "gesture-purpose", "Cette clé d’accès ne sert pas à cela", again),
+		row(approvals.ErrSession, forbidden, "gesture-session", "La demande vient d’une autre session", "Vous vous êtes peut-être reconnecté entre-temps.", again),
+		row(approvals.ErrCeremony, forbidden, "gesture-refused", "Le geste n’a pas pu être vérifié", again),
+		row(approvals.ErrResponse, bad, "gesture-unreadable", "La réponse de l’appareil est illisible", "Recommencez ; si cela se reproduit, essayez un autre navigateur."),
+		row(approvals.ErrChallenge, conflict, "gesture-replayed", "Le geste répond à une autre demande", "Deux fenêtres sont peut-être ouvertes sur le parapheur.", again),
+		row(approvals.ErrOrigin, forbidden, "gesture-elsewhere", "Le geste vient d’un autre site", "Vérifiez l’adresse de la page : une copie du parapheur ne peut rien signer."),
+		row(approvals.ErrUserPresence, forbidden, "gesture-absent", "Le geste n’a pas été confirmé", "Touchez ou déverrouillez l’appareil quand il le demande, puis recommencez."),
+		row(approvals.ErrUserVerification, forbidden, "gesture-unverified", "L’appareil ne vous a pas reconnu", "L’empreinte, le visage ou le code de l’appareil est exigé.", "Recommencez."),
+		row(approvals.ErrUnknownCredential, forbidden, "passkey-unknown", "Cette clé d’accès n’est pas reconnue", "Elle a été révoquée, ou elle appartient à un autre compte.", "Choisissez-en une autre."),
+		row(approvals.ErrNoCredential, conflict, "passkey-missing", "Aucune clé d’accès n’est enregistrée", "Demandez une invitation à votre administrateur pour en enregistrer une."),
+		row(approvals.ErrClone, forbidden, "passkey-doubtful", "Cette clé d’accès présente un doute", "Elle a peut-être été copiée : rien n’a été décidé.", "Prévenez votre administrateur."),
+		row(approvals.ErrAssertion, forbidden, "gesture-refused", "Le geste n’a pas pu être vérifié", again),
+		row(approvals.ErrRegistration, bad, "passkey-refused", "Cette clé d’accès ne peut pas être enregistrée", "L’appareil doit vous reconnaître par l’empreinte, le visage ou un code.", "Essayez un autre appareil."),
+		row(approvals.ErrBatch, http.StatusUnprocessableEntity, "batch-refused", "Ces décisions ne peuvent pas être prises ensemble", "Décidez d’un dossier à la fois, ou d’un lot plus petit."),
+		row(approvals.ErrStatement, conflict, "statement-refused", "La décision préparée ne tient plus", "Le dossier a pu changer.", again),
+		row(approvals.ErrConfig, http.StatusInternalServerError, "misconfigured", "Le parapheur est mal réglé", "L’adresse de la collectivité et ses clés d’accès ne s’accordent pas.", "Prévenez votre administrateur."),
+	}
+}
+
+func ofDossiers() []Row {
+	const forbidden, conflict, missing = http.StatusForbidden, http.StatusConflict, http.StatusNotFound
+	const unprocessable = http.StatusUnprocessableEntity
+	return []Row{
+		as(dossiers.ErrTooLarge, pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large")),
+		row(dossiers.ErrTypeUnknown, unprocessable, "type-unknown", "Ce type de courrier n’existe pas", "Choisissez un type de la liste."),
+		row(dossiers.ErrReasonMissing, unprocessable, "reason-needed", "Un refus doit être motivé", "Dites en quelques mots pourquoi : le rédacteur les lira."),
+		row(dossiers.ErrReference, conflict, "reference-used", "Cette référence est déjà utilisée", "Un dossier de la même application porte cette référence externe."),
+		row(dossiers.ErrKeyReused, unprocessable, "idempotency-key-reused", "La clé d’idempotence a déjà servi", "La même clé accompagne une autre demande : une clé nouvelle est nécessaire pour un envoi différent."),
+		row(dossiers.ErrInvitation, http.StatusGone, "invitation-expired", "Cette invitation n’est plus valable", "Elle a servi, ou elle a expiré.", "Demandez-en une nouvelle à votre administrateur."),
+		row(dossiers.ErrSignInNeeded, http.StatusUnauthorized, "sign-in-needed", "Connectez-vous", "Votre session est terminée, ou n’a pas commencé."),
+		row(dossiers.ErrCeremony, conflict, "gesture-expired", "La demande a expiré", "Elle a déjà servi, ou elle a expiré.", "Recommencez."),
+		row(dossiers.ErrKeyless, conflict, "no-signing-key", "Aucun certificat de signature n’est disponible", "Le signataire n’a pas de certificat utilisable.", "Votre administrateur peut en installer un ; la décision n’est pas perdue."),
+		row(dossiers.ErrLastPasskey, conflict, "last-passkey", "C’est votre dernière clé d’accès", "Enregistrez-en une autre avant de révoquer celle-ci : sans clé, vous ne pourriez plus vous connecter."),
+		later(row(dossiers.ErrUnavailable, http.StatusServiceUnavailable, "preview-unavailable", "L’aperçu n’est pas disponible", "Le document peut être téléchargé et lu, et la lettre signée."), 30*time.Second),
+		later(row(dossiers.ErrAwaiting, conflict, "awaiting-timestamp", "La signature attend son horodatage", "Le service d’horodatage ne répond pas : le parapheur réessaie de lui-même.", "Rien n’est perdu."), time.Minute),
+		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),
+		row(dossiers.ErrForbidden, forbidden, "forbidden", "Vous n’avez pas ce droit", "Cette action n’est pas ouverte à votre compte.", "Voyez avec votre administrateur."),
+		row(dossiers.ErrNotFound, missing, "not-found", "Introuvable", "Cette adresse ne correspond à rien que vous puissiez voir."),
+		{Err: dossiers.ErrInvalid, Problem: Invalid()},
+	}
+}
+
+// ofBlobs: a fact names bytes, and they are not there or not the same. Nobody
+// outside can do anything about it.
+func ofBlobs() []Row {
+	const name, title = "document-unreadable", "Le document ne peut pas être relu"
+	detail := "Sa conservation est en défaut. Prévenez votre administrateur : il doit vérifier le stockage des documents."
+	return []Row{
+		row(blobs.ErrNotFound, http.StatusInternalServerError, name, title, detail),
+		row(blobs.ErrCorrupt, http.StatusInternalServerError, name, title, detail),
+		as(blobs.ErrTooLarge, pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large")),
+	}
+}
