@@ -42,7 +42,10 @@ type Parts struct {
 	Timestamper signing.Timestamper
 	// Verify is the verdict on a signed letter before it becomes visible: nil
 	// only when every signature in it holds (signing.Check under our roots).
-	Verify   func(ctx context.Context, pdf io.ReaderAt, size int64) error
+	Verify func(ctx context.Context, pdf io.ReaderAt, size int64) error
+	// Seal signs the manifest of an evidence file with the town's seal
+	// (cachet). Nil, or a nil answer without error: the town has none.
+	Seal     func(ctx context.Context, t Tenant, manifest []byte) ([]byte, error)
 	Now      func() time.Time // the only clock read
 	Rand     io.Reader        // nonces, handles, tokens
 	Location *time.Location   // of the dates written on letters

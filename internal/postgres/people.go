@@ -205,6 +205,7 @@ const (
 	kindApplicationAdded = "application.added"
 	kindKeyAdded         = "api_key.added"
 	kindKeyRevoked       = "api_key.revoked"
+	kindSigningKeyAdded  = "signing_key.added"
 )
 
 // administer runs fn and journals what it did, in one transaction.

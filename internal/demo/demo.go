@@ -1,0 +1,168 @@
+// Package demo sets up the demonstration town: "Ville de
+// Saint-Aubin-sur-Loire", its people, desks, circuits and demonstration keys.
+//
+// It must never run against a real town: everything it makes bears the mark
+// of the demonstration PKI, which production refuses. Seeding twice is
+// seeding once; people without a passkey get a fresh link at each start.
+package demo
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"parapheur/certs"
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/postgres"
+	"parapheur/internal/wiring"
+)
+
+// The people of the demonstration, by their addresses.
+const (
+	Drafter       = "claire.marchand@saint-aubin.example"
+	DGS           = "philippe.rousseau@saint-aubin.example"
+	Mayor         = "helene.garnier@saint-aubin.example"
+	Administrator = "marc.delattre@saint-aubin.example"
+	Preparer      = "nadia.ferreira@saint-aubin.example"
+)
+
+// GEC is the application that deposits letters over REST.
+const GEC = "Gestion du courrier (démonstration)"
+
+const (
+	siret     = "21490999900015"
+	townName  = "Ville de Saint-Aubin-sur-Loire"
+	place     = "Saint-Aubin-sur-Loire"
+	deskDGS   = "Direction générale des services"
+	deskMayor = "Maire"
+)
+
+//go:embed samples/*.pdf
+var samples embed.FS
+
+// Samples returns the letter and the annex to try the product with.
+func Samples() fs.FS {
+	sub, err := fs.Sub(samples, "samples")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
+// WriteSamples puts the sample letters in dir, for who wants to deposit them.
+func WriteSamples(dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, Samples()))
+}
+
+// Plan is the set-up of the demonstration town.
+func Plan() dossiers.Plan {
+	return dossiers.Plan{
+		People: []dossiers.PlannedPerson{
+			{Civility: "Mme", GivenName: "Claire", FamilyName: "Marchand", Email: Drafter, Drafter: true},
+			{Civility: "M.", GivenName: "Philippe", FamilyName: "Rousseau", Email: DGS},
+			{Civility: "Mme", GivenName: "Hélène", FamilyName: "Garnier", Email: Mayor},
+			{Civility: "M.", GivenName: "Marc", FamilyName: "Delattre", Email: Administrator, Admin: true},
+			{Civility: "Mme", GivenName: "Nadia", FamilyName: "Ferreira", Email: Preparer, Drafter: true},
+		},
+		Desks: []string{deskDGS, deskMayor},
+		Seats: []dossiers.PlannedSeat{
+			{Desk: deskDGS, Email: DGS, Quality: "Directeur général des services"},
+			{Desk: deskMayor, Email: Mayor, Quality: "Maire"},
+			{Desk: deskMayor, Email: Preparer, Quality: "Cabinet du Maire", Prepares: true},
+		},
+		Types: []dossiers.Type{
+			{
+				Code: "courrier-simple", Name: "Courrier simple", Hint: "Information ou réponse, sans décision.",
+				Circuit: circuits.Definition{Code: "courrier-simple", Version: 1, Name: "Courrier simple", Steps: []circuits.Step{
+					{ID: "visa-dgs", Kind: circuits.Visa, Desk: deskDGS, Title: "Visa de la direction générale"},
+					{ID: "signature-maire", Kind: circuits.Signature, Desk: deskMayor, Title: "Signature de la Maire"},
+				}},
+			},
+			{
+				Code: "courrier-cabinet", Name: "Courrier du cabinet", Hint: "Félicitations, invitations : la Maire signe sans visa.",
+				Circuit: circuits.Definition{Code: "courrier-cabinet", Version: 1, Name: "Courrier du cabinet", Steps: []circuits.Step{
+					{ID: "signature-maire", Kind: circuits.Signature, Desk: deskMayor, Title: "Signature de la Maire"},
+				}},
+			},
+		},
+		Applications: map[string]string{GEC: Drafter},
+	}
+}
+
+// Seed makes the town served at origin ("http://localhost:8080") if it does
+// not exist yet, and answers what its people need to begin. ownerDSN is the
+// address by which the schema was migrated.
+func Seed(ctx context.Context, s *wiring.System, ownerDSN, origin string) (dossiers.Tenant, dossiers.Founded, error) {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return dossiers.Tenant{}, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
+	}
+	t, err := s.Office.Tenant(ctx, u.Host)
+	switch {
+	case errors.Is(err, dossiers.ErrNotFound):
+	case err != nil:
+		return t, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
+	default:
+		again, err := s.Office.Reinvite(ctx, t)
+		return t, dossiers.Founded{Invitations: again}, err
+	}
+	t = dossiers.Tenant{
+		ID: dossiers.TenantID(uuid.NewString()), SIRET: siret, Name: townName, Place: place,
+		RPID: u.Hostname(), Origin: origin, Demo: true,
+	}
+	if err := addTenant(ctx, ownerDSN, t); err != nil {
+		return t, dossiers.Founded{}, err
+	}
+	f, err := s.Office.Found(ctx, t, Plan())
+	if err != nil {
+		return t, f, fmt.Errorf("seed: %w", err)
+	}
+	return t, f, addKeys(ctx, s, t, f.People)
+}
+
+// addTenant moves a town already seeded under another address, or creates it.
+func addTenant(ctx context.Context, ownerDSN string, t dossiers.Tenant) error {
+	conn, err := pgx.Connect(ctx, ownerDSN)
+	if err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing left to say
+	return postgres.AddTenant(ctx, conn, t)
+}
+
+// addKeys gives the Mayor a demonstration key, and the town its seal.
+func addKeys(ctx context.Context, s *wiring.System, t dossiers.Tenant, people []dossiers.Person) error {
+	by := circuits.Actor{Name: "Mise en service"}
+	for _, p := range people {
+		if p.Email != Mayor {
+			continue
+		}
+		k, err := s.Demo.Person(certs.DemoPerson{Name: p.Name(), Quality: "Maire", Town: t.Name})
+		if err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+		if err := s.Ring.Add(ctx, t, uuid.NewString(), p.ID, "Clé de démonstration de "+p.Name(), k, by); err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+	}
+	seal, err := s.Demo.TownSeal(t.Name, t.SIRET)
+	if err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	if err := s.Ring.Add(ctx, t, uuid.NewString(), "", "Cachet de démonstration de la ville", seal, by); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	return nil
+}
+
+// SamplesDir is where the demonstration leaves its sample letters.
+func SamplesDir(data string) string { return filepath.Join(data, "lettres-exemples") }

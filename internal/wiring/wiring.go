@@ -1,0 +1,280 @@
+// Package wiring puts the parts of one node together: the database pool, the
+// job queue, the blob store, the key ring, the child processes that read
+// hostile files, the time-stamping authority, and the Office over them. The
+// command and the tests that drive the whole product share it, so that what
+// is tested is what runs.
+//
+// It must hold no behaviour of its own. Assemble fails with what could not be
+// opened and leaves nothing running.
+package wiring
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"parapheur/certs"
+	"parapheur/dossiers"
+	"parapheur/internal/blobs"
+	"parapheur/internal/child"
+	"parapheur/internal/intake"
+	"parapheur/internal/keyring"
+	"parapheur/internal/live"
+	"parapheur/internal/postgres"
+	"parapheur/internal/preview"
+	"parapheur/internal/render"
+	"parapheur/internal/work"
+	"parapheur/signing"
+)
+
+// Config says what a node is made of.
+type Config struct {
+	// DatabaseURL is the address of a migrated database.
+	DatabaseURL string
+	// DataDir keeps blobs, spool and caches, and the demonstration's keys.
+	DataDir string
+	// S3, if set, keeps the blobs instead of DataDir.
+	S3 *blobs.S3Options
+	// MasterKey seals keys at rest: 32 bytes.
+	MasterKey []byte
+	// DemoURL, if set, opens the demonstration PKI, whose services answer
+	// under this address. Without it demonstration keys are refused.
+	DemoURL string
+	// Roots are the anchors of signatories; the demonstration's is added.
+	Roots []*x509.Certificate
+	// TSA are the time-stamping authorities, in order, and TSARoots their
+	// anchors. The demonstration has its own.
+	TSA      []certs.TSAEndpoint
+	TSARoots []*x509.Certificate
+	// Workers is how many jobs run at once here; 0 works none.
+	Workers int
+	// MaxDocument is the limit of one document in bytes; 0 is 100 MiB.
+	MaxDocument int64
+	Log         *slog.Logger
+	Now         func() time.Time
+	Version     string
+	// RescueAfter is when a running job is taken for dead; see work.Options.
+	RescueAfter time.Duration
+	// Passing is told of each of dossiers.SealPoints; tests crash there.
+	Passing func(point string)
+}
+
+// A System is an assembled node.
+type System struct {
+	Office *dossiers.Office
+	Store  *postgres.Store
+	Pool   *pgxpool.Pool
+	Queue  *work.Queue
+	Hub    *live.Hub
+	Ring   *keyring.Ring
+	Render *render.Renderer
+	Demo   *certs.Demo // nil outside the demonstration
+
+	cfg    Config
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Jobs are what the program does in child processes: give them to child.Main
+// first thing in main and TestMain.
+func Jobs() []child.Job { return []child.Job{render.Job(), intake.Job()} }
+
+// Assemble opens the parts. Start works jobs; Close ends everything.
+func Assemble(ctx context.Context, cfg Config) (*System, error) {
+	if cfg.MaxDocument == 0 {
+		cfg.MaxDocument = 100 << 20
+	}
+	s := &System{cfg: cfg, Hub: live.NewHub()}
+	if err := s.assemble(ctx); err != nil {
+		s.closePool()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *System) assemble(ctx context.Context) (err error) {
+	cfg := s.cfg
+	if s.Pool, err = postgres.Pool(ctx, cfg.DatabaseURL); err != nil {
+		return err
+	}
+	s.Queue, err = work.New(s.Pool, func() *dossiers.Office { return s.Office }, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter})
+	if err != nil {
+		return err
+	}
+	s.Store = postgres.New(s.Pool, s.Queue)
+	store, err := s.blobs(ctx)
+	if err != nil {
+		return err
+	}
+	s.Render, err = render.New(render.Options{CacheDir: filepath.Join(cfg.DataDir, "cache", "render")})
+	if err != nil {
+		return err
+	}
+	vault, err := certs.NewVault(cfg.MasterKey)
+	if err != nil {
+		return err
+	}
+	guard := certs.Guard{AllowDemo: cfg.DemoURL != ""}
+	if cfg.DemoURL != "" {
+		s.Demo, err = certs.OpenDemo(certs.DemoOptions{
+			Dir: filepath.Join(cfg.DataDir, "demo-pki"), Vault: vault, Guard: guard, BaseURL: cfg.DemoURL, Now: cfg.Now,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.Ring = keyring.New(s.Store, vault, guard, cfg.Now)
+	return s.office(store)
+}
+
+func (s *System) office(store dossiers.Blobs) error {
+	cfg := s.cfg
+	spool := filepath.Join(cfg.DataDir, "blobs", "tmp")
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		return fmt.Errorf("time zone: %w", err)
+	}
+	tsa, err := s.timestamper()
+	if err != nil {
+		return err
+	}
+	inspector := intake.New(intake.Limits{MaxBytes: cfg.MaxDocument})
+	s.Office = dossiers.Open(dossiers.Parts{
+		Store: s.Store, Blobs: store, Keys: s.Ring, Render: preview.New(s.Render, 64<<20),
+		Inspect: func(ctx context.Context, pdf *os.File) (dossiers.Intake, error) {
+			info, err := inspector.Inspect(ctx, pdf)
+			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed}, err
+		},
+		Timestamper: tsa, Verify: s.verify, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
+		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
+	})
+	return nil
+}
+
+// timestamper returns the configured authorities, or nil without any.
+func (s *System) timestamper() (signing.Timestamper, error) {
+	cfg := s.cfg
+	switch {
+	case len(cfg.TSA) > 0:
+		trust, err := certs.NewTrust(certs.Guard{AllowDemo: s.Demo != nil}, cfg.TSARoots...)
+		if err != nil {
+			return nil, fmt.Errorf("time-stamping roots: %w", err)
+		}
+		client, err := certs.NewTSAClient(certs.TSAClientOptions{Endpoints: cfg.TSA, Trust: trust, Now: cfg.Now})
+		if err != nil {
+			return nil, err
+		}
+		return client, nil
+	case s.Demo != nil:
+		return s.Demo.TSA(), nil
+	}
+	return nil, nil //nolint:nilnil // no authority: signatures are B-B and say so
+}
+
+// verify is the verdict on a signed letter before it becomes visible.
+func (s *System) verify(ctx context.Context, pdf io.ReaderAt, size int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	report, err := signing.Check(pdf, size, signing.CheckOptions{Roots: s.Roots(), At: s.cfg.Now()})
+	if err != nil {
+		return err
+	}
+	if report.Verdict != signing.Valid {
+		return fmt.Errorf("verdict %v: %v", report.Verdict, report.Signatures)
+	}
+	return nil
+}
+
+// Roots are the anchors of every signature and timestamp made here.
+func (s *System) Roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range append(append([]*x509.Certificate(nil), s.cfg.Roots...), s.cfg.TSARoots...) {
+		pool.AddCert(c)
+	}
+	if s.Demo != nil {
+		pool.AddCert(s.Demo.Root())
+	}
+	return pool
+}
+
+// seal signs a manifest with the town's seal; a town without one answers nil.
+func (s *System) seal(ctx context.Context, t dossiers.Tenant, manifest []byte) ([]byte, error) {
+	signer, err := s.Ring.Seal(ctx, t)
+	if errors.Is(err, dossiers.ErrKeyless) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	opt := signing.DetachedOptions{Level: signing.BT, Time: s.cfg.Now()}
+	if s.Office.Timestamper == nil {
+		opt.Level = signing.BB
+	}
+	return signing.Detached(ctx, newReader(manifest), opt, signer, s.Office.Timestamper)
+}
+
+// Start listens to the journal and works jobs, until Close.
+func (s *System) Start(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.done = make(chan struct{})
+	go s.listen(ctx)
+	if s.cfg.Workers == 0 {
+		return nil
+	}
+	if err := s.Queue.Start(ctx); err != nil {
+		return fmt.Errorf("start jobs: %w", err)
+	}
+	return nil
+}
+
+// listen feeds the hub. When the connection is lost, whoever waits is told to
+// look again once it is back.
+func (s *System) listen(ctx context.Context) {
+	defer close(s.done)
+	for ctx.Err() == nil {
+		err := s.Store.Listen(ctx, s.Hub.Resync, func(t dossiers.TenantID, seq int64, subject, kind string) {
+			s.Hub.Publish(t, live.Event{Seq: seq, Dossier: subject, Kind: kind})
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		s.cfg.Log.WarnContext(ctx, "journal notifications lost, listening again", slog.String("error", err.Error()))
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Close finishes or hands back running jobs within ctx, then closes the rest.
+func (s *System) Close(ctx context.Context) error {
+	var err error
+	if s.cancel != nil {
+		if s.cfg.Workers > 0 {
+			err = s.Queue.Stop(ctx)
+		}
+		s.cancel()
+		<-s.done
+	}
+	s.closePool()
+	return err
+}
+
+func (s *System) closePool() {
+	if s.Pool != nil {
+		s.Pool.Close()
+	}
+}
