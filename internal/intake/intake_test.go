@@ -286,7 +286,7 @@ func hostile() map[string][]byte {
 		ladder = append(ladder, pdftest.Object(fmt.Sprintf("<</Type/Pages/Parent %d 0 R/Kids[%d 0 R %d 0 R]/Count 1000000>>", i+1, i+3, i+3)))
 	}
 	ladder[1] = "<</Type/Pages/Kids[3 0 R 3 0 R]/Count 1000000>>" // the root has no parent
-	bomb := append([]byte("1 0 2 40                                "), make([]byte, 300<<20)...)
+	bomb := append([]byte("1 0 2 40                                "), make([]byte, 1<<20-40)...)
 	return map[string][]byte{
 		"unterminated array":                 tree(one, "<</Type/Page/Parent 2 0 R/MediaBox [0 0 9 9"),
 		"unterminated string":                tree(one, "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/X (abc"),
@@ -299,10 +299,10 @@ func hostile() map[string][]byte {
 		"reference to itself":                tree("2 0 R", page),
 		"previous section loop":              prevLoop(tree(one, page)),
 		"deep nesting":                       tree(one, page, pdftest.Object(strings.Repeat("[", 100_000))),
-		"zip bomb as contents":               pdftest.Pages(pdftest.Deflated(make([]byte, 300<<20))),
-		"zip bomb as objects":                xrefStream("/Type/ObjStm/N 2/First 40", bomb),
-		"endless object stream":              xrefStream("/Type/ObjStm/N 4611686018427387904/First 10", []byte("3 0 4 10 <<>>")),
-		"object stream of itself, by length": xrefStream("/Type/ObjStm/N 1/First 4/Extends 3 0 R", []byte("3 0 <<>>")),
+		"zip bomb as contents":               pdftest.Pages(pdftest.Repeated(make([]byte, 1<<20), 1024)),
+		"zip bomb as objects":                xrefStream("/Type/ObjStm/N 2/First 40", pdftest.Repeated(bomb, 1024)),
+		"endless object stream":              xrefStream("/Type/ObjStm/N 4611686018427387904/First 10", pdftest.Deflated([]byte("3 0 4 10 <<>>"))),
+		"object stream of itself, by length": xrefStream("/Type/ObjStm/N 1/First 4/Extends 3 0 R", pdftest.Deflated([]byte("3 0 <<>>"))),
 	}
 }
 
@@ -313,12 +313,11 @@ func prevLoop(pdf []byte) []byte {
 
 // xrefStream makes a file whose objects 1 and 2 are said to be in the object stream 3, with a cross-reference stream 4
 // of absurd bounds in front of the true ones.
-func xrefStream(dict string, content []byte) []byte {
+func xrefStream(dict string, content pdftest.Object) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.7\n")
 	at := b.Len()
-	stream := string(pdftest.Deflated(content))
-	fmt.Fprintf(&b, "3 0 obj\n%s\nendobj\n", strings.Replace(stream, "<<", "<<"+dict, 1))
+	fmt.Fprintf(&b, "3 0 obj\n%s\nendobj\n", strings.Replace(string(content), "<<", "<<"+dict, 1))
 	start := b.Len()
 	entries := []byte{0, 0, 0, 0, 255, 2, 0, 0, 3, 0, 2, 0, 0, 3, 1, 1, 0, byte(at >> 8), byte(at), 0, 1, byte(start >> 16), byte(start >> 8), byte(start), 0}
 	fmt.Fprintf(&b, "4 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n",

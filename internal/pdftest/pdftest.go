@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"fmt"
+	"hash/adler32"
 	"strings"
 )
 
@@ -23,6 +24,27 @@ func Deflated(body []byte) Object {
 	_, _ = w.Write(body) // into memory
 	_ = w.Close()
 	return Stream("/Filter/FlateDecode", b.Bytes())
+}
+
+// Repeated is a compressed stream of the same chunk many times over, made without compressing it as often: a bomb of
+// gigabytes takes milliseconds. The chunk must be at least 32 KiB, the window of the compression.
+func Repeated(chunk []byte, times int) Object {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	var marks [2]int
+	for i := range marks { // the second block refers to the first chunk only, which is also what precedes a third
+		_, _ = w.Write(chunk) // into memory
+		_ = w.Flush()
+		marks[i] = b.Len()
+	}
+	out := bytes.Clone(b.Bytes())
+	out = append(out, bytes.Repeat(out[marks[0]:marks[1]], times-len(marks))...)
+	sum := adler32.New()
+	for range times {
+		_, _ = sum.Write(chunk)
+	}
+	out = append(out, 0x01, 0x00, 0x00, 0xff, 0xff) // the final block, empty
+	return Stream("/Filter/FlateDecode", sum.Sum(out))
 }
 
 // File joins objects 1, 2, 3… under a correct cross-reference table; object 1 is the catalog.
