@@ -1,0 +1,52 @@
+package dossiers_test
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/child"
+	"parapheur/internal/demo"
+	"parapheur/internal/towntest"
+	"parapheur/internal/wiring"
+)
+
+func TestMain(m *testing.M) {
+	child.Main(wiring.Jobs()...)
+	os.Exit(m.Run())
+}
+
+// A letter goes from drafter to DGS to Mayor and comes back signed.
+func TestJourney(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t)
+	dgs, mayor := town.Person(t, demo.DGS), town.Person(t, demo.Mayor)
+	d := town.Deposit(t)
+
+	rows, _, err := town.Office.List(t.Context(), dgs.Viewer(t), dossiers.BinToDo, dossiers.Page{})
+	if err != nil || len(rows) != 1 || rows[0].ID != d.ID {
+		t.Fatalf("the DGS finds %v, %v under « À traiter »", rows, err)
+	}
+	if _, err := mayor.Decide(t, d.ID, "signature", ""); err == nil {
+		t.Fatal("the Mayor signed before the visa")
+	}
+	if _, err := dgs.Decide(t, d.ID, "visa", ""); err != nil {
+		t.Fatalf("visa: %v", err)
+	}
+	if _, err := mayor.Decide(t, d.ID, "signature", ""); err != nil {
+		t.Fatalf("signature: %v", err)
+	}
+	signed := town.Await(t, d.ID, func(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed })
+	letter := town.Read(t, mayor.Viewer(t), d.ID, 1, "")
+	approved := town.Read(t, mayor.Viewer(t), d.ID, 1, "approved")
+	if !signed.Main().Signed() || !bytes.HasPrefix(letter, approved) || len(letter) <= len(approved) {
+		t.Fatal("the signed letter does not begin with the approved one")
+	}
+	if out := os.Getenv("PARAPHEUR_JOURNEY_OUT"); out != "" {
+		if err := os.WriteFile(out, letter, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
