@@ -126,7 +126,7 @@ func docEncoding(c byte) rune {
 // Time decodes a date string; ok is false when it is not one.
 func (r Raw) Time() (t time.Time, ok bool) {
 	s := strings.TrimPrefix(r.Text(), "D:")
-	s = strings.NewReplacer("'", "", "Z0000", "Z").Replace(s)
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "'", ""), "Z0000", "Z")
 	for _, layout := range []string{"20060102150405Z0700", "20060102150405Z07", "20060102150405", "200601021504", "20060102"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true
