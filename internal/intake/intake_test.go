@@ -299,8 +299,8 @@ func hostile() map[string][]byte {
 		"reference to itself":                tree("2 0 R", page),
 		"previous section loop":              prevLoop(tree(one, page)),
 		"deep nesting":                       tree(one, page, pdftest.Object(strings.Repeat("[", 100_000))),
-		"zip bomb as contents":               pdftest.Pages(pdftest.Repeated(make([]byte, 1<<20), 1024)),
-		"zip bomb as objects":                xrefStream("/Type/ObjStm/N 2/First 40", pdftest.Repeated(bomb, 1024)),
+		"zip bomb as contents":               pdftest.Pages(pdftest.Repeated(make([]byte, 1<<20), 300)),
+		"zip bomb as objects":                xrefStream("/Type/ObjStm/N 2/First 40", pdftest.Repeated(bomb, 300)),
 		"endless object stream":              xrefStream("/Type/ObjStm/N 4611686018427387904/First 10", pdftest.Deflated([]byte("3 0 4 10 <<>>"))),
 		"object stream of itself, by length": xrefStream("/Type/ObjStm/N 1/First 4/Extends 3 0 R", pdftest.Deflated([]byte("3 0 <<>>"))),
 	}
