@@ -91,10 +91,14 @@ func (c ClientData) answers(challenge Digest) bool {
 }
 
 // OriginFits says whether a browser lets a page of this origin use keys of this RP ID (Web Authentication, 13.4.9): https,
-// the same host or one below it; http for localhost, for development.
+// the same host or one below it; http for localhost, for development. The origin must be spelt as browsers do: lower case,
+// no default port, nothing after the host.
 func OriginFits(origin, rpID string) bool {
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin {
+		return false
+	}
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" || strings.HasSuffix(u.Host, ":") {
 		return false
 	}
 	host := u.Hostname()
