@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"parapheur/internal/child"
@@ -108,8 +109,9 @@ func New(o Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check the cache of the PDF engine: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("the cache of the PDF engine, %s, is writable by others: it holds machine code", o.CacheDir)
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid != uint32(os.Geteuid()) || info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("the cache of the PDF engine, %s, can be written by others: it holds machine code", o.CacheDir)
 	}
 	r := &Renderer{options: o, pool: child.NewPool(o.MaxChildren), warm: make(chan bool, 1)}
 	r.warm <- false
