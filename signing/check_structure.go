@@ -72,15 +72,15 @@ func (c *checker) describe(s *candidate) {
 
 // readEntries reads /Contents and /ByteRange; it reports false when they cannot be used.
 func (s *candidate) readEntries() bool {
-	contents, ok := entryToken(s.sig.Contents)
-	if !ok || len(bytes.Trim(contents.Bytes(), "\x00")) == 0 {
+	contents, hasContents := entryToken(s.sig.Contents)
+	if hasContents = hasContents && len(bytes.Trim(contents.Bytes(), "\x00")) > 0; !hasContents {
 		s.add(ContentsMissing, "")
 	}
 	ranges, _ := entryValue(s.sig.ByteRange).(pdf.Array)
 	if len(ranges) == 0 {
 		s.add(ByteRangeMissing, "")
 	}
-	if s.failed() {
+	if !hasContents || len(ranges) == 0 {
 		return false
 	}
 	if s.sig.Contents[0].Start == 0 || s.sig.ByteRange[0].Start == 0 {
