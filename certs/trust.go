@@ -13,9 +13,10 @@ import (
 // Trust is a fixed set of roots: for signatories, or for time-stamping
 // authorities. It never holds a demonstration root outside the demonstration.
 type Trust struct {
-	roots []*x509.Certificate
-	pool  *x509.CertPool // read-only after NewTrust
-	guard Guard
+	roots         []*x509.Certificate
+	pool          *x509.CertPool // read-only after NewTrust
+	intermediates []*x509.Certificate
+	guard         Guard
 }
 
 // NewTrust makes a store of roots. An empty one is an error: it would refuse
@@ -34,6 +35,18 @@ func NewTrust(guard Guard, roots ...*x509.Certificate) (*Trust, error) {
 	return &Trust{roots: slices.Clone(roots), pool: pool, guard: guard}, nil
 }
 
+// WithIntermediates returns a store that also knows these authorities. They are
+// not trusted by themselves; they complete paths, because some time-stamping
+// authorities put nothing but their own certificate in a token.
+func (t *Trust) WithIntermediates(certs ...*x509.Certificate) (*Trust, error) {
+	if err := t.guard.Check(certs...); err != nil {
+		return nil, err
+	}
+	out := *t
+	out.intermediates = slices.Concat(t.intermediates, certs)
+	return &out, nil
+}
+
 // Roots returns the trusted certificates.
 func (t *Trust) Roots() []*x509.Certificate { return slices.Clone(t.roots) }
 
@@ -46,7 +59,7 @@ func (t *Trust) Pool() *x509.CertPool { return t.pool.Clone() }
 // for a signatory. Refusals: [ErrUntrusted], [ErrDemoPKI].
 func (t *Trust) Verify(leaf *x509.Certificate, others []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) ([]*x509.Certificate, error) {
 	inter := x509.NewCertPool()
-	for _, c := range others {
+	for _, c := range slices.Concat(others, t.intermediates) {
 		inter.AddCert(c)
 	}
 	paths, err := leaf.Verify(x509.VerifyOptions{
@@ -62,7 +75,7 @@ func (t *Trust) Verify(leaf *x509.Certificate, others []*x509.Certificate, at ti
 	return path, nil
 }
 
-// ParseCertificates reads certificates in PEM (others blocks are ignored) or
+// ParseCertificates reads certificates in PEM (other blocks are ignored) or
 // concatenated DER, as administrators upload them.
 func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	if !bytes.Contains(data, []byte("-----BEGIN ")) {
