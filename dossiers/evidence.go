@@ -1,0 +1,123 @@
+package dossiers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"parapheur/internal/evidence"
+	"parapheur/journal"
+)
+
+// journalPage is how many entries of the journal are held at once.
+const journalPage = 500
+
+// Evidence writes the evidence package of a dossier, a zip that anyone can verify without the product: see package
+// evidence. It is sealed by the town when Parts.Seal is set. Nothing is written before everything was read.
+func (o *Office) Evidence(ctx context.Context, v Viewer, id ID, w io.Writer) error {
+	p, err := o.evidencePackage(ctx, v, id)
+	if err != nil {
+		return fmt.Errorf("evidence of %s: %w", id, err)
+	}
+	var seal func(context.Context, []byte) ([]byte, error)
+	if o.Parts.Seal != nil {
+		seal = func(ctx context.Context, manifest []byte) ([]byte, error) {
+			return o.Parts.Seal(ctx, v.Tenant, manifest)
+		}
+	}
+	return evidence.Write(ctx, w, p, seal)
+}
+
+// evidencePackage reads the parts. They come from several reads, so it begins again when a fact was added meanwhile.
+func (o *Office) evidencePackage(ctx context.Context, v Viewer, id ID) (evidence.Package, error) {
+	d, err := o.visible(ctx, v, id)
+	for range 8 {
+		if err != nil {
+			return evidence.Package{}, err
+		}
+		p, err := o.readEvidence(ctx, v.Tenant, d)
+		if err != nil {
+			return p, err
+		}
+		again, err := o.visible(ctx, v, id)
+		if err != nil {
+			return p, err
+		}
+		if again.Rev() == d.Rev() {
+			return p, nil
+		}
+		d = again
+	}
+	return evidence.Package{}, ErrConflict
+}
+
+func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidence.Package, error) {
+	p := evidence.Package{
+		Tenant:  evidence.Tenant{SIRET: t.SIRET, Name: t.Name, RPID: t.RPID, Origin: t.Origin},
+		Dossier: evidence.Dossier{ID: string(d.ID), Number: d.Number, Title: d.Title, Type: d.TypeName},
+		Context: evidence.Context{Software: o.Software, ExportedAt: o.now(), Clock: "horloge du serveur"},
+	}
+	for _, a := range d.Annexes() {
+		p.Annexes = append(p.Annexes, evidence.Annex{N: a.N, Name: a.Name, Bytes: a.Approved.Bytes, SHA256: a.Approved.SHA256})
+	}
+	records, err := o.Store.Evidence(ctx, t.ID, d.ID)
+	if err != nil {
+		return p, err
+	}
+	for _, r := range records {
+		p.Evidence = append(p.Evidence, r.File)
+	}
+	if p.Journal, err = o.Store.JournalOf(ctx, t.ID, d.ID); err != nil {
+		return p, err
+	}
+	if p.Enrolments, err = o.Store.Enrolments(ctx, t.ID); err != nil {
+		return p, err
+	}
+	var after int64
+	if n := len(p.Journal); n > 0 {
+		p.Head = p.Journal[n-1]
+		after = p.Head.Seq
+	}
+	for e, err := range o.journal(ctx, t.ID, after) {
+		if err != nil {
+			return p, err
+		}
+		p.Head = e
+	}
+	return p, nil
+}
+
+// journal yields the entries of the town after one, page by page.
+func (o *Office) journal(ctx context.Context, t TenantID, after int64) iter.Seq2[journal.Entry, error] {
+	return func(yield func(journal.Entry, error) bool) {
+		for {
+			page, err := o.Store.Journal(ctx, t, after, journalPage)
+			if err != nil {
+				yield(journal.Entry{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+				after = e.Seq
+			}
+			if len(page) < journalPage {
+				return
+			}
+		}
+	}
+}
+
+// ExportJournal writes the whole journal of the town, in the form of package journal, for its administrators. The chain is
+// verified on the way: an export that ends with its footer holds.
+func (o *Office) ExportJournal(ctx context.Context, v Viewer, w io.Writer) error {
+	if err := v.administers(); err != nil {
+		return err
+	}
+	if _, err := journal.Write(w, v.Tenant.SIRET, journal.Genesis(v.Tenant.SIRET), o.journal(ctx, v.Tenant.ID, 0)); err != nil {
+		return fmt.Errorf("export the journal of %s: %w", v.Tenant.SIRET, err)
+	}
+	return nil
+}

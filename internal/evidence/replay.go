@@ -1,0 +1,226 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"parapheur/approvals/proof"
+	"parapheur/circuits"
+	"parapheur/journal"
+)
+
+// replay is what the journal entries of a dossier say, once each was found to be what the circuit allows.
+type replay struct {
+	state      circuits.State
+	acts       []act
+	circuits   []circuits.Definition // one for each start, in order
+	versions   []Version
+	signatures []Signature
+	annexes    []circuits.Digest
+	bytes      int64            // of the letter with its signatures so far
+	pending    []circuits.Event // what the last command announced
+}
+
+// act is one decision, or the taking back of one.
+type act struct {
+	decision proof.Decision
+	step     int
+	by       circuits.Actor
+	reason   string
+	evidence circuits.Digest
+	event    circuits.Event
+	before   circuits.State
+	bytes    int64 // length of what was approved
+}
+
+// replayJournal checks the entries one by one and runs their events through the state machine. It stops at the first that
+// does not belong.
+func replayJournal(siret, dossier string, entries []journal.Entry) (*replay, *Finding) {
+	r := &replay{versions: []Version{}, signatures: []Signature{}}
+	last := journal.Genesis(siret)
+	for i, e := range entries {
+		if f := checkEntry(last, e, dossier); f != nil {
+			return r, f
+		}
+		last = e
+		ev, f := decodeEvent(e)
+		if f != nil {
+			return r, f
+		}
+		if err := r.step(ev); err != nil {
+			return r, invalid(JournalRefused, entrySubject(e.Seq), "entry %d (%s): %v", i+1, e.Kind, err)
+		}
+	}
+	if len(r.pending) > 0 {
+		return r, invalid(JournalRefused, "journal.jsonl", "ends before %s", r.pending[0].Kind())
+	}
+	if len(entries) == 0 {
+		return r, invalid(JournalRefused, "journal.jsonl", "no entry")
+	}
+	return r, nil
+}
+
+func entrySubject(seq int64) string { return fmt.Sprintf("journal.jsonl#%d", seq) }
+
+// checkEntry checks what an entry alone, or with its predecessor, can prove.
+func checkEntry(last, e journal.Entry, dossier string) *Finding {
+	switch {
+	case e.Subject != dossier:
+		return invalid(JournalSubject, entrySubject(e.Seq), "about %q", e.Subject)
+	case e.Seq <= last.Seq:
+		return invalid(JournalOrder, entrySubject(e.Seq), "after entry %d", last.Seq)
+	case e.Seq == last.Seq+1 && e.Prev != last.Hash:
+		return invalid(JournalHash, entrySubject(e.Seq), "does not follow entry %d", last.Seq)
+	case e.Hash != e.Sum():
+		return invalid(JournalHash, entrySubject(e.Seq), "hash")
+	}
+	return nil
+}
+
+// decodeEvent reads the body of an entry, and wants it to be the one form of the event: what an expert reads in it is what
+// was replayed.
+func decodeEvent(e journal.Entry) (circuits.Event, *Finding) {
+	ev, err := circuits.Decode(e.Kind, e.Body)
+	if err != nil {
+		return nil, invalid(JournalRefused, entrySubject(e.Seq), "%v", err)
+	}
+	again, err := json.Marshal(ev)
+	if err != nil || !bytes.Equal(again, e.Body) {
+		return nil, invalid(JournalRefused, entrySubject(e.Seq), "body of %s not in its form", e.Kind)
+	}
+	if !ev.When().Truncate(time.Microsecond).Equal(e.At) {
+		return nil, invalid(JournalRefused, entrySubject(e.Seq), "event of %s in an entry of %s", ev.When(), e.At)
+	}
+	return ev, nil
+}
+
+// step applies an event, if it is what the circuit answers to a command.
+func (r *replay) step(e circuits.Event) error {
+	if len(r.pending) == 0 {
+		events, err := r.command(e)
+		if err != nil {
+			return err
+		}
+		r.pending = events
+	}
+	if len(r.pending) == 0 || !sameEvent(r.pending[0], e) {
+		return fmt.Errorf("not what the circuit answers")
+	}
+	r.pending = r.pending[1:]
+	before := r.state
+	r.state = r.state.Apply(e)
+	r.note(before, e)
+	return nil
+}
+
+// sameEvent compares events by their form in the journal.
+func sameEvent(a, b circuits.Event) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return a.Kind() == b.Kind() && errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// command gives the command that an event answers to the state machine, which may refuse it.
+func (r *replay) command(e circuits.Event) ([]circuits.Event, error) {
+	s := r.state
+	switch e := e.(type) {
+	case circuits.Deposited:
+		return s.Deposit(e)
+	case circuits.Started:
+		return s.Start(e.By, e.Circuit, e.At)
+	case circuits.StepDecided:
+		c := circuits.Choice{By: e.By, Step: e.Step, Seen: e.Document, Evidence: e.Evidence, At: e.At}
+		if e.Verdict == circuits.Signs {
+			return s.Sign(c)
+		}
+		return s.Visa(c)
+	case circuits.StepRefused:
+		return s.Refuse(circuits.Choice{By: e.By, Step: e.Step, Seen: e.Document, Evidence: e.Evidence, At: e.At}, e.Reason)
+	case circuits.TimestampAwaited:
+		if e.Step < 0 {
+			return nil, circuits.ErrStep
+		}
+		return s.AwaitTimestamp(e.Step, e.At)
+	case circuits.StepSealed:
+		return s.Seal(e)
+	case circuits.DecisionUndone:
+		return s.Undo(e.By, e.Evidence, e.At)
+	case circuits.DossierWithdrawn:
+		return s.Withdraw(e.By, e.Reason, e.At)
+	case circuits.Corrected:
+		return s.Correct(e.By, e.Document, e.Bytes, e.At)
+	}
+	return nil, fmt.Errorf("%s answers no command", e.Kind())
+}
+
+// note keeps what the event says beside the state.
+func (r *replay) note(before circuits.State, e circuits.Event) {
+	switch e := e.(type) {
+	case circuits.Deposited:
+		r.annexes = e.Annexes
+		r.freeze()
+	case circuits.Corrected:
+		r.freeze()
+	case circuits.Started:
+		r.circuits = append(r.circuits, e.Circuit)
+		r.bytes = r.state.Bytes
+	case circuits.StepDecided:
+		r.decide(before, act{decision: proof.Decision(e.Verdict), step: e.Step, by: e.By, evidence: e.Evidence, event: e})
+	case circuits.StepRefused:
+		r.decide(before, act{decision: proof.Refusal, step: e.Step, by: e.By, reason: e.Reason, evidence: e.Evidence, event: e})
+	case circuits.DecisionUndone:
+		r.decide(before, act{decision: proof.Undoing, step: e.Step, by: e.By, evidence: e.Evidence, event: e})
+	case circuits.StepSealed:
+		r.bytes = e.Bytes
+		r.signatures = append(r.signatures, Signature{
+			Version: before.Version, Step: e.Step + 1, Evidence: signedFor(before, e.Step), SHA256: e.Signed, Bytes: e.Bytes,
+			Level: e.Level, Certificate: e.Certificate, At: e.At,
+		})
+	}
+}
+
+// freeze records a new version of the letter.
+func (r *replay) freeze() {
+	r.bytes = r.state.Bytes
+	r.versions = append(r.versions, Version{r.state.Version, r.state.Document, r.state.Bytes})
+}
+
+func (r *replay) decide(before circuits.State, a act) {
+	a.before, a.bytes = before, r.bytes
+	r.acts = append(r.acts, a)
+}
+
+// signedFor is the evidence of the decision for which a key is at work.
+func signedFor(s circuits.State, step int) circuits.Digest {
+	for i := len(s.Decisions) - 1; i >= 0; i-- {
+		if d := s.Decisions[i]; d.Step == step && d.Standing == circuits.Holds && d.Verdict == circuits.Signs {
+			return d.Evidence
+		}
+	}
+	return circuits.Digest{}
+}
+
+// decisions says each act as dossier.json does.
+func (r *replay) decisions() []Decision {
+	out := make([]Decision, len(r.acts))
+	for i, a := range r.acts {
+		st := a.before.Circuit.Steps[a.step] // the state machine accepted the step
+		out[i] = Decision{
+			Seq: i + 1, Folder: folder(i, a.decision), Evidence: a.evidence, Decision: a.decision, Version: a.before.Version,
+			Step: a.step + 1, StepID: st.ID, StepTitle: st.Title, Circuit: a.before.Circuit.Hash(),
+			Person: a.by.Person, Name: a.by.Name, Quality: a.by.Quality,
+			Document: a.before.LastSealed(), Bytes: a.bytes, Reason: a.reason, At: a.event.When().UTC(), Standing: circuits.Holds,
+		}
+		for _, d := range r.state.Decisions {
+			if d.Evidence == a.evidence {
+				out[i].Standing = d.Standing
+			}
+		}
+	}
+	return out
+}
+
+// folder is where decision i (from 0) is in the package.
+func folder(i int, d proof.Decision) string { return fmt.Sprintf("decisions/%02d-%s", i+1, d) }
