@@ -85,7 +85,7 @@ func checkError(t *testing.T, r proof.Report, err error) {
 	}
 }
 
-// TestReasonsHaveVectors wants at least one vector for each reason declared.
+// TestReasonsHaveVectors wants at least one vector, and a sentence in French, for each reason declared.
 func TestReasonsHaveVectors(t *testing.T) {
 	t.Parallel()
 	file := must[*ast.File](t)(parser.ParseFile(token.NewFileSet(), "reason.go", nil, 0))
@@ -97,6 +97,9 @@ func TestReasonsHaveVectors(t *testing.T) {
 		}
 		reason := must[string](t)(strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value))
 		n++
+		if text := proof.Reason(reason).French(); !strings.HasSuffix(text, ".") {
+			t.Errorf("no sentence for %s", reason)
+		}
 		one, _ := filepath.Glob("testdata/vectors/" + reason + ".json")
 		more, _ := filepath.Glob("testdata/vectors/" + reason + ".*.json")
 		if len(one)+len(more) == 0 {
