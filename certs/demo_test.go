@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
@@ -218,7 +219,16 @@ func TestGuardKeepsDemoOutOfProduction(t *testing.T) {
 		"guard, intermediate": func(g Guard) error { return g.Check(d.issuing.Certificate()) },
 		"guard, responder":    func(g Guard) error { return g.Check(d.ocsp.Certificate()) },
 		"trust store":         func(g Guard) error { _, err := NewTrust(g, d.Root()); return err },
-		"provider":            func(g Guard) error { _, err := NewLocal(person, LocalOptions{Guard: g, Now: time.Now}); return err },
+		"intermediates": func(g Guard) error {
+			real := selfSigned(t, ecKey(t, elliptic.P256()), nil)
+			trust, err := NewTrust(g, real)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = trust.WithIntermediates(d.issuing.Certificate())
+			return err
+		},
+		"provider": func(g Guard) error { _, err := NewLocal(person, LocalOptions{Guard: g, Now: time.Now}); return err },
 		"PKI itself": func(g Guard) error {
 			_, err := OpenDemo(DemoOptions{Dir: t.TempDir(), Vault: testVault(t, 1), Guard: g, BaseURL: "http://x/", Now: time.Now})
 			return err

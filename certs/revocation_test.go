@@ -152,8 +152,12 @@ func TestCollectRefusesStaleAnswers(t *testing.T) {
 	}
 	before := s.requests.Load()
 	shift.Store(int64(25 * time.Hour))
-	if _, err := r.Collect(t.Context(), path, time.Now()); err != nil || s.requests.Load() == before {
+	ev, err := r.Collect(t.Context(), path, time.Now())
+	if err != nil || s.requests.Load() == before {
 		t.Errorf("an ended answer came from memory, %v", err)
+	}
+	if len(ev.OCSPs) != 0 || len(ev.CRLs) != 2 { // the responder's own clock makes its new answer old too
+		t.Errorf("%d OCSP answers, %d lists; want the list instead of an ended answer", len(ev.OCSPs), len(ev.CRLs))
 	}
 }
 
@@ -176,16 +180,15 @@ func TestCollectRefusesForgedOCSP(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.breaks(func(w http.ResponseWriter, r *http.Request) bool {
-			if strings.HasPrefix(r.URL.Path, "/ocsp") {
-				writeBinary(w, "application/ocsp-response", der)
-				return true
+			if !strings.HasPrefix(r.URL.Path, "/ocsp") {
+				return false
 			}
-			w.WriteHeader(http.StatusNotFound) // no list to fall back on
+			writeBinary(w, "application/ocsp-response", der)
 			return true
 		})
-		_, err = s.client(t, time.Now).Collect(t.Context(), [][]*x509.Certificate{person.Chain()[:2]}, time.Now())
-		if honest := name == "honest"; (err == nil) != honest {
-			t.Errorf("%s: %v", name, err)
+		ev, err := s.client(t, time.Now).Collect(t.Context(), [][]*x509.Certificate{person.Chain()[:2]}, time.Now())
+		if honest := name == "honest"; err != nil || (len(ev.OCSPs) == 1) != honest {
+			t.Errorf("%s: %d OCSP answers used, %v; a forged one must yield to the list", name, len(ev.OCSPs), err)
 		}
 	}
 }
