@@ -191,6 +191,9 @@ func (s *Server) initdb(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
+		if strings.Contains(err.Error(), "effective user ID") {
+			return fmt.Errorf("PostgreSQL needs an entry in the password file for user %d; add one or set DATABASE_URL: %w", os.Geteuid(), err)
+		}
 	}
 	return err
 }
