@@ -87,7 +87,7 @@ type Decision struct {
 	Seq       int               `json:"seq"`    // in the dossier, from 1
 	Folder    string            `json:"folder"` // in the package
 	Evidence  circuits.Digest   `json:"evidence_sha256"`
-	Decision  proof.Decision    `json:"decision"`
+	Verdict   proof.Decision    `json:"decision"`
 	Version   int               `json:"version"`
 	Step      int               `json:"step"` // from 1
 	StepID    circuits.StepID   `json:"step_id"`

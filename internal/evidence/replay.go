@@ -208,7 +208,7 @@ func (r *replay) decisions() []Decision {
 	for i, a := range r.acts {
 		st := a.before.Circuit.Steps[a.step] // the state machine accepted the step
 		out[i] = Decision{
-			Seq: i + 1, Folder: folder(i, a.decision), Evidence: a.evidence, Decision: a.decision, Version: a.before.Version,
+			Seq: i + 1, Folder: folder(i, a.decision), Evidence: a.evidence, Verdict: a.decision, Version: a.before.Version,
 			Step: a.step + 1, StepID: st.ID, StepTitle: st.Title, Circuit: a.before.Circuit.Hash(),
 			Person: a.by.Person, Name: a.by.Name, Quality: a.by.Quality,
 			Document: a.before.LastSealed(), Bytes: a.bytes, Reason: a.reason, At: a.event.When().UTC(), Standing: circuits.Holds,
