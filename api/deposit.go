@@ -1,0 +1,278 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parapheur/dossiers"
+	"parapheur/internal/problem"
+)
+
+// A Deposit is the JSON part of a deposit.
+type Deposit struct {
+	Title             string `json:"title" minLength:"1" maxLength:"200" doc:"Objet de la lettre" example:"Réponse à M. Dupont, voirie"`
+	Recipient         string `json:"recipient" minLength:"1" maxLength:"200" doc:"Destinataire" example:"M. Paul Dupont"`
+	Type              string `json:"type" minLength:"1" maxLength:"100" doc:"Code du type de courrier : voir GET /types" example:"courrier-simple"`
+	ExternalReference string `json:"external_reference,omitempty" maxLength:"100" doc:"Votre référence, unique pour votre application" example:"GEC-2026-00123"`
+	Note              string `json:"note,omitempty" maxLength:"2000" doc:"Mot à ceux qui décident"`
+	Drafter           string `json:"drafter,omitempty" maxLength:"254" doc:"Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application"`
+	Start             *bool  `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
+}
+
+// depositIn declares no Body: huma must not read the request, which is
+// streamed.
+type depositIn struct {
+	caller
+	Key string `header:"Idempotency-Key" doc:"De 8 à 255 caractères, propre à cette demande : la répéter répond le même dossier. Obligatoire." example:"\"9f1c0a52-envoi-123\""`
+}
+
+type depositOut struct {
+	Location string `header:"Location" doc:"Adresse du dossier"`
+	ETag     string `header:"ETag" doc:"Révision du dossier, entre guillemets"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true si le dossier existait déjà, pour la même demande"`
+	Body     Dossier
+}
+
+func (s *server) registerDeposit() {
+	add(s, operation{
+		id: "depositDossier", method: http.MethodPost, path: "/dossiers", tag: tagDossiers, scope: dossiers.ScopeDossiersWrite,
+		summary:     "Déposer une lettre",
+		description: depositText, status: http.StatusCreated,
+		errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusServiceUnavailable},
+	}, s.receive)
+	s.deposit = schemaOf[Deposit](s.api)
+	pdf := &huma.Schema{Type: huma.TypeString, ContentEncoding: "binary", Description: "PDF"}
+	// Documented after Register: declared before, it makes huma read the whole
+	// body, without bound.
+	s.api.OpenAPI().Paths["/dossiers"].Post.RequestBody = &huma.RequestBody{
+		Required: true, Description: "Les parties dans cet ordre : dossier, document, puis autant d’annex qu’il y a d’annexes.",
+		Content: map[string]*huma.MediaType{"multipart/form-data": {
+			Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"dossier", "document"}, Properties: map[string]*huma.Schema{
+				"dossier": s.deposit, "document": pdf,
+				"annex": {Type: huma.TypeArray, Items: pdf, MaxItems: ptr(20)},
+			}},
+			Encoding: map[string]*huma.Encoding{
+				"dossier": {ContentType: "application/json"}, "document": {ContentType: "application/pdf"}, "annex": {ContentType: "application/pdf"},
+			},
+		}},
+	}
+}
+
+const depositText = `Un envoi multipart/form-data en une fois : les informations (JSON), la lettre (PDF), puis les annexes (PDF).
+
+Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.`
+
+func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error) {
+	key, err := idempotencyKey(in.Key)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.uploads <- struct{}{}:
+		defer func() { <-s.uploads }()
+	default:
+		return nil, &refusal{Problem: problem.Of(http.StatusServiceUnavailable)}
+	}
+	in.r.Body = http.MaxBytesReader(in.w, in.r.Body, s.MaxUpload)
+	// A server without deadlines has nothing to extend.
+	_ = http.NewResponseController(in.w).SetReadDeadline(s.Now().Add(uploadTime))
+	d, err := s.parts(ctx, in.viewer.Tenant, in.r)
+	if err != nil {
+		return nil, err
+	}
+	d.Key = key
+	made, replayed, err := s.Office.Deposit(ctx, in.viewer, d)
+	if errors.Is(err, dossiers.ErrReference) {
+		return nil, s.referenceUsed(ctx, in.viewer, d.ExternalReference, err)
+	}
+	if err != nil {
+		return nil, named(err)
+	}
+	view, err := s.read(ctx, in.viewer, made.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &depositOut{Location: dossierPath(made.ID), ETag: view.ETag, Body: view.Body}
+	if replayed {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+// idempotencyKey reads the header in both its forms: "k" and k.
+func idempotencyKey(h string) (string, error) {
+	key := strings.TrimSpace(h)
+	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
+		key = key[1 : n-1]
+	}
+	if len(key) < 8 || len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "", refused(http.StatusBadRequest, "L’en-tête Idempotency-Key est obligatoire : de 8 à 255 caractères visibles, différents pour chaque nouvelle demande.")
+	}
+	return key, nil
+}
+
+// parts reads the body: the JSON first, then the letter, then annexes, each
+// checked and stored while it arrives.
+func (s *server) parts(ctx context.Context, t dossiers.Tenant, r *http.Request) (d dossiers.Draft, err error) {
+	mr, err := r.MultipartReader()
+	if err != nil {
+		return d, refused(http.StatusUnsupportedMediaType, "Envoyez la demande en multipart/form-data.")
+	}
+	var meta *Deposit
+	fingerprint := sha256.New()
+	for {
+		part, err := mr.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return d, unreadable(err)
+		}
+		name := part.FormName()
+		fmt.Fprintf(fingerprint, "%s\n", name)
+		switch {
+		case name == "dossier" && meta == nil:
+			if meta, err = s.meta(part); err != nil {
+				return d, err
+			}
+			canonical, err := json.Marshal(meta)
+			if err != nil {
+				return d, fmt.Errorf("fingerprint of a deposit: %w", err)
+			}
+			fingerprint.Write(canonical)
+		case name == "document" && meta != nil && d.Main.SHA256.IsZero():
+			if d.Main, err = s.file(ctx, t, part, "document"); err != nil {
+				return d, err
+			}
+			fingerprint.Write(d.Main.SHA256[:])
+		case name == "annex" && !d.Main.SHA256.IsZero() && len(d.Annexes) < 20:
+			annex, err := s.file(ctx, t, part, fmt.Sprintf("annex[%d]", len(d.Annexes)))
+			if err != nil {
+				return d, err
+			}
+			d.Annexes = append(d.Annexes, annex)
+			fingerprint.Write(annex.SHA256[:])
+		default:
+			return d, wrong("body", "Les parties attendues sont, dans cet ordre : dossier, document, puis annex (20 au plus).")
+		}
+	}
+	if meta == nil || d.Main.SHA256.IsZero() {
+		return d, wrong("body", "Il manque une partie : dossier et document sont nécessaires, dans cet ordre.")
+	}
+	d.Fingerprint = [32]byte(fingerprint.Sum(nil))
+	return meta.fill(d), nil
+}
+
+func (m *Deposit) fill(d dossiers.Draft) dossiers.Draft {
+	d.Title, d.Recipient, d.TypeCode, d.Note = m.Title, m.Recipient, m.Type, m.Note
+	d.ExternalReference, d.DrafterEmail = m.ExternalReference, m.Drafter
+	d.Start = m.Start == nil || *m.Start
+	return d
+}
+
+// meta reads and checks the JSON part.
+func (s *server) meta(part io.Reader) (*Deposit, error) {
+	raw, err := io.ReadAll(io.LimitReader(part, maxBody+1))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if len(raw) > maxBody {
+		return nil, refused(http.StatusRequestEntityTooLarge, "La partie dossier est limitée à 64 Kio.")
+	}
+	var v any
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if err := dec.Decode(&v); err != nil || dec.More() {
+		return nil, refused(http.StatusBadRequest, "La partie dossier n’est pas un texte JSON correct.")
+	}
+	found := &huma.ValidateResult{}
+	path := huma.NewPathBuffer(make([]byte, 0, 64), 0)
+	path.Push("dossier")
+	huma.Validate(s.api.OpenAPI().Components.Schemas, s.deposit, path, huma.ModeWriteToServer, v, found)
+	if len(found.Errors) > 0 {
+		p := problem.Invalid()
+		for _, f := range newError(p.Status, "", found.Errors...).(*Problem).Errors {
+			p.Fields = append(p.Fields, problem.Field(f))
+		}
+		return nil, &refusal{Problem: p}
+	}
+	m := &Deposit{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, refused(http.StatusBadRequest, "La partie dossier n’est pas un texte JSON correct.")
+	}
+	return m, nil
+}
+
+// file hands one PDF to the office. What its check refuses names the part.
+func (s *server) file(ctx context.Context, t dossiers.Tenant, part *multipart.Part, location string) (dossiers.Received, error) {
+	body := &reading{r: part}
+	got, err := s.Office.Receive(ctx, t, part.FileName(), body)
+	switch {
+	case err == nil:
+		return got, nil
+	case body.err != nil:
+		return got, unreadable(body.err)
+	}
+	p := problem.For(err)
+	if p.Status >= http.StatusInternalServerError {
+		return got, err
+	}
+	p.Fields = []problem.Field{{Location: location, Message: p.Title + "."}}
+	return got, &refusal{Problem: p}
+}
+
+// reading remembers why the client's body could not be read, to tell it from
+// what is wrong with the file.
+type reading struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (x *reading) Read(p []byte) (int, error) {
+	n, err := x.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		x.err = err
+	}
+	return n, err
+}
+
+// unreadable is the error of a body that cannot be read to its end: over the
+// cap, which may surface anywhere, or malformed.
+func unreadable(err error) error {
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return tooBig
+	}
+	return refused(http.StatusBadRequest, "L’envoi est interrompu ou mal formé.")
+}
+
+// named moves the field of an InvalidError under the JSON part.
+func named(err error) error {
+	var invalid *dossiers.InvalidError
+	if !errors.As(err, &invalid) || invalid.Field == "document" || invalid.Field == "annexes" {
+		return err
+	}
+	return wrong("dossier."+invalid.Field, invalid.Reason)
+}
+
+// referenceUsed is the conflict of an external reference, with the address of
+// the dossier that has it.
+func (s *server) referenceUsed(ctx context.Context, v dossiers.Viewer, reference string, err error) error {
+	found, _, ferr := s.Office.Search(ctx, v, dossiers.Filter{ExternalReference: strings.TrimSpace(reference)}, dossiers.Page{Limit: 1})
+	if ferr != nil || len(found) == 0 {
+		return err
+	}
+	return &refusal{Problem: problem.For(err), header: http.Header{"Location": {dossierPath(found[0].ID)}}}
+}
+
+func ptr[T any](v T) *T { return &v }

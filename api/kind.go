@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"parapheur/dossiers"
+)
+
+type typesIn struct {
+	caller
+}
+
+type typesOut struct {
+	Body Types
+}
+
+// Types are the kinds of letters that the town knows.
+type Types struct {
+	Data []Type `json:"data"`
+}
+
+// A Type is a kind of letter, with the circuit it takes.
+type Type struct {
+	Code    string      `json:"code" example:"courrier-simple"`
+	Name    string      `json:"name"`
+	Hint    string      `json:"hint,omitempty" doc:"Une ligne d’explication pour le rédacteur"`
+	Circuit TypeCircuit `json:"circuit"`
+}
+
+// A TypeCircuit is the published circuit of a type.
+type TypeCircuit struct {
+	Code    string     `json:"code"`
+	Version int        `json:"version"`
+	Name    string     `json:"name"`
+	SHA256  string     `json:"sha256" doc:"Empreinte de la définition : celle que citent les preuves"`
+	Steps   []TypeStep `json:"steps"`
+}
+
+// A TypeStep is a step with those who will act.
+type TypeStep struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind" enum:"visa,signature"`
+	Title   string   `json:"title"`
+	Desk    string   `json:"desk"`
+	Holders []Holder `json:"holders" doc:"Qui tient le bureau aujourd’hui"`
+}
+
+// A Holder is a person at a desk.
+type Holder struct {
+	Name    string `json:"name"`
+	Quality string `json:"quality,omitempty" example:"Maire"`
+	Able    bool   `json:"able" doc:"Peut décider : compte actif et clé d’accès enregistrée"`
+}
+
+func (s *server) registerTypes() {
+	add(s, operation{
+		id: "listTypes", method: http.MethodGet, path: "/types", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
+		summary:     "Lister les types de courrier",
+		description: "Les types, le circuit que chacun emprunte et les personnes qui décideront.",
+	}, s.types)
+}
+
+func (s *server) types(ctx context.Context, in *typesIn) (*typesOut, error) {
+	found, err := s.Office.Types(ctx, in.viewer)
+	if err != nil {
+		return nil, err
+	}
+	out := &typesOut{Body: Types{Data: []Type{}}}
+	for _, y := range found {
+		t := Type{Code: y.Code, Name: y.Name, Hint: y.Hint, Circuit: TypeCircuit{
+			Code: y.Circuit.Code, Version: y.Circuit.Version, Name: y.Circuit.Name, SHA256: y.Circuit.Hash().String(), Steps: []TypeStep{},
+		}}
+		for _, p := range y.Path {
+			step := TypeStep{ID: string(p.Step.ID), Kind: string(p.Step.Kind), Title: p.Step.Title, Desk: p.Desk, Holders: []Holder{}}
+			for _, h := range p.Holders {
+				step.Holders = append(step.Holders, Holder{Name: h.Name, Quality: h.Quality, Able: h.Able})
+			}
+			t.Circuit.Steps = append(t.Circuit.Steps, step)
+		}
+		out.Body.Data = append(out.Body.Data, t)
+	}
+	return out, nil
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+)
+
+// Tags group the operations in the documentation.
+const (
+	tagDossiers  = "Dossiers"
+	tagDocuments = "Documents"
+	tagEvidence  = "Preuves"
+	tagEvents    = "Suivi"
+	tagCircuits  = "Circuits"
+	tagMe        = "Clé d’accès"
+)
+
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: tagDossiers, Description: "Déposer une lettre, la suivre, la retirer."},
+		{Name: tagDocuments, Description: "Télécharger les PDF, signés ou tels que déposés."},
+		{Name: tagEvidence, Description: "De quoi vérifier les décisions et les signatures sans le parapheur."},
+		{Name: tagEvents, Description: "Savoir ce qui s’est passé, sans rien manquer."},
+		{Name: tagCircuits, Description: "Les types de courrier et leurs circuits."},
+		{Name: tagMe, Description: "L’application reconnue et ses droits."},
+	}
+}
+
+const introduction = `L’interface des applications d’une collectivité avec son parapheur : déposer une lettre, la suivre dans son circuit, la retirer, récupérer le document signé et son dossier de preuve.
+
+**Une application ne décide jamais.** Aucune opération et aucun droit ne permettent de viser, de signer ou de refuser : seule une personne le peut, d’un geste sur sa clé d’accès.
+
+Chaque demande porte une clé : ` + "`Authorization: Bearer pk_…`" + `. Les erreurs suivent la RFC 9457 (application/problem+json) ; leur type est stable et expliqué dans la documentation. Les réponses peuvent s’enrichir de nouvelles informations sans changer de version : ignorez celles que vous ne connaissez pas.`
+
+// document is the OpenAPI document, written once.
+type document struct {
+	json, yaml []byte
+	openapi    *huma.OpenAPI
+}
+
+// describe finishes the document and writes it.
+func describe(o *huma.OpenAPI) document {
+	statuses := map[string]string{
+		"200": "C’est fait", "201": "Créé", "304": "Rien n’a changé", "400": "Demande mal formée", "401": "Clé absente ou refusée",
+		"403": "Droit insuffisant", "404": "Introuvable", "409": "Impossible dans l’état actuel", "412": "Le dossier a changé entre-temps",
+		"413": "Envoi trop volumineux", "415": "Format refusé", "422": "Information incorrecte", "428": "If-Match nécessaire",
+		"429": "Trop de demandes ; voir Retry-After", "500": "Difficulté du parapheur", "503": "Momentanément indisponible ; voir Retry-After",
+	}
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op == nil {
+				continue
+			}
+			for status, r := range op.Responses {
+				if text, ok := statuses[status]; ok && r.Description == http.StatusText(number(status)) {
+					r.Description = text
+				}
+				if status == "304" {
+					r.Content = nil
+				}
+			}
+		}
+	}
+	loosen(o)
+	j, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("openapi document: %v", err)) // made of our own types
+	}
+	y, err := o.YAML()
+	if err != nil {
+		panic(fmt.Sprintf("openapi document: %v", err))
+	}
+	return document{json: append(j, '\n'), yaml: y, openapi: o}
+}
+
+func number(status string) int {
+	n, err := strconv.Atoi(status)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// loosen lets answers hold more than is described, so that strict clients
+// survive additions. What is sent to us stays exact.
+func loosen(o *huma.OpenAPI) {
+	inputs := []string{"Deposit", "Withdrawal"}
+	for name, schema := range o.Components.Schemas.Map() {
+		if schema.Type == huma.TypeObject && !slices.Contains(inputs, name) {
+			schema.AdditionalProperties = true
+		}
+	}
+}
+
+// serve answers the document in both forms.
+func (d document) serve(r chi.Router) {
+	send := func(media string, body []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			w.Header().Set("Cache-Control", "no-cache")
+			_, _ = w.Write(body) // the client may have left
+		}
+	}
+	r.Get("/openapi.json", send("application/vnd.oai.openapi+json;version=3.1", d.json))
+	r.Get("/openapi.yaml", send("application/vnd.oai.openapi;version=3.1", d.yaml))
+}

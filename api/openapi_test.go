@@ -1,0 +1,183 @@
+package api
+
+import (
+	"bytes"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parapheur/dossiers"
+)
+
+var update = flag.Bool("update", false, "write docs/openapi.yaml again")
+
+// described returns the document and the handler that serves it.
+func described(t *testing.T) (*huma.OpenAPI, http.Handler) {
+	t.Helper()
+	s := newServer(Options{Office: &dossiers.Office{}, Log: slog.New(slog.DiscardHandler)})
+	return s.spec.openapi, s.handler
+}
+
+func TestOpenAPIFileIsCurrent(t *testing.T) {
+	t.Parallel()
+	_, h := described(t)
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/api/v1/openapi.yaml", nil))
+	const golden = "../docs/openapi.yaml"
+	if *update {
+		if err := os.WriteFile(golden, res.Body.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(res.Body.Bytes(), want) {
+		t.Error("docs/openapi.yaml is not what the interface says of itself: run go test ./api -update, and read the difference")
+	}
+}
+
+func TestEveryOperationIsExplained(t *testing.T) {
+	t.Parallel()
+	o, _ := described(t)
+	for path, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op == nil {
+				continue
+			}
+			if op.Summary == "" || op.Description == "" || op.OperationID == "" {
+				t.Errorf("%s is not explained", path)
+			}
+			if len(op.Security) != 1 {
+				t.Errorf("%s is open to anyone", path)
+			}
+			for _, p := range op.Parameters {
+				if p.Description == "" {
+					t.Errorf("%s: parameter %s is not explained", path, p.Name)
+				}
+			}
+		}
+		if item.Put != nil || item.Patch != nil || item.Delete != nil {
+			t.Errorf("%s has a method that describe does not read", path)
+		}
+	}
+}
+
+// TestNoOperationDecides holds the interface to its first rule: the document
+// names no such operation and no such scope, and the package never reaches
+// for the office's gestures.
+func TestNoOperationDecides(t *testing.T) {
+	t.Parallel()
+	decides := regexp.MustCompile(`(?i)sign(?:$|[^e])|approv|visa|refus|reject|decid|decision|gesture|passkey|undo|seal`)
+	o, _ := described(t)
+	for path, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op == nil {
+				continue
+			}
+			if decides.MatchString(path) || decides.MatchString(op.OperationID) {
+				t.Errorf("%s %s looks like a decision", op.Method, path)
+			}
+			for _, needs := range op.Security {
+				for _, scope := range needs[scheme] {
+					if !slices.Contains(dossiers.Scopes(), scope) {
+						t.Errorf("%s: unknown scope %s", path, scope)
+					}
+				}
+			}
+			if op.Method != http.MethodGet && op.Method != http.MethodPost {
+				t.Errorf("%s %s is not one of the two methods", op.Method, path)
+			}
+		}
+	}
+	for _, scope := range dossiers.Scopes() {
+		if decides.MatchString(scope) {
+			t.Errorf("scope %s looks like a decision", scope)
+		}
+	}
+	asked := officeMethods(t)
+	want := []string{"Authenticate", "Content", "Deposit", "Events", "Evidence", "Receive", "Search", "Tenant", "Types", "View", "Withdraw"}
+	if !slices.Equal(asked, want) {
+		t.Errorf("the interface asks the office for %q, want %q: state why here", asked, want)
+	}
+}
+
+// officeMethods lists what the package calls on the office.
+func officeMethods(t *testing.T) (names []string) {
+	t.Helper()
+	pkgs, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0) //nolint:staticcheck // the files of one folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pkgs {
+		for file, f := range p.Files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := call.X.(*ast.SelectorExpr); ok && x.Sel.Name == "Office" && !slices.Contains(names, call.Sel.Name) {
+					names = append(names, call.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestDocumentationPage checks that the page explains everything, by itself.
+func TestDocumentationPage(t *testing.T) {
+	t.Parallel()
+	o, h := described(t)
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/api/docs", nil))
+	body, _ := io.ReadAll(res.Body)
+	if res.Code != http.StatusOK || !strings.Contains(res.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Fatalf("%d, policy %q", res.Code, res.Header().Get("Content-Security-Policy"))
+	}
+	for _, bad := range []string{"<script", "<style", " style=", "http://", "https://", "<no value>"} {
+		if bytes.Contains(body, []byte(bad)) {
+			t.Errorf("the page holds %s", bad)
+		}
+	}
+	for path, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op != nil && !bytes.Contains(body, []byte(`id="`+op.OperationID+`"`)) {
+				t.Errorf("%s is not on the page", path)
+			}
+		}
+	}
+	for _, link := range regexp.MustCompile(`href="#([^"]+)"`).FindAllSubmatch(body, -1) {
+		if !bytes.Contains(body, []byte(`id="`+string(link[1])+`"`)) {
+			t.Errorf("link to #%s leads nowhere", link[1])
+		}
+	}
+	for path, want := range map[string]int{
+		"/api": 303, "/api/docs/page.css": 200, "/api/v1/openapi.json": 200,
+		"/api/problems/document-encrypted": 303, "/api/problems/unheard-of": 404,
+	} {
+		res := httptest.NewRecorder()
+		h.ServeHTTP(res, httptest.NewRequest(http.MethodGet, path, nil))
+		if res.Code != want {
+			t.Errorf("%s: got %d, want %d", path, res.Code, want)
+		}
+	}
+}
