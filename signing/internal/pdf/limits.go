@@ -25,7 +25,7 @@ const (
 	maxSections  = 1024      // cross-reference sections followed through /Prev
 	maxEntries   = 2 << 20   // cross-reference entries of the whole file
 	maxObject    = 8_388_607 // highest object number (ISO 32000-2, Annex C)
-	maxStructure = 32 << 20  // decoded bytes of one cross-reference or object stream
+	maxStructure = 16 << 20  // decoded bytes of one cross-reference or object stream
 	maxCached    = 32 << 20  // decoded object streams kept in memory
 	maxColumns   = 1 << 16   // bytes of a predictor row
 	maxTreeDepth = 64        // levels of the page tree and of the field tree

@@ -10,6 +10,7 @@ import (
 type objectStream struct {
 	data  []byte
 	first map[int]int
+	err   error // why it cannot be decoded, kept so that it is not tried for each of its objects
 }
 
 // readAt reads "n g obj value" at off and, for a stream, up to the start of its data. want < 0
@@ -97,7 +98,7 @@ func (d *Doc) objectStream(n int) (*objectStream, error) {
 		return nil, fmt.Errorf("%w: not in the file", ErrSyntax)
 	}
 	if s := d.objstms[x.Offset]; s != nil {
-		return s, nil
+		return s, s.err
 	}
 	if d.decoding[x.Offset] {
 		return nil, fmt.Errorf("%w: needs itself", ErrSyntax)
@@ -114,6 +115,7 @@ func (d *Doc) objectStream(n int) (*objectStream, error) {
 	}
 	s, err := d.openObjectStream(st)
 	if err != nil {
+		d.objstms[x.Offset] = &objectStream{err: err}
 		return nil, err
 	}
 	if d.cached += len(s.data); d.cached > maxCached {

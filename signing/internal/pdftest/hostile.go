@@ -49,14 +49,14 @@ func hostileStreams(m map[string][]byte) {
 	m["predictor columns of 2^62"] = Stream("/Size 9 /W [1 4 1] /Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 4611686018427387904 >>",
 		func([]int) []byte { return Deflate([]byte{1, 2, 3}) }, Catalog, Pages, Page)
 	m["cross-reference stream as a zip bomb"] = Stream("/Size 8000000 /W [1 4 1] /Filter /FlateDecode",
-		func([]int) []byte { return Deflate(make([]byte, 200<<20)) }, Catalog, Pages, Page)
+		func([]int) []byte { return Deflate(make([]byte, 24<<20)) }, Catalog, Pages, Page)
 	m["object stream inside itself"] = Compressed(fmt.Sprintf("/Length %d", length), func(int) []byte { return Row(2, 4, 0) })
 	m["object stream length inside itself"] = Compressed("/Length 3 0 R", func(o int) []byte { return Row(1, o, 0) })
 	m["object stream length is the stream"] = Compressed("/Length 4 0 R", func(o int) []byte { return Row(1, o, 0) })
 	m["object stream header inside itself"] = Compressed(fmt.Sprintf("/Length %d /First 3 0 R", length), func(o int) []byte { return Row(1, o, 0) })
 	m["object stream with N = 2^62"] = Compressed(fmt.Sprintf("/Length %d /N 4611686018427387904", length), func(o int) []byte { return Row(1, o, 0) })
 	m["object stream with a negative length"] = Compressed("/Length -9223372036854775808", func(o int) []byte { return Row(1, o, 0) })
-	bomb := Deflate(make([]byte, 200<<20))
+	bomb := Deflate(make([]byte, 24<<20))
 	m["object stream as a zip bomb"] = Stream("/Size 6 /W [1 4 1]", func(off []int) []byte {
 		return bytes.Join([][]byte{Row(0, 0, 0), Row(1, off[0], 0), Row(1, off[1], 0), Row(2, 4, 0), Row(1, off[3], 0), Row(1, off[4], 0)}, nil)
 	}, Catalog, Pages, "null", fmt.Sprintf("<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", len(bomb), bomb))
