@@ -1,0 +1,253 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/circuits"
+	"parapheur/dossiers"
+)
+
+// people is /administration.
+func (s *server) people(v *visit, w http.ResponseWriter, r *http.Request) error {
+	said := map[string]string{"personne": "La personne est ajoutée. Invitez-la à enregistrer sa clé d’accès."}[r.URL.Query().Get("dit")]
+	return s.showPeople(v, w, r, http.StatusOK, &peoplePage{Said: said})
+}
+
+func (s *server) showPeople(v *visit, w http.ResponseWriter, r *http.Request, status int, p *peoplePage) error {
+	all, err := s.Office.People(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p.frame = s.frame(v, "Les personnes", "administration")
+	p.People = personLines(all)
+	return s.show(w, r, status, p)
+}
+
+func personLines(all []dossiers.Person) []personLine {
+	var out []personLine
+	for _, p := range all {
+		line := personLine{
+			ID: string(p.ID), Name: strings.TrimSpace(p.Civility + nbsp + p.Name()), Email: p.Email, Roles: roles(p),
+			Keys: count(p.Passkeys, "clé d’accès", "clés d’accès"), Keyless: p.Passkeys == 0, Inactive: !p.Active,
+		}
+		if p.Civility == "" {
+			line.Name = p.Name()
+		}
+		if line.Keyless {
+			line.Keys = "Aucune clé d’accès"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// roles tells what a person does here.
+func roles(p dossiers.Person) string {
+	var all []string
+	for _, seat := range p.Seats {
+		all = append(all, seat.Quality)
+	}
+	if p.Drafter {
+		all = append(all, "dépose des lettres")
+	}
+	if n := len(p.Prepares); n > 0 {
+		all = append(all, "prépare "+count(n, "bannette", "bannettes"))
+	}
+	if p.Admin {
+		all = append(all, "administre")
+	}
+	return strings.Join(all, ", ")
+}
+
+func (s *server) addPerson(v *visit, w http.ResponseWriter, r *http.Request) error {
+	f := r.PostForm
+	_, err := s.Office.AddPerson(r.Context(), v.viewer, dossiers.Person{
+		Civility: f.Get("civility"), GivenName: f.Get("given_name"), FamilyName: f.Get("family_name"), Email: f.Get("email"),
+		Drafter: f.Has("drafter"), Admin: f.Has("admin"),
+	})
+	if err == nil {
+		http.Redirect(w, r, "/administration?dit=personne", http.StatusSeeOther)
+		return nil
+	}
+	told := problemOf(err)
+	if told.Status >= http.StatusInternalServerError || told.Status == http.StatusForbidden {
+		return err
+	}
+	p := &peoplePage{Problem: told.Title + ". " + told.Detail, Form: personForm{
+		Civility: f.Get("civility"), GivenName: field{Value: f.Get("given_name")}, FamilyName: field{Value: f.Get("family_name")},
+		Email: field{Value: f.Get("email")}, Drafter: f.Has("drafter"), Admin: f.Has("admin"),
+	}}
+	if invalid, ok := isField(err); ok && invalid.Field == "email" {
+		p.Form.Email.Error, p.Problem = invalid.Reason, ""
+	}
+	return s.showPeople(v, w, r, told.Status, p)
+}
+
+// invite makes an invitation and shows its link, once.
+func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error {
+	id := circuits.PersonID(chi.URLParam(r, "id"))
+	token, expires, err := s.Office.InvitePerson(r.Context(), v.viewer, id)
+	if err != nil {
+		return err
+	}
+	all, err := s.Office.People(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	note := &invitationNote{Link: v.tenant.Origin + "/enrolement/" + token, Expires: s.calendar().full(expires)}
+	for _, p := range all {
+		if p.ID == id {
+			note.Name = p.Name()
+		}
+	}
+	return s.showPeople(v, w, r, http.StatusOK, &peoplePage{Invited: note})
+}
+
+// desks is /administration/bureaux.
+func (s *server) desks(v *visit, w http.ResponseWriter, r *http.Request) error {
+	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait : la personne est nommée."}[r.URL.Query().Get("dit")]
+	return s.showDesks(v, w, r, http.StatusOK, &desksPage{Said: said})
+}
+
+func (s *server) showDesks(v *visit, w http.ResponseWriter, r *http.Request, status int, p *desksPage) error {
+	desks, err := s.Office.Desks(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	people, err := s.Office.People(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p.frame = s.frame(v, "Les bureaux", "administration")
+	p.Desks, p.People = deskLines(desks), personChoices(people, func(p dossiers.Person) bool { return p.Active })
+	return s.show(w, r, status, p)
+}
+
+func deskLines(desks []dossiers.Desk) []deskLine {
+	var out []deskLine
+	for _, d := range desks {
+		line := deskLine{ID: string(d.ID), Name: d.Name, Holders: holderNames(d.Holders)}
+		for _, h := range d.Preparers {
+			line.Preparer = append(line.Preparer, h.Name+" prépare sa bannette")
+		}
+		switch {
+		case len(d.Holders) == 0:
+			line.Warning = "Aucun titulaire : une lettre s’y arrêterait"
+		case !someoneAble(d.Holders):
+			line.Warning = "Aucun titulaire n’a de clé d’accès"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func personChoices(people []dossiers.Person, fits func(dossiers.Person) bool) []choice {
+	var out []choice
+	for _, p := range people {
+		if fits(p) {
+			out = append(out, choice{string(p.ID), p.Name()})
+		}
+	}
+	return out
+}
+
+func (s *server) addDesk(v *visit, w http.ResponseWriter, r *http.Request) error {
+	name := r.PostForm.Get("name")
+	if _, err := s.Office.AddDesk(r.Context(), v.viewer, name); err != nil {
+		if invalid, ok := isField(err); ok {
+			return s.showDesks(v, w, r, http.StatusUnprocessableEntity, &desksPage{Name: field{name, invalid.Reason}})
+		}
+		return err
+	}
+	http.Redirect(w, r, "/administration/bureaux?dit=bureau", http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) seat(v *visit, w http.ResponseWriter, r *http.Request) error {
+	f := r.PostForm
+	prepares := f.Get("role") == "preparer"
+	quality := f.Get("quality")
+	if prepares && quality == "" {
+		quality = "Préparateur"
+	}
+	err := s.Office.Seat(r.Context(), v.viewer, circuits.DeskID(f.Get("desk")), circuits.PersonID(f.Get("person")), quality, prepares)
+	if invalid, ok := isField(err); ok {
+		return s.showDesks(v, w, r, http.StatusUnprocessableEntity, &desksPage{Problem: "Qualité" + nbsp + ": " + invalid.Reason})
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/administration/bureaux?dit=titulaire", http.StatusSeeOther)
+	return nil
+}
+
+// circuits is /administration/circuits.
+func (s *server) circuits(v *visit, w http.ResponseWriter, r *http.Request) error {
+	if err := administers(v); err != nil {
+		return err
+	}
+	types, err := s.Office.Types(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p := &circuitsPage{frame: s.frame(v, "Les circuits", "administration"), Circuits: circuitCards(types)}
+	return s.show(w, r, http.StatusOK, p)
+}
+
+func circuitCards(types []dossiers.TypeView) []circuitCard {
+	var out []circuitCard
+	for _, y := range types {
+		card := circuitCard{
+			Code: y.Code, Name: y.Name, Hint: y.Hint, Version: y.Circuit.Version,
+			Hash: spaced(y.Circuit.Hash().String()), Drawing: diagram(y),
+		}
+		card.Stops = []stop{{State: "todo", Title: "Dépôt", Lines: []string{"Le rédacteur, ou une application"}}}
+		for _, st := range y.Path {
+			lines := holderNames(st.Holders)
+			if !someoneAble(st.Holders) {
+				card.Warnings = append(card.Warnings, "« "+st.Step.Title+" »"+nbsp+": personne ne peut agir au bureau « "+st.Desk+" ». Toute lettre s’y arrêterait.")
+			}
+			card.Stops = append(card.Stops, stop{State: "todo", Title: st.Step.Title, Lines: append([]string{kindLabel(st.Step.Kind) + ", bureau " + st.Desk}, lines...)})
+		}
+		card.Stops = append(card.Stops, stop{State: "todo", Title: "Retour et preuve"})
+		out = append(out, card)
+	}
+	return out
+}
+
+func kindLabel(k circuits.Kind) string {
+	if k == circuits.Signature {
+		return "Signature"
+	}
+	return "Visa"
+}
+
+// journalKind puts the kinds of the town's journal in words.
+func journalKind(kind string) string {
+	words := map[string]string{
+		circuits.KindDeposited: "Lettre déposée", circuits.KindStarted: "Lettre envoyée dans un circuit", circuits.KindDecided: "Décision prise",
+		circuits.KindRefused: "Lettre refusée", circuits.KindTimestampAwaited: "Horodatage attendu", circuits.KindSealed: "Signature apposée",
+		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindCompleted: "Circuit terminé",
+		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
+		"person.invited": "Personne invitée", "passkey.enrolled": "Clé d’accès enregistrée", "passkey.revoked": "Clé d’accès révoquée",
+		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
+	}
+	if w := words[kind]; w != "" {
+		return w
+	}
+	return kind
+}
+
+// expiry reads the life asked for a key, in days.
+func expiry(days string, now time.Time) time.Time {
+	n, err := strconv.Atoi(days)
+	if err != nil || n < 1 || n > 1100 {
+		n = 365
+	}
+	return now.AddDate(0, 0, n)
+}

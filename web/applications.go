@@ -1,0 +1,225 @@
+package web
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/journal"
+)
+
+// applications is /administration/applications.
+func (s *server) applications(v *visit, w http.ResponseWriter, r *http.Request) error {
+	said := map[string]string{"application": "L’application est ajoutée. Créez-lui une clé.", "revoquee": "La clé est révoquée. Elle n’ouvre plus rien."}[r.URL.Query().Get("dit")]
+	return s.showApplications(v, w, r, http.StatusOK, &applicationsPage{Said: said})
+}
+
+func (s *server) showApplications(v *visit, w http.ResponseWriter, r *http.Request, status int, p *applicationsPage) error {
+	apps, err := s.Office.Applications(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	people, err := s.Office.People(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p.frame = s.frame(v, "Les applications", "administration")
+	p.Applications = applicationCards(apps, people, s.calendar())
+	p.People = personChoices(people, func(p dossiers.Person) bool { return p.Active && p.Drafter })
+	p.Scopes = scopeChoices()
+	if p.Shown != nil {
+		w.Header().Set("Cache-Control", "no-store")
+	}
+	return s.show(w, r, status, p)
+}
+
+func applicationCards(apps []dossiers.Application, people []dossiers.Person, c calendar) []applicationCard {
+	names := map[circuits.PersonID]string{}
+	for _, p := range people {
+		names[p.ID] = p.Name()
+	}
+	var out []applicationCard
+	for _, a := range apps {
+		card := applicationCard{ID: a.ID, Name: a.Name, Drafter: names[a.DefaultDrafter]}
+		for _, k := range a.Keys {
+			card.Keys = append(card.Keys, newKeyLine(k, c))
+		}
+		out = append(out, card)
+	}
+	return out
+}
+
+func newKeyLine(k dossiers.APIKey, c calendar) keyLine {
+	line := keyLine{ID: k.ID, Scopes: strings.Join(k.Scopes, ", "), Created: "Créée " + c.full(k.CreatedAt), Used: "Jamais utilisée"}
+	if !k.LastUsed.IsZero() {
+		line.Used = "Utilisée " + c.moment(k.LastUsed)
+	}
+	if !k.ExpiresAt.IsZero() {
+		line.Expires = "expire le " + dayMonth(k.ExpiresAt.In(c.now.Location())) + " " + strconv.Itoa(k.ExpiresAt.Year())
+	}
+	switch {
+	case !k.RevokedAt.IsZero():
+		line.Revoked = "Révoquée " + c.full(k.RevokedAt)
+	case !k.ExpiresAt.IsZero() && !c.now.Before(k.ExpiresAt):
+		line.Revoked = "Expirée"
+	}
+	return line
+}
+
+// scopeChoices lists the rights a key may hold, in words. Those that the
+// management of mail needs are chosen.
+func scopeChoices() []scopeChoice {
+	words := map[string]string{
+		dossiers.ScopeDossiersRead: "Suivre ses lettres", dossiers.ScopeDossiersWrite: "Déposer, envoyer et retirer ses lettres",
+		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
+		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types et les circuits",
+	}
+	var out []scopeChoice
+	for _, code := range dossiers.Scopes() {
+		label := words[code]
+		if label == "" {
+			label = code
+		}
+		out = append(out, scopeChoice{Code: code, Label: label, Default: true})
+	}
+	return out
+}
+
+func (s *server) addApplication(v *visit, w http.ResponseWriter, r *http.Request) error {
+	name := r.PostForm.Get("name")
+	_, err := s.Office.AddApplication(r.Context(), v.viewer, name, circuits.PersonID(r.PostForm.Get("drafter")))
+	if invalid, ok := isField(err); ok {
+		return s.showApplications(v, w, r, http.StatusUnprocessableEntity, &applicationsPage{Name: field{name, invalid.Reason}})
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/administration/applications?dit=application", http.StatusSeeOther)
+	return nil
+}
+
+// addAPIKey makes a key and shows its secret, once.
+func (s *server) addAPIKey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	id := chi.URLParam(r, "id")
+	secret, _, err := s.Office.AddAPIKey(r.Context(), v.viewer, id, r.PostForm["scope"], expiry(r.PostForm.Get("days"), s.now()))
+	if invalid, ok := isField(err); ok {
+		return s.showApplications(v, w, r, http.StatusUnprocessableEntity, &applicationsPage{Problem: invalid.Reason})
+	}
+	if err != nil {
+		return err
+	}
+	apps, err := s.Office.Applications(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	note := &secretNote{Secret: secret}
+	if i := slices.IndexFunc(apps, func(a dossiers.Application) bool { return a.ID == id }); i >= 0 {
+		note.Application = apps[i].Name
+	}
+	return s.showApplications(v, w, r, http.StatusOK, &applicationsPage{Shown: note})
+}
+
+func (s *server) revokeAPIKey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	if err := s.Office.RevokeAPIKey(r.Context(), v.viewer, chi.URLParam(r, "id")); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/administration/applications?dit=revoquee", http.StatusSeeOther)
+	return nil
+}
+
+// journalPageSize is how many lines of the journal a page shows.
+const journalPageSize = 50
+
+// journal is /administration/journal: the last lines, or those before one.
+func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error {
+	last, err := s.lastEntry(v, r)
+	if err != nil {
+		return err
+	}
+	if before, err := strconv.ParseInt(r.URL.Query().Get("avant"), 10, 64); err == nil && before > 1 {
+		last = min(last, before-1)
+	}
+	after := max(last-journalPageSize, 0)
+	entries, err := s.Office.JournalTail(r.Context(), v.viewer, after, int(last-after))
+	if err != nil {
+		return err
+	}
+	p := newJournalPage(entries, s.calendar())
+	p.frame = s.frame(v, "Le journal", "administration")
+	p.Live = "*"
+	if after > 0 {
+		p.Older = "/administration/journal?" + url.Values{"avant": {strconv.FormatInt(after+1, 10)}}.Encode()
+	}
+	return s.show(w, r, http.StatusOK, p)
+}
+
+// lastEntry finds the number of the last entry. Numbers have no gap, so one
+// entry after n exists exactly when n is not the last: doubling, then halving,
+// asks for one row some forty times at most.
+func (s *server) lastEntry(v *visit, r *http.Request) (int64, error) {
+	after := func(n int64) (bool, error) {
+		e, err := s.Office.JournalTail(r.Context(), v.viewer, n, 1)
+		return len(e) > 0, err
+	}
+	high := int64(0)
+	for {
+		more, err := after(high)
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+		high = max(64, high*2)
+	}
+	low := high / 2
+	if high <= 64 {
+		low = 0
+	}
+	for low < high {
+		middle := low + (high-low)/2
+		more, err := after(middle)
+		if err != nil {
+			return 0, err
+		}
+		if more {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+func newJournalPage(entries []journal.Entry, c calendar) *journalPage {
+	p := &journalPage{}
+	for _, e := range slices.Backward(entries) {
+		hash := hex.EncodeToString(e.Hash[:])
+		if p.Head == "" {
+			p.Head = spaced(hash)
+		}
+		p.Lines = append(p.Lines, journalLine{
+			Seq: e.Seq, When: c.moment(e.At), Kind: e.Kind, What: journalKind(e.Kind), Who: actorIn(e.Body), Hash: hash[:12] + "…",
+		})
+	}
+	return p
+}
+
+// actorIn reads who acted, in an entry whose body says so.
+func actorIn(body []byte) string {
+	var in struct {
+		By circuits.Actor `json:"by"`
+	}
+	if json.Unmarshal(body, &in) != nil || in.By.Name == "" {
+		return "Le parapheur"
+	}
+	return named(in.By.Name, in.By.Quality)
+}

@@ -1,0 +1,246 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"encoding/json"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/circuits"
+	"parapheur/dossiers"
+)
+
+// An act is a decision as its page is addressed.
+type act struct {
+	decision, heading string
+	allowed           func(dossiers.Verbs) bool
+}
+
+// actOf returns the act at an address.
+func actOf(name string) act {
+	switch name {
+	case "signer":
+		return act{"signature", "Signer cette lettre", func(v dossiers.Verbs) bool { return v.Sign }}
+	case "viser":
+		return act{"visa", "Viser cette lettre", func(v dossiers.Verbs) bool { return v.Visa }}
+	case "remords":
+		return act{"remords", "Reprendre votre décision", func(v dossiers.Verbs) bool { return v.Undo }}
+	}
+	return act{"refus", "Refuser cette lettre", func(v dossiers.Verbs) bool { return v.Refuse }}
+}
+
+// decision is the page of one decision, and the fragment of its sheet.
+func (s *server) decision(v *visit, w http.ResponseWriter, r *http.Request) error {
+	a := actOf(chi.URLParam(r, "act"))
+	d, err := s.view(v, r)
+	if err != nil {
+		return err
+	}
+	if !a.allowed(d.Can) {
+		return circuits.ErrState
+	}
+	counts, err := s.Office.Bins(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p := newDecisionPage(a, d, *v.viewer.Person, counts[dossiers.BinToDo])
+	p.frame = s.frame(v, a.heading, "bannettes")
+	p.Body, p.Scripts = "sheet-page", []string{"js/decision.js"}
+	return s.show(w, r, http.StatusOK, p)
+}
+
+// newDecisionPage fills the page, but for its frame. left is how many letters
+// wait before the decision.
+func newDecisionPage(a act, d dossiers.View, who dossiers.Person, left int) *decisionPage {
+	at := "/dossiers/" + string(d.ID)
+	main := newDocTab(at, *d.Main())
+	p := &decisionPage{
+		ID: string(d.ID), Back: at, Decision: a.decision, Heading: a.heading, Actor: string(who.ID), Name: who.Name(),
+		Quality: d.As.Quality, Letter: d.Title, Recipient: d.Recipient, Pages: count(d.Main().Pages, "page", "pages"),
+		Content: main.Content, SHA256: spaced(main.SHA256), Bytes: number(d.Main().Revision.Bytes) + nbsp + "octets",
+		ReturnTo: d.Drafter.Name, StateURL: at + "/etat", Readers: list(readers(d, who)),
+	}
+	if n := len(d.Annexes()); n == 1 {
+		p.Annexes = "L’annexe part avec elle, sans être signée."
+	} else if n > 1 {
+		p.Annexes = "Les " + number(int64(n)) + " annexes partent avec elle, sans être signées."
+	}
+	if a.decision == "remords" {
+		p.Quality, p.TakenBack = lastOf(d, who)
+	}
+	if d.Next != "" && a.decision != "remords" {
+		p.Next = "/dossiers/" + string(d.Next)
+	}
+	if rest := left - 1; rest > 0 && a.decision != "remords" {
+		p.Remaining = count(rest, "restante", "restantes")
+	}
+	return p
+}
+
+// readers are who will read the motive of a refusal.
+func readers(d dossiers.View, who dossiers.Person) []string {
+	names := []string{d.Drafter.Name}
+	for _, x := range d.State.Decisions {
+		if x.By.Person != who.ID {
+			names = append(names, x.By.Name)
+		}
+	}
+	return distinct(names...)
+}
+
+// lastOf tells the decision of who that may be taken back.
+func lastOf(d dossiers.View, who dossiers.Person) (quality, what string) {
+	what = "votre décision"
+	for _, x := range d.State.Decisions {
+		if x.By.Person == who.ID && x.Standing == circuits.Holds {
+			quality = x.By.Quality
+			what = map[circuits.Verdict]string{circuits.GivesVisa: "votre visa", circuits.Refuses: "votre refus"}[x.Verdict]
+		}
+	}
+	return quality, what
+}
+
+// intent is one item of what somebody is about to decide.
+type intent struct {
+	Dossier  dossiers.ID     `json:"dossier"`
+	Decision string          `json:"decision"`
+	Reason   string          `json:"reason"`
+	Seen     circuits.Digest `json:"seen"` // of the bytes the browser holds
+}
+
+// decisionAsked is what the browser checks before it asks for the gesture.
+type decisionAsked struct {
+	Ceremony   raw             `json:"ceremony"`
+	Options    json.RawMessage `json:"options"`
+	Statements []raw           `json:"statements"`
+	Set        raw             `json:"set"`
+	Expires    time.Time       `json:"expires"`
+}
+
+// maxBatch is how many letters one gesture may decide.
+const maxBatch = 50
+
+func (s *server) beginDecision(v *visit, w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Items []intent `json:"items"`
+	}
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	if len(in.Items) == 0 || len(in.Items) > maxBatch {
+		return &dossiers.InvalidError{Field: "items", Reason: "Choisissez entre 1 et 50 lettres."}
+	}
+	items := make([]dossiers.DecisionItem, len(in.Items))
+	for i, it := range in.Items {
+		if !utf8.ValidString(it.Reason) {
+			return &dossiers.InvalidError{Field: "reason", Reason: "Le motif contient des caractères illisibles."}
+		}
+		items[i] = dossiers.DecisionItem{Dossier: it.Dossier, Decision: it.Decision, Reason: it.Reason, Seen: it.Seen}
+	}
+	req, err := s.Office.BeginDecision(r.Context(), v.viewer, v.session, items)
+	if err != nil {
+		return err
+	}
+	out := decisionAsked{Ceremony: req.Ceremony, Options: req.Options, Set: req.Set, Expires: req.Expires}
+	for _, st := range req.Statements {
+		out.Statements = append(out.Statements, st)
+	}
+	return reply(w, http.StatusOK, out)
+}
+
+// outcome is what became of one item.
+type outcome struct {
+	Dossier  dossiers.ID `json:"dossier"`
+	Title    string      `json:"title"`
+	Decision string      `json:"decision"`
+	Text     string      `json:"text,omitempty"`
+	Error    string      `json:"error,omitempty"`
+}
+
+func (s *server) finishDecision(v *visit, w http.ResponseWriter, r *http.Request) error {
+	var in answered
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	done, err := s.Office.FinishDecision(r.Context(), v.viewer, v.session, in.Ceremony, in.Response)
+	if err != nil {
+		return err
+	}
+	// A single decision that was not taken is the failure of the whole.
+	if len(done) == 1 && done[0].Err != nil {
+		return done[0].Err
+	}
+	var out struct {
+		Outcomes []outcome `json:"outcomes"`
+	}
+	for _, o := range done {
+		out.Outcomes = append(out.Outcomes, s.newOutcome(r, o))
+	}
+	return reply(w, http.StatusOK, out)
+}
+
+func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
+	out := outcome{Dossier: o.Dossier.ID, Title: o.Dossier.Title, Decision: o.Decision}
+	if o.Err != nil {
+		p := problemOf(o.Err)
+		if p.Status >= http.StatusInternalServerError {
+			s.Log.ErrorContext(r.Context(), "decision failed", "dossier", string(o.Dossier.ID), "err", o.Err)
+		}
+		out.Error = p.Title + ". " + p.Detail
+		return out
+	}
+	c := s.calendar()
+	when := "Le " + dayMonth(c.now) + " à " + clock(c.now) + ". "
+	switch o.Decision {
+	case "signature":
+		out.Text = when + "Votre décision est prise et conservée."
+	case "visa":
+		out.Text = when + "La lettre poursuit son chemin ; vous pouvez encore reprendre votre visa."
+	case "refus":
+		out.Text = when + o.Dossier.Drafter.Name + " la retrouve dans ses lettres rejetées, avec votre motif."
+	default:
+		out.Text = when + "La lettre est de nouveau dans votre bannette."
+	}
+	return out
+}
+
+// sealState says how far the signature of a letter got.
+type sealState struct {
+	Phase    circuits.Phase `json:"phase"`
+	Signed   bool           `json:"signed"`
+	Awaiting bool           `json:"awaiting"`
+	Text     string         `json:"text"`
+}
+
+// letterState is /dossiers/{id}/etat, asked by the page after a signature.
+func (s *server) letterState(v *visit, w http.ResponseWriter, r *http.Request) error {
+	d, err := s.view(v, r)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, newSealState(d))
+}
+
+func newSealState(d dossiers.View) sealState {
+	out := sealState{Phase: d.State.Phase, Text: "La signature se pose sur le PDF…"}
+	i := d.State.SealingStep()
+	switch {
+	case i >= 0 && d.State.Steps[i].Awaiting != "":
+		out.Awaiting = true
+		out.Text = "En attente d’horodatage : le service ne répond pas, nous réessayons de nous-mêmes. Rien n’est perdu, aucun autre geste n’est nécessaire."
+	case i < 0 && d.Main().Signed():
+		out.Signed, out.Text = true, "Le PDF signé est prêt."
+	}
+	return out
+}
+
+// isField reports whether err is about field, and with which sentence.
+func isField(err error) (*dossiers.InvalidError, bool) {
+	var invalid *dossiers.InvalidError
+	ok := errors.As(err, &invalid)
+	return invalid, ok
+}

@@ -1,0 +1,205 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+
+	"parapheur/dossiers"
+)
+
+// maxField bounds one text field of an upload form.
+const maxField = 16 << 10
+
+// depositForm is an empty /deposer.
+func (s *server) depositForm(v *visit, w http.ResponseWriter, r *http.Request) error {
+	if !v.viewer.Person.Drafter {
+		return dossiers.ErrForbidden
+	}
+	return s.showDeposit(v, w, r, http.StatusOK, &depositPage{})
+}
+
+// showDeposit completes p with the types of the town and sends it.
+func (s *server) showDeposit(v *visit, w http.ResponseWriter, r *http.Request, status int, p *depositPage) error {
+	types, err := s.Office.Types(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p.frame = s.frame(v, "Déposer une lettre", "deposer")
+	p.Scripts = []string{"js/upload.js"}
+	p.MaxBytes, p.MaxSize = s.Office.MaxBytes, size(s.Office.MaxBytes)
+	p.Types = typeChoices(types, p.Type.Value, v.viewer.Person.Name())
+	return s.show(w, r, status, p)
+}
+
+// typeChoices draws the circuit of each type. A single type is chosen.
+func typeChoices(types []dossiers.TypeView, chosen, drafter string) []typeChoice {
+	var out []typeChoice
+	for _, y := range types {
+		c := typeChoice{Code: y.Code, Name: y.Name, Hint: y.Hint, Chosen: y.Code == chosen || len(types) == 1}
+		c.Stops = []stop{{State: "now", Title: "Vous, " + drafter, Lines: []string{"Dépôt, aujourd’hui"}}}
+		for _, st := range y.Path {
+			one := stop{State: "todo", Title: st.Step.Title, Lines: []string{st.Desk}}
+			if len(st.Holders) > 0 {
+				one.Lines = []string{anyOf(holderNames(st.Holders))}
+			}
+			c.Stops = append(c.Stops, one)
+			if !someoneAble(st.Holders) {
+				c.Warning = "« " + st.Desk + " » n’a personne pour agir : la lettre s’y arrêterait. Prévenez l’administrateur."
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func someoneAble(holders []dossiers.Holder) bool {
+	for _, h := range holders {
+		if h.Able {
+			return true
+		}
+	}
+	return false
+}
+
+// An upload is a form with files, read as it streams in. The token comes
+// first: nothing is stored for a form that is not ours.
+type upload struct {
+	fields  map[string]string
+	files   map[string][]dossiers.Received
+	refused map[string]string // field: why its file was refused, for people
+}
+
+// receive reads an upload. Files that are refused are named in the result;
+// the error is for what is no fault of theirs.
+func (s *server) receive(v *visit, r *http.Request) (upload, error) {
+	up := upload{fields: map[string]string{}, files: map[string][]dossiers.Received{}, refused: map[string]string{}}
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return up, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
+	}
+	trusted := sameToken(r.Header.Get("X-CSRF-Token"), v.session.CSRF)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return up, fmt.Errorf("read an upload: %w", err)
+		}
+		if part.FileName() == "" {
+			value, err := io.ReadAll(io.LimitReader(part, maxField))
+			if err != nil {
+				return up, fmt.Errorf("read an upload: %w", err)
+			}
+			up.fields[part.FormName()] = string(value)
+			trusted = trusted || part.FormName() == "csrf" && sameToken(string(value), v.session.CSRF)
+			continue
+		}
+		if !trusted {
+			return up, errForged
+		}
+		if err := s.receiveFile(v, r, part, &up); err != nil {
+			return up, err
+		}
+	}
+	if !trusted {
+		return up, errForged
+	}
+	return up, nil
+}
+
+func (s *server) receiveFile(v *visit, r *http.Request, part *multipart.Part, up *upload) error {
+	name := part.FormName()
+	if len(up.files[name]) >= 20 {
+		up.refused[name] = "Un dossier porte au plus 20 annexes."
+		return nil
+	}
+	got, err := s.Office.Receive(r.Context(), v.tenant, part.FileName(), part)
+	if err == nil {
+		up.files[name] = append(up.files[name], got)
+		return nil
+	}
+	var whole *http.MaxBytesError
+	if p := problemOf(err); p.Status < http.StatusInternalServerError && !errors.As(err, &whole) {
+		up.refused[name] = "« " + part.FileName() + " »" + nbsp + ": " + p.Title + ". " + p.Detail
+		return nil
+	}
+	return err
+}
+
+// deposit makes a dossier of what was sent, or shows the form again as it was
+// filled, each trouble beside its field.
+func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error {
+	if !v.viewer.Person.Drafter {
+		return dossiers.ErrForbidden
+	}
+	up, err := s.receive(v, r)
+	if err != nil {
+		return err
+	}
+	f := up.fields
+	p := &depositPage{
+		LetterTitle: field{Value: f["title"]}, Recipient: field{Value: f["recipient"]}, Type: field{Value: f["type"]},
+		Reference: field{Value: f["reference"]}, Note: field{Value: f["note"]},
+		File: field{Error: up.refused["document"]}, Annexes: field{Error: up.refused["annexes"]},
+	}
+	if len(up.refused) > 0 {
+		return s.showDeposit(v, w, r, http.StatusUnprocessableEntity, p)
+	}
+	draft := dossiers.Draft{
+		Title: f["title"], Recipient: f["recipient"], TypeCode: f["type"], ExternalReference: f["reference"],
+		Note: f["note"], Annexes: up.files["annexes"], Start: f["action"] != "draft",
+	}
+	if main := up.files["document"]; len(main) > 0 {
+		draft.Main = main[0]
+	}
+	d, _, err := s.Office.Deposit(r.Context(), v.viewer, draft)
+	if err != nil {
+		if status := p.blame(err); status != 0 {
+			return s.showDeposit(v, w, r, status, p)
+		}
+		return err
+	}
+	return goTo(w, r, follow(d.ID))
+}
+
+// blame puts what is wrong beside its field and returns the status of the
+// page, or 0 when the trouble is not of the form.
+func (p *depositPage) blame(err error) int {
+	if errors.Is(err, dossiers.ErrReference) {
+		p.Reference.Error = "Cette référence est déjà utilisée par une autre lettre."
+		return http.StatusConflict
+	}
+	if invalid, ok := isField(err); ok {
+		fields := map[string]*field{
+			"title": &p.LetterTitle, "recipient": &p.Recipient, "type": &p.Type, "note": &p.Note,
+			"external_reference": &p.Reference, "document": &p.File, "annexes": &p.Annexes,
+		}
+		if f := fields[invalid.Field]; f != nil {
+			f.Error = invalid.Reason
+		} else {
+			p.Problem = invalid.Reason
+		}
+		return http.StatusUnprocessableEntity
+	}
+	if told := problemOf(err); told.Status < http.StatusInternalServerError && told.Status != http.StatusUnauthorized {
+		p.Problem = told.Title + ". " + told.Detail
+		return told.Status
+	}
+	return 0
+}
+
+// goTo leads the browser on after a form. A script that sent it is told
+// where, and goes by itself.
+func goTo(w http.ResponseWriter, r *http.Request, path string) error {
+	if r.Header.Get("X-Sent-By") == "script" {
+		w.Header().Set("Location", path)
+		w.WriteHeader(http.StatusCreated)
+		return nil
+	}
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}

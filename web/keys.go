@@ -1,0 +1,128 @@
+package web
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/dossiers"
+)
+
+// keys is /mes-cles.
+func (s *server) keys(v *visit, w http.ResponseWriter, r *http.Request) error {
+	said := map[string]string{
+		"ajoutee": "La clé est ajoutée.", "renommee": "La clé a un nouveau nom.",
+		"revoquee": "La clé est révoquée. Elle n’ouvre plus rien.",
+	}[r.URL.Query().Get("dit")]
+	return s.showKeys(v, w, r, http.StatusOK, said, "")
+}
+
+func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, status int, said, problem string) error {
+	all, err := s.Office.Passkeys(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	p := newKeysPage(all, s.calendar())
+	p.frame = s.frame(v, "Mes clés d’accès", "mes-cles")
+	p.Name, p.Said, p.Problem, p.Scripts = v.viewer.Person.Name(), said, problem, []string{"js/enrol.js"}
+	p.Welcome = r.URL.Query().Has("bienvenue") && len(p.Keys) == 1
+	return s.show(w, r, status, p)
+}
+
+func newKeysPage(all []dossiers.Credential, c calendar) *keysPage {
+	p := &keysPage{}
+	for _, k := range all {
+		card := keyCard{
+			ID: base64.RawURLEncoding.EncodeToString(k.ID), Label: k.Label, Kind: keyKind(k),
+			Added: "Ajoutée " + c.full(k.CreatedAt), Last: len(all) == 1,
+		}
+		if k.CloneWarning {
+			card.Revoked = "Bloquée : elle a peut-être été copiée"
+		}
+		p.Keys = append(p.Keys, card)
+	}
+	return p
+}
+
+// keyKind says where a passkey lives, as far as the authenticator tells.
+func keyKind(k dossiers.Credential) string {
+	switch {
+	case k.BackupEligible:
+		return "Synchronisée entre les appareils de votre compte"
+	case slices.Contains(k.Transports, "usb"), slices.Contains(k.Transports, "nfc"):
+		return "Clé de sécurité USB ou sans contact"
+	}
+	return "Reste dans cet appareil"
+}
+
+func kid(r *http.Request) ([]byte, error) {
+	id, err := base64.RawURLEncoding.DecodeString(chi.URLParam(r, "kid"))
+	if err != nil {
+		return nil, dossiers.ErrNotFound
+	}
+	return id, nil
+}
+
+func (s *server) renameKey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	id, err := kid(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Office.RenamePasskey(r.Context(), v.viewer, id, r.PostForm.Get("label")); err != nil {
+		return s.keysAfter(v, w, r, err)
+	}
+	http.Redirect(w, r, "/mes-cles?dit=renommee", http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) revokeKey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	id, err := kid(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Office.RevokePasskey(r.Context(), v.viewer, id); err != nil {
+		return s.keysAfter(v, w, r, err)
+	}
+	http.Redirect(w, r, "/mes-cles?dit=revoquee", http.StatusSeeOther)
+	return nil
+}
+
+// keysAfter shows the page again with why something was refused.
+func (s *server) keysAfter(v *visit, w http.ResponseWriter, r *http.Request, err error) error {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError || p.Status == http.StatusNotFound {
+		return err
+	}
+	return s.showKeys(v, w, r, p.Status, "", p.Title+". "+p.Detail)
+}
+
+func (s *server) beginPasskey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	g, err := s.Office.BeginPasskey(r.Context(), v.viewer, v.session)
+	if err != nil {
+		return err
+	}
+	return replyGesture(v, w, g)
+}
+
+// count is how many of something there are now.
+type kept struct {
+	Keys string `json:"keys"`
+}
+
+func (s *server) finishPasskey(v *visit, w http.ResponseWriter, r *http.Request) error {
+	var in answered
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	if err := s.Office.FinishPasskey(r.Context(), v.viewer, v.session, in.Ceremony, in.Response, in.Label); err != nil {
+		return err
+	}
+	all, err := s.Office.Passkeys(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, kept{strconv.Itoa(len(all))})
+}

@@ -1,0 +1,419 @@
+package web
+
+import "html/template"
+
+// This file holds what templates are executed with: one struct a page,
+// values ready to be read by people. Files named after pages fill them.
+
+// A page is the struct of one template. Its layout returns the parts shared
+// by all pages.
+type page interface {
+	layout() *frame
+}
+
+// frame is what surrounds every page.
+type frame struct {
+	Title   string // of the document, before the name of the town
+	Place   string // "Saint-Aubin-sur-Loire"
+	Town    string // "Ville de Saint-Aubin-sur-Loire"
+	Section string // entry of the menu that is current: "bannettes"...
+	Body    string // class of the body
+	Who     string // "Mme Garnier"; empty before sign-in
+	CSRF    string // of the session
+	Drafter bool   // shows « Déposer »
+	Admin   bool   // shows « Administration »
+	Demo    bool   // says that keys and signatures are worth nothing
+	Live    string // dossier whose events refresh the page, "*" for all, empty for none
+	Version string
+	Scripts []string // modules of this page, beside ui.js
+}
+
+func (f *frame) layout() *frame { return f }
+
+// A tag is two words with an icon inside a list.
+type tag struct{ Kind, Icon, Text string }
+
+// signInPage is /connexion.
+type signInPage struct {
+	frame
+	Next    string // path to return to
+	Expired bool   // the session ended; says so
+	Left    bool   // just signed out
+}
+
+// enrolPage is /enrolement/{token}.
+type enrolPage struct {
+	frame
+	Name  string
+	Token string
+}
+
+// A binLink is a divider of the book.
+type binLink struct {
+	Code, Label string
+	Count       int
+	Current     bool
+	Rest        bool // folded on a phone
+}
+
+// A letterRow is a letter in a list.
+type letterRow struct {
+	ID, URL   string
+	Title     string
+	Recipient string
+	By        string // who drafted, and the type
+	Where     string // step, or what happened last
+	Motive    string // of the last refusal
+	Tags      []tag
+	Unread    bool
+	Decision  string // what a batch may decide: "visa", "signature", or empty
+	Image     string // of the first page
+	Ask       string // "votre signature"
+}
+
+// A letterGroup is letters under one heading.
+type letterGroup struct {
+	Title string
+	Late  bool
+	Rows  []letterRow
+}
+
+// An emptyList says that there is nothing, and where to go.
+type emptyList struct{ Icon, Title, Text, URL, Action string }
+
+// binsPage is / and /bannettes.
+type binsPage struct {
+	frame
+	Heading, Lead string
+	Bins          []binLink
+	Bin           string // code of the current one
+	BinLabel      string
+	Groups        []letterGroup
+	First         *letterRow // in the preview
+	Empty         *emptyList
+	More          string // address of the rest of the list
+	Batch         bool   // several letters may be decided at once
+	Actor         string // who decides, as statements name them
+}
+
+// A stop is one eyelet of the circuit.
+type stop struct {
+	State  string // done, now, todo, stop
+	Title  string
+	Lines  []string
+	Reason string
+	Mine   bool
+}
+
+// A happening is one line of the history.
+type happening struct {
+	When, What, Who, Detail string
+	Seq                     int64
+}
+
+// A leaf is one page of a document.
+type leaf struct {
+	Number int
+	Image  string
+	Alt    string
+	First  bool
+}
+
+// A docTab is a document of the dossier.
+type docTab struct {
+	N        int
+	Label    string
+	File     string
+	Fact     string // "2 pages, 180 Ko"
+	Pages    int
+	Leaves   []leaf
+	Text     string // address of the reading as text
+	Content  string // address of the bytes
+	Download string
+	SHA256   string
+	Annex    bool
+}
+
+// A verb is one thing the viewer may do with the letter.
+type verb struct {
+	Name  string // sign, visa, refuse, undo, start, withdraw, correct
+	Label string
+	Icon  string
+	URL   string
+	Sheet bool
+	Post  bool // a form, not a link
+}
+
+// A banner says where the letter stands when that asks for a sentence.
+type banner struct{ Kind, Icon, Title, Text string }
+
+// letterPage is /dossiers/{id}.
+type letterPage struct {
+	frame
+	ID              string
+	Rev             int
+	Heading         string
+	Recipient       string
+	By              string
+	Number          string
+	Reference       string
+	Note            string
+	Tags            []tag
+	Phase           string
+	Banner          *banner
+	Place, Tray     int
+	Back, BackLabel string
+	Previous, Next  string
+	Strip           string
+	Stops           []stop
+	Docs            []docTab
+	Main            *verb // the act
+	Second          *verb // the other verb
+	More            []verb
+	Evidence        string // address of the evidence file, or empty
+	SignedPDF       string // address of the signed PDF, or empty
+	History         []happening
+	Prefetch        bool // the bytes are wanted for a decision
+	Vendor          string
+	Level           string
+	Signers         []string
+	SHA256          string
+	Versions        int
+}
+
+// decisionPage is /dossiers/{id}/viser, /signer, /refuser and /remords.
+type decisionPage struct {
+	frame
+	ID        string
+	Back      string
+	Decision  string // visa, signature, refus, remords
+	Heading   string
+	Actor     string // who decides, as the statement names them
+	Name      string
+	Quality   string
+	Letter    string
+	Recipient string
+	Pages     string
+	Annexes   string
+	Content   string // address of the bytes the browser hashes
+	SHA256    string
+	Bytes     string
+	Readers   string // who reads the motive
+	ReturnTo  string // where a refused letter goes
+	TakenBack string // the decision that would be taken back
+	Next      string // the next letter, or empty
+	Remaining string
+	NextTitle string
+	StateURL  string
+}
+
+// A field is a form field that may come back with what was typed and why it
+// does not do.
+type field struct{ Value, Error string }
+
+// A typeChoice is a kind of letter with the circuit it takes.
+type typeChoice struct {
+	Code, Name, Hint string
+	Chosen           bool
+	Stops            []stop
+	Warning          string
+}
+
+// depositPage is /deposer.
+type depositPage struct {
+	frame
+	Problem     string // of the whole form
+	LetterTitle field
+	Recipient   field
+	Type        field
+	Reference   field
+	Note        field
+	File        field
+	Annexes     field
+	Types       []typeChoice
+	MaxSize     string
+	MaxBytes    int64
+}
+
+// withdrawPage is /dossiers/{id}/retirer.
+type withdrawPage struct {
+	frame
+	ID, Back, Letter string
+	Rev              int
+	Problem          string
+	Reason           field
+	Draft            bool
+}
+
+// correctPage is /dossiers/{id}/corriger.
+type correctPage struct {
+	frame
+	ID, Back, Letter string
+	Refusal          *stop
+	Problem          string
+	File             field
+	MaxSize          string
+	MaxBytes         int64
+	Restarts         bool
+}
+
+// A keyCard is a passkey of the person.
+type keyCard struct {
+	ID      string // base64url of the credential identifier
+	Label   string
+	Kind    string
+	Added   string
+	Revoked string
+	Last    bool // cannot be revoked by its holder
+}
+
+// keysPage is /mes-cles.
+type keysPage struct {
+	frame
+	Name    string
+	Keys    []keyCard
+	Welcome bool
+	Problem string
+	Said    string
+}
+
+// A personLine is somebody of the town, as the administrator sees them.
+type personLine struct {
+	ID, Name, Email string
+	Roles           string
+	Keys            string
+	Keyless         bool
+	Inactive        bool
+}
+
+// An invitationNote shows a link that is shown once.
+type invitationNote struct{ Name, Link, Expires string }
+
+// peoplePage is /administration.
+type peoplePage struct {
+	frame
+	People  []personLine
+	Invited *invitationNote
+	Problem string
+	Said    string
+	Form    personForm
+}
+
+// personForm is what the administrator typed.
+type personForm struct {
+	Civility                     string
+	GivenName, FamilyName, Email field
+	Drafter, Admin               bool
+}
+
+// A deskLine is a desk with who holds it.
+type deskLine struct {
+	ID, Name          string
+	Holders, Preparer []string
+	Warning           string
+}
+
+// A choice is an option of a list.
+type choice struct{ Value, Label string }
+
+// desksPage is /administration/bureaux.
+type desksPage struct {
+	frame
+	Desks   []deskLine
+	People  []choice
+	Problem string
+	Said    string
+	Name    field
+}
+
+// A circuitCard is a published circuit, drawn.
+type circuitCard struct {
+	Code, Name, Hint string
+	Version          int
+	Hash             string
+	Drawing          template.HTML // made by diagram, which escapes what it is given
+	Stops            []stop
+	Warnings         []string
+}
+
+// circuitsPage is /administration/circuits.
+type circuitsPage struct {
+	frame
+	Circuits []circuitCard
+}
+
+// A keyLine is an API key.
+type keyLine struct {
+	ID, Scopes, Created, Used, Expires string
+	Revoked                            string
+}
+
+// An applicationCard is a program of the town.
+type applicationCard struct {
+	ID, Name, Drafter string
+	Keys              []keyLine
+}
+
+// A secretNote shows an API key once.
+type secretNote struct{ Application, Secret string }
+
+// A scopeChoice is a right a key may hold.
+type scopeChoice struct {
+	Code, Label string
+	Default     bool
+}
+
+// applicationsPage is /administration/applications.
+type applicationsPage struct {
+	frame
+	Applications []applicationCard
+	People       []choice
+	Scopes       []scopeChoice
+	Shown        *secretNote
+	Problem      string
+	Said         string
+	Name         field
+}
+
+// A journalLine is an entry of the town's journal.
+type journalLine struct {
+	Seq                         int64
+	When, Kind, What, Who, Hash string
+	URL                         string
+}
+
+// journalPage is /administration/journal.
+type journalPage struct {
+	frame
+	Lines []journalLine
+	Older string
+	Head  string
+}
+
+// accessPage is /accessibilite.
+type accessPage struct{ frame }
+
+// textPage is the reading of a document as text.
+type textPage struct {
+	frame
+	Back, Letter string
+	Pages        []textLeaf
+	Missing      bool
+}
+
+// A textLeaf is the text of one page, in paragraphs.
+type textLeaf struct {
+	Number     int
+	Paragraphs []string
+}
+
+// errorPage says what happened, what is safe and what to do.
+type errorPage struct {
+	frame
+	Status       int
+	Icon         string
+	Heading, Say string
+	Safe         string
+	URL, Action  string
+	Ref          string // to give to whoever can read the logs
+}

@@ -1,0 +1,116 @@
+// Deposit and correction: what was chosen stays chosen when something is
+// refused, because the page is not left; files are checked before the road.
+import { $, $$, say } from "./ui.js";
+
+const human = (n) => (n >= 1048576 ? `${(n / 1048576).toFixed(1).replace(".", ",")} Mo` : `${Math.max(1, Math.round(n / 1024))} Ko`);
+
+for (const zone of $$(".drop")) {
+  for (const [type, on] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) zone.addEventListener(type, () => zone.classList.toggle("over", on));
+}
+
+const form = $("form[data-upload]");
+const max = Number(form.dataset.max);
+
+function flag(name, text) {
+  const field = $(`[data-field="${name}"]`, form);
+  if (!field) return false;
+  const control = $("input:not([type=hidden]), textarea", field), error = $(".err", field);
+  if (control.type !== "radio") control.setAttribute("aria-invalid", Boolean(text));
+  error.hidden = !text;
+  $("span", error).textContent = text || "";
+  return true;
+}
+
+// firstBytes says whether a file begins as a PDF does, within its first KiB.
+async function isPDF(file) {
+  return (await file.slice(0, 1024).text()).includes("%PDF-");
+}
+
+async function wrong(file) {
+  if (max && file.size > max) return `« ${file.name} » fait ${human(file.size)} : c’est plus que la limite de ${human(max)}.`;
+  if (file.size === 0) return `« ${file.name} » est vide.`;
+  if (!(await isPDF(file))) return `« ${file.name} » n’est pas un PDF. Enregistrez-le d’abord au format PDF.`;
+  return "";
+}
+
+for (const input of $$("input[type=file]", form)) {
+  input.addEventListener("change", async () => {
+    const files = [...input.files];
+    $("[data-picked]", input.closest(".drop")).textContent = files.map((f) => `${f.name}, ${human(f.size)}`).join(" ; ");
+    const found = (await Promise.all(files.map(wrong))).find(Boolean);
+    flag(input.name, found || "");
+    const title = $("#title", form);
+    if (!found && input.name === "document" && title && !title.value && files[0]) title.value = files[0].name.replace(/\.pdf$/i, "").replace(/[_-]+/g, " ").trim();
+  });
+}
+
+// The circuit follows the type of letter.
+const choose = () => {
+  const chosen = $("[data-type]:checked", form);
+  for (const path of $$("[data-for]", form)) path.classList.toggle("on", Boolean(chosen) && path.dataset.for === chosen.value);
+  const hint = $("[data-choose]", form);
+  if (hint) hint.hidden = Boolean(chosen);
+};
+form.addEventListener("change", choose);
+choose();
+
+function send(data, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.responseType = "document";
+    request.setRequestHeader("X-CSRF-Token", document.body.dataset.csrf || "");
+    request.setRequestHeader("X-Sent-By", "script");
+    request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) progress((event.loaded / event.total) * 100); });
+    request.addEventListener("load", () => resolve(request));
+    request.addEventListener("error", () => reject(new Error("network")));
+    request.send(data);
+  });
+}
+
+function refuse(page, status) {
+  if (!page || !$("form[data-upload]", page)) {
+    const told = page && $("main h1", page);
+    problem(status === 401 ? "Votre session s’est terminée. Reconnectez-vous dans un autre onglet, puis renvoyez : rien n’est perdu ici." : told ? told.textContent : "Le serveur a refusé la lettre. Réessayez.");
+    return;
+  }
+  for (const field of $$("[data-field]", page)) flag(field.dataset.field, $(".err:not([hidden]) span", field)?.textContent || "");
+  $("[data-form-errors]", form).replaceChildren(...$("[data-form-errors]", page).childNodes);
+  const first = $("[data-problem], [aria-invalid=true], .err:not([hidden])", form);
+  if (first) {
+    if (first.matches(".err")) first.scrollIntoView({ block: "center" });
+    else first.focus();
+  }
+}
+
+function problem(text) {
+  const note = document.createElement("div"), p = document.createElement("p");
+  note.className = "note bad";
+  note.tabIndex = -1;
+  note.dataset.problem = "";
+  note.setAttribute("role", "alert");
+  note.innerHTML = $(".err .i", form).outerHTML;
+  p.textContent = text;
+  note.append(p);
+  $("[data-form-errors]", form).replaceChildren(note);
+  note.focus();
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const data = new FormData(form, event.submitter && event.submitter.name ? event.submitter : undefined);
+  const bar = $("[data-progress]", form), buttons = $$("button", form);
+  for (const b of buttons) b.disabled = true;
+  bar.hidden = false;
+  say("Envoi en cours.");
+  try {
+    const request = await send(data, (value) => { $("progress", bar).value = value; });
+    if (request.status === 200 || request.status === 201) { location.assign(request.getResponseHeader("Location") || request.responseURL); return; }
+    refuse(request.response, request.status);
+  } catch {
+    problem("La connexion s’est coupée pendant l’envoi. Rien n’est perdu ici : renvoyez quand le réseau revient.");
+  }
+  for (const b of buttons) b.disabled = false;
+  bar.hidden = true;
+  $("progress", bar).value = 0;
+});

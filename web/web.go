@@ -1,0 +1,131 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/dossiers"
+	"parapheur/internal/live"
+)
+
+// Options are what the pages are made of. Office, Live and Log are required.
+type Options struct {
+	Office *dossiers.Office
+	Live   *live.Hub
+	Log    *slog.Logger
+	// Secure says that people reach the site over HTTPS: cookies are then
+	// Secure and named __Host-.
+	Secure  bool
+	Version string // shown at the foot of pages, may be empty
+	// ClientAddress returns the address to which ceremonies are counted; nil
+	// takes the peer's. Behind a proxy, give what the proxy says.
+	ClientAddress func(*http.Request) string
+}
+
+// server answers the routes.
+type server struct {
+	Options
+	assets    *assets
+	pages     templates
+	addresses *limiter
+	sessions  *limiter
+}
+
+// New returns the handler of every page, to be mounted at "/". It panics when
+// an embedded template does not parse, which the tests exclude.
+func New(o Options) http.Handler {
+	s, err := newServer(o)
+	if err != nil {
+		panic(err)
+	}
+	return s.routes()
+}
+
+func newServer(o Options) (*server, error) {
+	a, err := newAssets()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := parseTemplates(a)
+	if err != nil {
+		return nil, err
+	}
+	if o.ClientAddress == nil {
+		o.ClientAddress = remoteAddress
+	}
+	return &server{
+		Options: o, assets: a, pages: pages,
+		addresses: newLimiter(addressRate, addressBurst), sessions: newLimiter(sessionRate, sessionBurst),
+	}, nil
+}
+
+// routes lists every address of the surface, methods included.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.harden)
+	r.NotFound(s.anyone(func(*visit, http.ResponseWriter, *http.Request) error { return dossiers.ErrNotFound }))
+	r.MethodNotAllowed(s.notAllowed)
+
+	r.Method(http.MethodGet, "/static/*", s.assets)
+	r.Get("/manifest.webmanifest", s.manifest)
+	r.Get("/favicon.ico", s.favicon)
+	r.Get("/robots.txt", s.robots)
+
+	r.Get("/connexion", s.anyone(s.signIn))
+	r.Get("/enrolement/{token}", s.anyone(s.enrol))
+	r.Get("/accessibilite", s.anyone(s.accessibility))
+	r.Post("/quitter", s.anyone(s.quit))
+
+	r.Post("/ceremonies/connexion/debut", s.ceremony(s.beginSignIn))
+	r.Post("/ceremonies/connexion/fin", s.ceremony(s.finishSignIn))
+	r.Post("/ceremonies/enrolement/debut", s.ceremony(s.beginEnrolment))
+	r.Post("/ceremonies/enrolement/fin", s.ceremony(s.finishEnrolment))
+	r.Post("/ceremonies/cle/debut", s.ceremony(s.person(s.beginPasskey)))
+	r.Post("/ceremonies/cle/fin", s.ceremony(s.person(s.finishPasskey)))
+	r.Post("/ceremonies/decision/debut", s.ceremony(s.person(s.beginDecision)))
+	r.Post("/ceremonies/decision/fin", s.ceremony(s.person(s.finishDecision)))
+
+	r.Get("/", s.someone(s.bins))
+	r.Get("/bannettes", s.someone(s.bins))
+	r.Get("/evenements", s.someone(s.events))
+	r.Route("/dossiers/{id}", s.letterRoutes)
+	r.Get("/deposer", s.someone(s.depositForm))
+	r.Post("/deposer", s.uploader(s.deposit))
+	r.Get("/mes-cles", s.someone(s.keys))
+	r.Post("/mes-cles/{kid}/renommer", s.someone(s.renameKey))
+	r.Post("/mes-cles/{kid}/revoquer", s.someone(s.revokeKey))
+	r.Route("/administration", s.administrationRoutes)
+	return r
+}
+
+func (s *server) letterRoutes(r chi.Router) {
+	r.Get("/", s.someone(s.letter))
+	r.Get("/{act:viser|signer|refuser|remords}", s.someone(s.decision))
+	r.Get("/etat", s.someone(s.letterState))
+	r.Get("/documents/{n}/contenu", s.someone(s.content))
+	r.Get("/documents/{n}/texte", s.someone(s.text))
+	r.Get("/documents/{n}/pages/{page}.png", s.someone(s.pageImage))
+	r.Get("/preuve", s.someone(s.evidence))
+	r.Post("/envoyer", s.someone(s.start))
+	r.Get("/retirer", s.someone(s.withdrawForm))
+	r.Post("/retirer", s.someone(s.withdraw))
+	r.Get("/corriger", s.someone(s.correctForm))
+	r.Post("/corriger", s.uploader(s.correct))
+}
+
+func (s *server) administrationRoutes(r chi.Router) {
+	r.Get("/", s.someone(s.people))
+	r.Post("/personnes", s.someone(s.addPerson))
+	r.Post("/personnes/{id}/invitation", s.someone(s.invite))
+	r.Get("/bureaux", s.someone(s.desks))
+	r.Post("/bureaux", s.someone(s.addDesk))
+	r.Post("/bureaux/titulaires", s.someone(s.seat))
+	r.Get("/circuits", s.someone(s.circuits))
+	r.Get("/applications", s.someone(s.applications))
+	r.Post("/applications", s.someone(s.addApplication))
+	r.Post("/applications/{id}/cles", s.someone(s.addAPIKey))
+	r.Post("/cles/{id}/revoquer", s.someone(s.revokeAPIKey))
+	r.Get("/journal", s.someone(s.journal))
+}
