@@ -191,7 +191,11 @@ func (c *checker) collect() error {
 	byKey := map[string]*candidate{}
 	last := len(c.doc.Revisions()) - 1
 	for i := range last + 1 {
-		list, err := c.doc.At(i).Signatures()
+		state := c.doc // the last one as readers see it, even when it is out of its place
+		if i < last {
+			state = c.doc.At(i)
+		}
+		list, err := state.Signatures()
 		if err != nil {
 			if i == last || errors.Is(err, ErrLimit) {
 				return err

@@ -65,34 +65,41 @@ func TestAppendedAttacks(t *testing.T) {
 		code    signing.Code
 		object  int
 	}{
-		"replaced page":               {map[int]string{3: edit(page.Dict, "Contents", "10 0 R")}, "", signing.ObjectModified, 3},
-		"rotated page":                {map[int]string{3: edit(page.Dict, "Rotate", "180")}, "", signing.ObjectModified, 3},
-		"page with two /Contents":     {map[int]string{3: strings.Replace(string(pdf.Append(nil, page.Dict)), "<<", "<</Contents 10 0 R ", 1)}, "", signing.ObjectModified, 3},
-		"replaced content":            {map[int]string{4: stream("", "BT /F1 12 Tf 72 700 Td (Payer 900 euros) Tj ET")}, "", signing.ObjectModified, 4},
-		"replaced content, same dict": {map[int]string{4: stream("", "BT /F1 12 Tf 72 700 Td (Payer 900 euros) Tj ET /X1 Do")}, "", signing.ObjectModified, 4},
-		"replaced font":               {map[int]string{5: "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"}, "", signing.ObjectModified, 5},
-		"replaced XObject":            {map[int]string{6: evil}, "", signing.ObjectModified, 6},
-		"replaced appearance":         {map[int]string{ap: evil}, "", signing.ObjectModified, ap},
-		"replaced link":               {map[int]string{7: strings.Replace(letterObjects()[7], "exemple", "attaque", 1)}, "", signing.ObjectModified, 7},
-		"form value":                  {map[int]string{12: strings.Replace(letterObjects()[12], "(100)", "(900)", 1)}, "", signing.ObjectModified, 12},
-		"form resources":              {map[int]string{8: edit(form, "NeedAppearances", "true")}, "", signing.ObjectModified, 8},
-		"form without first field":    {map[int]string{8: edit(form, "Fields", "[12 0 R]")}, "", signing.ObjectModified, 8},
-		"layer renamed":               {map[int]string{11: "<</Type/OCG/Name(Autre)>>"}, "", signing.ObjectModified, 11},
-		"layers swapped":              {map[int]string{1: edit(cat, "OCProperties", "<</OCGs[11 0 R]/D<</OFF[11 0 R]>>>>")}, "", signing.ObjectModified, 1},
-		"catalog with other pages":    {map[int]string{1: edit(cat, "Pages", "50 0 R"), 50: "<</Type/Pages/Kids[3 0 R]/Count 1>>"}, "", signing.ObjectModified, 1},
-		"open action":                 {map[int]string{1: edit(cat, "OpenAction", "<</S/JavaScript/JS(app.alert\\(1\\))>>")}, "", signing.ObjectModified, 1},
-		"other root":                  {map[int]string{50: string(pdf.Append(nil, cat))}, "/Root 50 0 R", signing.TrailerModified, 0},
-		"information added":           {map[int]string{50: "<</Title(Autre)>>"}, "/Info 50 0 R", signing.TrailerModified, 0},
-		"dangling reference filled":   {map[int]string{99: evil}, "", signing.ReferenceFilled, 99},
-		"object deleted":              {map[int]string{7: "free"}, "", signing.ObjectDeleted, 7},
-		"evil annotation":             {map[int]string{3: edit(page.Dict, "Annots", annots("50 0 R")), 50: "<</Type/Annot/Subtype/FreeText/Rect[72 690 200 715]/AP<</N 51 0 R>>>>", 51: evil}, "", signing.ObjectAdded, 50},
-		"evil text field":             {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Tx/T(total)/V(900)>>"}, "", signing.ObjectAdded, 50},
-		"opaque empty signature":      {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[72 690 200 715]/AP<</N 51 0 R>>>>", 51: evil}, "", signing.ObjectAdded, 50},
-		"signature with an action":    {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AA<</E<</S/JavaScript/JS(x)>>>>>>"}, "", signing.ObjectAdded, 50},
-		"field of the same name":      {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(Signature1)>>"}, "", signing.ObjectAdded, 50},
-		"existing object as field":    {map[int]string{8: edit(form, "Fields", fields("10 0 R"))}, "", signing.ObjectAdded, 10},
+		"replaced page":                {map[int]string{3: edit(page.Dict, "Contents", "10 0 R")}, "", signing.ObjectModified, 3},
+		"rotated page":                 {map[int]string{3: edit(page.Dict, "Rotate", "180")}, "", signing.ObjectModified, 3},
+		"page with two /Contents":      {map[int]string{3: strings.Replace(string(pdf.Append(nil, page.Dict)), "<<", "<</Contents 10 0 R ", 1)}, "", signing.ObjectModified, 3},
+		"page with two /Contents, 2nd": {map[int]string{3: strings.TrimSuffix(string(pdf.Append(nil, page.Dict)), ">>") + "/Contents 10 0 R>>"}, "", signing.ObjectModified, 3},
+		"replaced content":             {map[int]string{4: stream("", "BT /F1 12 Tf 72 700 Td (Payer 900 euros) Tj ET")}, "", signing.ObjectModified, 4},
+		"replaced content, same dict":  {map[int]string{4: stream("", "BT /F1 12 Tf 72 700 Td (Payer 900 euros) Tj ET /X1 Do")}, "", signing.ObjectModified, 4},
+		"replaced font":                {map[int]string{5: "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"}, "", signing.ObjectModified, 5},
+		"replaced XObject":             {map[int]string{6: evil}, "", signing.ObjectModified, 6},
+		"replaced appearance":          {map[int]string{ap: evil}, "", signing.ObjectModified, ap},
+		"replaced link":                {map[int]string{7: strings.Replace(letterObjects()[7], "exemple", "attaque", 1)}, "", signing.ObjectModified, 7},
+		"form value":                   {map[int]string{12: strings.Replace(letterObjects()[12], "(100)", "(900)", 1)}, "", signing.ObjectModified, 12},
+		"form resources":               {map[int]string{8: edit(form, "NeedAppearances", "true")}, "", signing.ObjectModified, 8},
+		"form without first field":     {map[int]string{8: edit(form, "Fields", "[12 0 R]")}, "", signing.ObjectModified, 8},
+		"layer renamed":                {map[int]string{11: "<</Type/OCG/Name(Autre)>>"}, "", signing.ObjectModified, 11},
+		"layers swapped":               {map[int]string{1: edit(cat, "OCProperties", "<</OCGs[11 0 R]/D<</OFF[11 0 R]>>>>")}, "", signing.ObjectModified, 1},
+		"catalog with other pages":     {map[int]string{1: edit(cat, "Pages", "50 0 R"), 50: "<</Type/Pages/Kids[3 0 R]/Count 1>>"}, "", signing.ObjectModified, 1},
+		"open action":                  {map[int]string{1: edit(cat, "OpenAction", "<</S/JavaScript/JS(app.alert\\(1\\))>>")}, "", signing.ObjectModified, 1},
+		"other root":                   {map[int]string{50: string(pdf.Append(nil, cat))}, "/Root 50 0 R", signing.TrailerModified, 0},
+		"information added":            {map[int]string{50: "<</Title(Autre)>>"}, "/Info 50 0 R", signing.TrailerModified, 0},
+		"dangling reference filled":    {map[int]string{99: evil}, "", signing.ReferenceFilled, 99},
+		"object deleted":               {map[int]string{7: "free"}, "", signing.ObjectDeleted, 7},
+		"evil annotation":              {map[int]string{3: edit(page.Dict, "Annots", annots("50 0 R")), 50: "<</Type/Annot/Subtype/FreeText/Rect[72 690 200 715]/AP<</N 51 0 R>>>>", 51: evil}, "", signing.ObjectAdded, 50},
+		"evil text field":              {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Tx/T(total)/V(900)>>"}, "", signing.ObjectAdded, 50},
+		"opaque empty signature":       {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[72 690 200 715]/AP<</N 51 0 R>>>>", 51: evil}, "", signing.ObjectAdded, 50},
+		"signature with an action":     {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AA<</E<</S/JavaScript/JS(x)>>>>>>"}, "", signing.ObjectAdded, 50},
+		"field of the same name":       {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(Signature1)>>"}, "", signing.ObjectAdded, 50},
+		"existing object as field":     {map[int]string{8: edit(form, "Fields", fields("10 0 R"))}, "", signing.ObjectAdded, 10},
+		"prepared object as field":     {map[int]string{8: edit(form, "Fields", fields("15 0 R"))}, "", signing.ObjectAdded, 15},
 		"drawn over a field": {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 3: edit(page.Dict, "Annots", annots("50 0 R")), 51: evil,
 			50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[300 600 400 620]/P 3 0 R/AP<</N 51 0 R>>/V 52 0 R>>", 52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "", signing.WidgetCovering, 50},
+		"flags lowered":          {map[int]string{8: edit(form, "SigFlags", "1")}, "", signing.ObjectModified, 8},
+		"content as evidence":    {map[int]string{1: edit(cat, "DSS", "<</Certs[4 0 R]>>")}, "", signing.ObjectModified, 0},
+		"evidence of other keys": {map[int]string{1: edit(cat, "DSS", "<</Font 5 0 R>>")}, "", signing.ObjectModified, 0},
+		"appearance of the letter": {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 6 0 R>>/V 52 0 R>>",
+			52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "", signing.ObjectAdded, 50},
 		"extension as a drawing": {map[int]string{1: edit(cat, "Extensions", "50 0 R"), 50: evil}, "", signing.ObjectModified, 1},
 		"evidence as a drawing":  {map[int]string{1: edit(cat, "DSS", "50 0 R"), 50: evil}, "", signing.ObjectModified, 1},
 		"permissions":            {map[int]string{1: edit(cat, "Perms", "<</DocMDP 10 0 R>>")}, "", signing.ObjectModified, 1},
@@ -128,12 +135,29 @@ func TestShadowAttacks(t *testing.T) {
 	}{
 		"cross-reference to a hidden object": {xrefOnly(swap, 4, bytes.Index(swap, []byte(hidden))), signing.ObjectModified, 4},
 		"array with two roles":               {revise(alias, map[int]string{14: "[4 0 R 50 0 R]", 50: stream("", "(900) Tj")}, ""), signing.ObjectModified, 14},
+		"section hidden in a stream":         {o.hiddenSection(t), signing.RevisionOrder, 0},
 		"entry after the signed bytes":       {o.forward(t), signing.ForwardReference, 50},
 	} {
 		r := o.check(t, c.file)
 		if !has(r, 0, c.code) || r.Signatures[0].Reasons[0].Object != c.object {
 			t.Errorf("%s: %s", name, show(r))
 		}
+	}
+}
+
+// A reference left open by one revision after the signature is filled by the next one.
+func TestReferenceOpenedThenFilled(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	once := o.sign(t, base(letterObjects()), o.mayor, signing.BB)
+	form := strings.Replace(letterObjects()[8], "/Fields[12 0 R", "/SigFlags 3/Fields[12 0 R "+signatureAt(t, once, 0).Field.Ref.String()+" 300 0 R", 1)
+	open := revise(once, map[int]string{8: form, 300: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 301 0 R>>/V 302 0 R>>",
+		301: stream("/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 310 0 R>>>>", "/X Do"), 302: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "")
+	if r := o.check(t, open); r.Signatures[0].Verdict != signing.Valid || r.Verdict != signing.Invalid {
+		t.Errorf("before: %s", show(r))
+	}
+	if r := o.check(t, revise(open, map[int]string{310: stream("/Subtype/Form/BBox[0 0 9 9]", "")}, "")); !has(r, 0, signing.ReferenceFilled) {
+		t.Errorf("after: %s", show(r))
 	}
 }
 
@@ -155,6 +179,38 @@ func (o *office) forward(t testing.TB) []byte {
 	file = append(file, bytes.Repeat([]byte{'\n'}, at-len(file))...)
 	file = append(file, "50 0 obj\n(evil)\nendobj\n"...)
 	return section(file, map[int]string{60: "null"}, "", lastXRef(file))
+}
+
+// hiddenSection signs a letter with a cross-reference section in one of its streams, whose /Prev is
+// where the signature is going to be, then makes startxref lead to it.
+func (o *office) hiddenSection(t testing.TB) []byte {
+	t.Helper()
+	prev := 0
+	for range 3 { // the second pass knows where the first one ended
+		hidden := fmt.Sprintf("xref\n4 1\n0000000020 00000 n \ntrailer\n<</Size 200/Root 1 0 R/ID[<01><02>]/Prev %010d>>\nstartxref\n0\n%%%%EOF\n", prev)
+		file := o.sign(t, base(with(map[int]string{10: stream("", hidden)})), o.mayor, signing.BB)
+		if at := lastXRef(file); at == prev {
+			return fmt.Appendf(file, "startxref\n%d\n%%%%EOF\n", bytes.Index(file, []byte(hidden)))
+		}
+		prev = lastXRef(file)
+	}
+	t.Fatal("the size of a signature changes")
+	return nil
+}
+
+// The first signature claims more than its revision.
+func TestRangeOverALaterRevision(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	once, file := o.twice(t)
+	s := signatureAt(t, file, 0)
+	a, b, e := s.Contents[0].Start, s.Contents[0].End, s.ByteRange[0]
+	for _, end := range []int{len(once) + 9, len(file)} {
+		v := fmt.Sprintf("%-*s", e.End-e.Start, fmt.Sprintf("[0 %d %d %d]", a, b, int64(end)-b))
+		if r := o.check(t, overwrite(file, e.Start, v)); !has(r, 0, signing.ByteRangeEnd) {
+			t.Errorf("end at %d: %s", end, show(r))
+		}
+	}
 }
 
 // In-place changes to the dictionary of the second signature.
@@ -305,6 +361,9 @@ func TestForgedValues(t *testing.T) {
 	mayor := o.pki.Signer(t, "Maire", signtest.P256(t), nil)
 	other := o.pki.Signer(t, "Autre", signtest.P256(t), nil)
 	sealing := o.pki.Signer(t, "Chiffrement", signtest.P256(t), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })
+	lax := o.pki.Signer(t, "Horodatage", signtest.P256(t), func(c *x509.Certificate) {
+		c.UnknownExtKeyUsage, c.ExtKeyUsage = nil, []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}
+	})
 	plain := func(digest []byte) []byte { return o.cmsOf(t, mayor, cms.Builder{}, digest, nil) }
 	flip := func(der []byte) []byte {
 		sd, err := cms.Parse(der)
@@ -326,7 +385,8 @@ func TestForgedValues(t *testing.T) {
 		"garbage after the CMS":       {forgery{value: func(d []byte) []byte { return append(plain(d), 0, 0, 1) }}, signing.Invalid, signing.CMSMalformed},
 		"not a CMS":                   {forgery{value: func([]byte) []byte { return []byte("hello") }}, signing.Invalid, signing.CMSMalformed},
 		"signing-time":                {forgery{value: func(d []byte) []byte { return o.cmsOf(t, mayor, cms.Builder{SigningTime: signtest.Now()}, d, nil) }}, signing.Invalid, signing.SigningTimePresent},
-		"SHA-1":                       {forgery{value: func(d []byte) []byte { return sha1(t, mayor) }}, signing.Invalid, signing.AlgorithmRefused},
+		"SHA-1":                       {forgery{value: func(d []byte) []byte { return byOpenSSL(t, mayor, "-md", "sha1") }}, signing.Invalid, signing.AlgorithmRefused},
+		"content of its own":          {forgery{value: func(d []byte) []byte { return byOpenSSL(t, mayor, "-nodetach") }}, signing.Invalid, signing.ContentNotDetached},
 		"no signing-certificate-v2":   {forgery{value: func(d []byte) []byte { return o.undesignated(t, mayor, d) }}, signing.Invalid, signing.SigningCertMissing},
 		"another signing-certificate": {forgery{value: func(d []byte) []byte { return o.cmsOf(t, mayor, cms.Builder{Certificate: other.Certificate}, d, nil) }}, signing.Invalid, signing.SigningCertMismatch},
 		"certificate for encryption":  {forgery{value: func(d []byte) []byte { return o.cmsOf(t, sealing, cms.Builder{}, d, nil) }}, signing.Invalid, signing.KeyUsageWrong},
@@ -340,6 +400,9 @@ func TestForgedValues(t *testing.T) {
 		}}, signing.Unknown, signing.TimestampUntrusted},
 		"token by a signer": {forgery{value: func(d []byte) []byte {
 			return o.cmsOf(t, mayor, cms.Builder{}, d, func(sig []byte) []byte { return (&office{pki: withUnit(o.pki, other)}).stamp(t, sig) })
+		}}, signing.Invalid, signing.TimestampUsage},
+		"token, usage not critical": {forgery{value: func(d []byte) []byte {
+			return o.cmsOf(t, mayor, cms.Builder{}, d, func(sig []byte) []byte { return (&office{pki: withUnit(o.pki, lax)}).stamp(t, sig) })
 		}}, signing.Invalid, signing.TimestampUsage},
 		"token that is no token": {forgery{value: func(d []byte) []byte {
 			return o.cmsOf(t, mayor, cms.Builder{}, d, func([]byte) []byte { return plain(d) })

@@ -194,8 +194,8 @@ func (o *office) undesignated(t testing.TB, e signtest.Entity, digest []byte) []
 	return o.assemble(t, e, b, attrs, nil)
 }
 
-// sha1 is a CMS over other content with SHA-1, made by OpenSSL.
-func sha1(t testing.TB, e signtest.Entity) []byte {
+// byOpenSSL is a CMS over other content, with signing-time and without signing-certificate-v2.
+func byOpenSSL(t testing.TB, e signtest.Entity, args ...string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := x509.MarshalPKCS8PrivateKey(e.Key)
@@ -208,8 +208,8 @@ func sha1(t testing.TB, e signtest.Entity) []byte {
 		}
 	}
 	out := filepath.Join(dir, "out")
-	tool(t, []byte("content"), "openssl", "cms", "-sign", "-binary", "-md", "sha1", "-outform", "DER", "-in", "FILE", "-signer",
-		filepath.Join(dir, "cert.pem"), "-inkey", filepath.Join(dir, "key.pem"), "-out", out)
+	tool(t, []byte("content"), "openssl", append([]string{"cms", "-sign", "-binary", "-outform", "DER", "-in", "FILE", "-signer",
+		filepath.Join(dir, "cert.pem"), "-inkey", filepath.Join(dir, "key.pem"), "-out", out}, args...)...)
 	der, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

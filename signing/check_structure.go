@@ -133,21 +133,16 @@ func entryToken(e []pdf.Entry) (pdf.Raw, bool) {
 	return raw, ok && raw.IsString()
 }
 
-// locateRevision finds the revision that ends where the signed bytes end, and checks that the
-// dictionary that was read is in it: a signature moved to another place would be found elsewhere.
+// locateRevision checks that the signed bytes end where the revision that wrote the signature ends,
+// and that the dictionary that was read is inside them: a signature that was moved is elsewhere.
 func (c *checker) locateRevision(s *candidate) error {
 	if s.end > c.size {
 		s.add(ByteRangeEnd, "")
 		return nil
 	}
 	revs := c.doc.Revisions()
-	i := -1
-	for k, r := range revs {
-		if r.EOF > 0 && r.EOF <= s.end {
-			i = k
-		}
-	}
-	if i < 0 || i != s.first {
+	i := s.first // the revision that wrote it
+	if revs[i].EOF <= 0 || revs[i].EOF > s.end {
 		s.add(ByteRangeEnd, "")
 		return nil
 	}

@@ -38,7 +38,7 @@ func newOffice(t testing.TB) *office {
 	return &office{pki: pki, drafter: sign("Rédactrice"), mayor: sign("Élise Préfète-Gœury")}
 }
 
-// letterObjects are the objects of the letter, by number. 10 is unused, 99 is referred to but absent.
+// letterObjects are the objects of the letter, by number. 10 and 15 are unused, 99 is referred to but absent.
 func letterObjects() map[int]string {
 	return map[int]string{
 		1: "<</Type/Catalog/Pages 2 0 R/AcroForm 8 0 R/Names 9 0 R/OCProperties<</OCGs[11 0 R]/D<</ON[11 0 R]>>>>/Metadata 13 0 R>>",
@@ -55,6 +55,7 @@ func letterObjects() map[int]string {
 		11: "<</Type/OCG/Name(Fond)>>",
 		12: "<</Type/Annot/Subtype/Widget/FT/Tx/T(montant)/V(100)/Rect[300 600 400 620]/P 3 0 R/AP<</N 6 0 R>>>>",
 		13: stream("/Type/Metadata/Subtype/XML", "<x/>"),
+		15: "<</FT/Sig/T(prepared)>>",
 	}
 }
 

@@ -207,7 +207,7 @@ func (s *step) newField(v pdf.Object) error {
 		return errors.Join(err, refuse("/T"))
 	}
 	if ok, err := s.newWidgets(ref, d); err != nil || !ok {
-		return errors.Join(err, refuse("/Kids"))
+		return errors.Join(err, refuse("/AP /Kids"))
 	}
 	if d.Get("V") == nil { // an empty field shows nothing
 		if d.Get("AP") != nil {
