@@ -106,21 +106,14 @@ func Seed(ctx context.Context, s *wiring.System, ownerDSN, origin string) (dossi
 	if err != nil {
 		return dossiers.Tenant{}, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
 	}
-	t, err := s.Office.Tenant(ctx, u.Host)
-	switch {
-	case errors.Is(err, dossiers.ErrNotFound):
-	case err != nil:
+	t := dossiers.Tenant{SIRET: siret, Name: townName, Place: place, RPID: u.Hostname(), Origin: origin, Demo: true}
+	exists, err := tenant(ctx, ownerDSN, &t)
+	if err != nil {
 		return t, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
-	default:
+	}
+	if exists {
 		again, err := s.Office.Reinvite(ctx, t)
 		return t, dossiers.Founded{Invitations: again}, err
-	}
-	t = dossiers.Tenant{
-		ID: dossiers.TenantID(uuid.NewString()), SIRET: siret, Name: townName, Place: place,
-		RPID: u.Hostname(), Origin: origin, Demo: true,
-	}
-	if err := addTenant(ctx, ownerDSN, t); err != nil {
-		return t, dossiers.Founded{}, err
 	}
 	f, err := s.Office.Found(ctx, t, Plan())
 	if err != nil {
@@ -129,14 +122,20 @@ func Seed(ctx context.Context, s *wiring.System, ownerDSN, origin string) (dossi
 	return t, f, addKeys(ctx, s, t, f.People)
 }
 
-// addTenant moves a town already seeded under another address, or creates it.
-func addTenant(ctx context.Context, ownerDSN string, t dossiers.Tenant) error {
+// tenant creates the town, or, when it exists, moves it to the origin of this
+// start (the port may have changed) and reports so.
+func tenant(ctx context.Context, ownerDSN string, t *dossiers.Tenant) (exists bool, err error) {
 	conn, err := pgx.Connect(ctx, ownerDSN)
 	if err != nil {
-		return fmt.Errorf("seed: %w", err)
+		return false, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing left to say
-	return postgres.AddTenant(ctx, conn, t)
+	err = conn.QueryRow(ctx, `update tenant set origin = $2 where siret = $1 and demo returning id::text`, t.SIRET, t.Origin).Scan(&t.ID)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return true, err
+	}
+	t.ID = dossiers.TenantID(uuid.NewString())
+	return false, postgres.AddTenant(ctx, conn, *t)
 }
 
 // addKeys gives the Mayor a demonstration key, and the town its seal.

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"parapheur/dossiers"
+	"parapheur/internal/demo"
+	"parapheur/internal/metrics"
+	"parapheur/internal/pgdev"
+	"parapheur/internal/wiring"
+	"parapheur/migrations"
+)
+
+func demoCommand(ctx context.Context, args []string, out, errOut io.Writer) int {
+	c := config{}
+	fs := flag.NewFlagSet("parapheur demo", flag.ContinueOnError)
+	c.flags(fs)
+	fs.Lookup("log-level").DefValue, c.logLevel = "warn", "warn"
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	if err := c.demo(ctx, out, errOut); err != nil {
+		if errors.Is(err, pgdev.ErrNoBinaries) {
+			fmt.Fprintln(errOut, pgdev.FrenchNoBinaries)
+			return exitError
+		}
+		return fail(errOut, err)
+	}
+	return exitOK
+}
+
+func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
+	log, err := c.logger(errOut)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.data, 0o755); err != nil {
+		return fmt.Errorf("dossier de données : %w", err)
+	}
+	stopDB, err := c.database(ctx, out)
+	if err != nil {
+		return err
+	}
+	defer stopDB()
+	if err := migrations.Apply(ctx, c.databaseURL); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("écouter : %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	origin := "http://localhost:" + port
+	system, err := c.assembleDemo(ctx, log, origin)
+	if err != nil {
+		return err
+	}
+	if err := c.welcome(ctx, system, origin, out); err != nil {
+		return err
+	}
+	go func() {
+		if err := system.Render.Warm(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "page images will be slow at first", slog.String("error", err.Error()))
+		}
+	}()
+	s := &server{system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: int64(c.maxDocumentMiB) << 20}
+	return s.serve(ctx, listener, c.metrics, false)
+}
+
+// database starts the private PostgreSQL unless another one is named.
+func (c *config) database(ctx context.Context, out io.Writer) (stop func(), err error) {
+	if c.databaseURL != "" {
+		return func() {}, nil
+	}
+	dir, err := filepath.Abs(filepath.Join(c.data, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	pg, err := pgdev.Start(ctx, pgdev.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	if note := pg.Note(); note != "" {
+		fmt.Fprintln(out, note)
+	}
+	if c.databaseURL, err = pg.Database(ctx, "parapheur"); err != nil {
+		return nil, errors.Join(err, pg.Stop())
+	}
+	return func() { _ = pg.Stop() }, nil
+}
+
+func (c *config) assembleDemo(ctx context.Context, log *slog.Logger, origin string) (*wiring.System, error) {
+	node, err := c.wiring(log)
+	if err != nil {
+		return nil, err
+	}
+	node.DemoURL = origin + "/pki"
+	system, err := wiring.Assemble(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	return system, system.Start(ctx)
+}
+
+// welcome seeds the town and tells a newcomer where to go.
+func (c *config) welcome(ctx context.Context, system *wiring.System, origin string, out io.Writer) error {
+	tenant, founded, err := demo.Seed(ctx, system, c.databaseURL, origin)
+	if err != nil {
+		return err
+	}
+	letters := filepath.Join(c.data, "lettres-exemples")
+	if err := demo.WriteSamples(letters); err != nil {
+		return fmt.Errorf("lettres d’exemple : %w", err)
+	}
+	key, err := c.apiKey(founded)
+	if err != nil {
+		return err
+	}
+	root := filepath.Join(c.data, "demo-pki", "root.pem")
+	if err := writePEM(root, system.Demo.Root().Raw); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s (démonstration) : %s\n\n", tenant.Name, origin)
+	for _, who := range []struct{ role, email string }{
+		{"Rédactrice", demo.Drafter}, {"Directeur général", demo.DGS}, {"Maire", demo.Mayor},
+		{"Administrateur", demo.Administrator}, {"Préparatrice", demo.Preparer},
+	} {
+		link := "clé d’accès déjà enrôlée : " + origin + "/connexion"
+		if token, ok := founded.Invitations[who.email]; ok {
+			link = origin + "/enrolement/" + token
+		}
+		fmt.Fprintf(out, "  %-18s %s\n", who.role, link)
+	}
+	fmt.Fprintf(out, "\n  Clé d’API (GEC)    %s\n  API                %s/api/docs\n  Lettres d’exemple  %s\n  Racine de démo     %s\n\n", key, origin, letters, root)
+	fmt.Fprintf(out, "Une personne par profil de navigateur. Ctrl+C arrête tout ; les données restent dans %s.\n", c.data)
+	return nil
+}
+
+// apiKey keeps the demonstration's key beside its data, so that a restart can
+// show it again. Real keys are shown once and kept nowhere.
+func (c *config) apiKey(f dossiers.Founded) (string, error) {
+	file := filepath.Join(c.data, "demo-cle-api.txt")
+	if key, ok := f.APIKeys[demo.GEC]; ok {
+		return key, os.WriteFile(file, []byte(key+"\n"), 0o600)
+	}
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return "(affichée au premier démarrage seulement)", nil
+	}
+	return strings.TrimSpace(string(raw)), err
+}

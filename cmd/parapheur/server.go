@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"parapheur/api"
+	"parapheur/internal/metrics"
+	"parapheur/internal/wiring"
+	"parapheur/web"
+)
+
+// How long a node takes to stop.
+const (
+	drain     = 10 * time.Second // requests under way
+	handBack  = 15 * time.Second // jobs under way
+	pingLimit = time.Second
+)
+
+// A server is one node's listeners.
+type server struct {
+	system  *wiring.System
+	log     *slog.Logger
+	metrics *metrics.Metrics
+	leaving atomic.Bool
+	limit   int64
+}
+
+// handler routes everything a node serves in public.
+func (s *server) handler(secure bool) http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.metrics.Middleware)
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	r.Get("/readyz", s.ready)
+	if s.system.Demo != nil {
+		r.Mount("/pki", s.system.Demo.Handler())
+	}
+	r.Mount("/api", api.New(api.Options{
+		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 21 * s.limit,
+	}))
+	r.Mount("/", web.New(web.Options{
+		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(),
+	}))
+	return r
+}
+
+// ready says whether this node should be sent requests.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pingLimit)
+	defer cancel()
+	switch {
+	case s.leaving.Load():
+		answer(w, http.StatusServiceUnavailable, "leaving")
+	case s.system.Store.Ping(ctx) != nil:
+		answer(w, http.StatusServiceUnavailable, "database")
+	default:
+		answer(w, http.StatusOK, "ready")
+	}
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text) //nolint:errcheck // the client is gone
+}
+
+// serve answers on listener until ctx ends, then drains: readiness goes first,
+// requests under way finish, jobs under way finish or are handed back.
+func (s *server) serve(ctx context.Context, listener net.Listener, metricsAddr string, secure bool) error {
+	srv := &http.Server{
+		Handler: s.handler(secure), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	srv.RegisterOnShutdown(s.system.Hub.Close) // open event streams end
+	failed := make(chan error, 2)
+	go func() { failed <- srv.Serve(listener) }()
+	side := &http.Server{Addr: metricsAddr, Handler: s.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	if metricsAddr != "" {
+		go func() { failed <- side.ListenAndServe() }()
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	s.leaving.Store(true)
+	return errors.Join(err, s.stop(ctx, srv, side))
+}
+
+func (s *server) stop(ctx context.Context, servers ...*http.Server) error {
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	var errs []error
+	for _, srv := range servers {
+		if err := srv.Shutdown(draining); err != nil {
+			errs = append(errs, fmt.Errorf("drain: %w", err), srv.Close())
+		}
+	}
+	handing, cancelJobs := context.WithTimeout(context.WithoutCancel(ctx), handBack)
+	defer cancelJobs()
+	return errors.Join(append(errs, s.system.Close(handing))...)
+}
+
+// secure reports whether people reach origin over TLS.
+func secure(origin string) bool { return strings.HasPrefix(origin, "https://") }
