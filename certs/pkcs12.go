@@ -46,6 +46,9 @@ func decodePKCS12(data []byte, password string) (*Key, error) {
 	if len(data) > MaxPKCS12 {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxPKCS12)
 	}
+	if err := checkWork(data, 0); err != nil {
+		return nil, err
+	}
 	priv, cert, others, err := pkcs12.DecodeChain(data, password)
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):

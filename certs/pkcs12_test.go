@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -113,6 +114,35 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		key, err := ImportPKCS12(c.data, c.password, ImportOptions{At: time.Now()})
 		if !errors.Is(err, c.want) || (err == nil) != (key != nil) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestImportRefusesEndlessDerivation: each count of iterations, raised alone, is refused at once.
+func TestImportRefusesEndlessDerivation(t *testing.T) {
+	t.Parallel()
+	k := ecKey(t, elliptic.P256())
+	for name, encoder := range map[string]*pkcs12.Encoder{"modern": pkcs12.Modern2023, "legacy": pkcs12.LegacyDES} {
+		p12, err := encoder.WithIterations(70_000).Encode(k, selfSigned(t, k, nil), nil, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ImportPKCS12(p12, "x", ImportOptions{At: time.Now()}); err != nil {
+			t.Errorf("%s, 70 000 iterations: %v", name, err)
+		}
+		count, many := []byte{2, 3, 0x01, 0x11, 0x70}, []byte{2, 3, 0x7f, 0xff, 0xff}
+		n := bytes.Count(p12, count)
+		if n < 2 {
+			t.Fatalf("%s: %d counts in the file", name, n)
+		}
+		for i, at := 0, 0; i < n; i++ {
+			at += bytes.Index(p12[at:], count)
+			bad := bytes.Clone(p12)
+			copy(bad[at:], many)
+			at += len(count)
+			if _, err := ImportPKCS12(bad, "x", ImportOptions{At: time.Now()}); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "iterations") {
+				t.Errorf("%s, count %d raised: %v", name, i+1, err)
+			}
 		}
 	}
 }

@@ -141,8 +141,9 @@ func FuzzVaultOpen(f *testing.F) {
 	f.Add(sealed)
 	f.Add([]byte(vaultMagic))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := v.Open(data, Binding{ID: "x"}); err == nil && !bytes.Equal(data, sealed) {
-			t.Error("opened something never sealed")
+		// Each process of a fuzzing run seals its own seed, under the same key.
+		if got, err := v.Open(data, Binding{ID: "x"}); err == nil && string(got) != "s" {
+			t.Errorf("opened %q, never sealed", got)
 		}
 	})
 }
