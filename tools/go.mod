@@ -1,3 +1,6 @@
+// Real servers that the slow tests run against: an RFC 3161 authority and an S3 gateway. A module
+// of their own keeps their dependencies out of the product. Run one with `go tool -n <name>` in
+// this folder, which builds it once into the user's build cache and prints where it is.
 module parapheur/tools
 
 go 1.26.0
