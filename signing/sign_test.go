@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/digitorus/pdfsign"
+	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
@@ -64,6 +66,21 @@ func rewritten(t testing.TB) map[string][]byte {
 		}
 		out[name] = b
 	}
+	dst := filepath.Join(t.TempDir(), "cairo.pdf")
+	tool(t, pdftest.Letter(2), "pdftocairo", "-pdf", "FILE", dst)
+	cairo, err := os.ReadFile(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out["cairo"] = cairo
+	api.DisableConfigDir()
+	conf := model.NewDefaultConfiguration()
+	conf.ValidationMode, conf.Offline = model.ValidationRelaxed, true
+	var b bytes.Buffer
+	if err := api.Optimize(bytes.NewReader(pdftest.Letter(2)), &b, conf); err != nil {
+		t.Fatal(err)
+	}
+	out["pdfcpu"] = b.Bytes()
 	return out
 }
 
