@@ -29,13 +29,18 @@ func (s State) Deposit(e Deposited) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-// Start sends a draft, or what was withdrawn, along a circuit.
+// Start sends a draft, or what was withdrawn, along a circuit. What was
+// withdrawn after a signature only leaves again corrected: the bytes of this
+// version carry the signature, and a new round would ask people to decide on
+// bytes that are gone.
 func (s State) Start(by Actor, d Definition, at time.Time) ([]Event, error) {
 	switch {
 	case s.Phase != Draft && s.Phase != Withdrawn:
 		return nil, fmt.Errorf("start: %w", ErrState)
 	case !s.mayDraft(by):
 		return nil, fmt.Errorf("start: %w", ErrDrafter)
+	case s.signed():
+		return nil, fmt.Errorf("start: %w", ErrSigned)
 	}
 	if err := d.Check(); err != nil {
 		return nil, fmt.Errorf("start: %w", err)
