@@ -51,6 +51,10 @@ func valid() []mutation {
 		{name: "valid.attestation-none", why: "a registration without attestation", change: func(m *maker) { m.attestation = "none" }},
 		{name: "valid.attestation-certified", why: "an attestation signed by a maker", change: func(m *maker) { m.attestation = "certified" }},
 		{name: "valid.attestation-unread", why: "an attestation of a format that is not checked", change: func(m *maker) { m.attestation = "tpm" }},
+		{name: "valid.attestation-algorithm", why: "a maker's signature of an algorithm that is not checked", change: func(m *maker) {
+			m.attestation = "certified"
+			m.attObject = func(o map[string]any) { o["attStmt"].(map[string]any)["alg"] = -8 }
+		}},
 		{name: "valid.extensions", why: "extension data in the assertion", change: func(m *maker) {
 			m.flags |= 0x80
 			m.extensions = []byte{0xa1, 0x61, 'x', 0xf5}
@@ -167,6 +171,7 @@ func ofClientData() []mutation {
 	client := func(old, new string) func(*maker) { return func(m *maker) { m.client = replaceText(old, new) } }
 	return []mutation{
 		{name: "client_data_malformed", why: "not JSON", change: client("{", "[")},
+		{name: "client_data_malformed.utf-8", why: "not UTF-8", change: client("false}", "false,\"x\":\"\xff\"}")},
 		{name: "client_data_malformed.duplicate", why: "two challenges", change: client(`"challenge"`, `"challenge":"AAAA","challenge"`)},
 		{name: "client_data_malformed.case", why: "the challenge under another name", change: client(`"challenge"`, `"Challenge"`)},
 		{name: "client_data_malformed.tail", why: "something after the object", change: client("false}", "false}{}")},
@@ -209,6 +214,10 @@ func ofAuthenticator() []mutation {
 		{name: "user_not_present", why: "nobody there", change: flags(flagsGet &^ 1)},
 		{name: "user_not_verified", why: "somebody there, not recognised", change: flags(flagsGet &^ 4)},
 		{name: "backup_flags", why: "copied, but not to be copied", change: flags(flagsGet &^ 8)},
+		{name: "backup_flags.device-key", why: "copied, by a key that was enrolled as not to be copied", change: func(m *maker) {
+			m.flags, m.regFlags = 0x15, 0x45
+			m.enrolment = func(e *proof.Enrolment) { e.BackupEligible = false }
+		}},
 		{name: "backup_flags.changed", why: "eligibility is not that of the registration", change: flags(0x05)},
 		{name: "authenticator_data_malformed.short", why: "too short", change: func(m *maker) {
 			m.evidence = func(e *proof.Evidence) { e.AuthenticatorData = e.AuthenticatorData[:36] }
@@ -219,6 +228,14 @@ func ofAuthenticator() []mutation {
 			m.attested = append(append(make([]byte, 16), 0, 1, 7), 0xa1, 1, 2)
 		}},
 		{name: "signature_does_not_match", why: "signed by another key", change: func(m *maker) { m.otherKey = otherES256() }},
+		{name: "signature_does_not_match.no-document", why: "what fails counts more than what is missing", change: func(m *maker) {
+			m.otherKey = otherES256()
+			m.expect = func(x *proof.Expect) { x.Document = nil }
+		}},
+		{name: "authenticator_data_malformed.cut-credential", why: "a credential cut short", change: func(m *maker) {
+			m.flags |= 0x40
+			m.attested = make([]byte, 17)
+		}},
 		{name: "signature_does_not_match.count", why: "the counter changed afterwards", change: func(m *maker) {
 			m.evidence = func(e *proof.Evidence) { e.AuthenticatorData[36]++ }
 		}},
@@ -278,6 +295,10 @@ func ofRegistration() []mutation {
 			m.evidence = func(e *proof.Evidence) {
 				e.RegistrationClientDataJSON = replace("false", "false ")(e.RegistrationClientDataJSON)
 			}
+		}},
+		{name: "attestation_signature.no-certificate", why: "a chain of no certificate", change: func(m *maker) {
+			m.attestation = "certified"
+			m.attObject = func(o map[string]any) { o["attStmt"].(map[string]any)["x5c"] = [][]byte{} }
 		}},
 		{name: "attestation_signature.none", why: "an attestation none with a statement", change: func(m *maker) {
 			m.attestation = "none"
