@@ -45,6 +45,7 @@ func Place(doc *pdf.Doc, page pdf.Page, width, height float64) (Placement, error
 	}
 	annotations = v.upright(annotations)
 	drawn := v.upright(drawnRects(doc, page))
+	v.margins(drawn)
 	for _, scale := range []float64{1, 0.85, 0.7} {
 		if r, ok := v.find(append(slices.Clone(annotations), drawn...), width*scale, height*scale); ok {
 			return v.placement(r, scale, true), nil
@@ -84,6 +85,8 @@ type view struct {
 	box           pdf.Rect // the visible part, in default user space
 	rotate        int
 	width, height float64
+	margin        float64 // white kept at the edges
+	side          float64 // white kept at the left and at the right, when it can be: that of the text
 }
 
 func newView(page pdf.Page) view {
@@ -91,7 +94,24 @@ func newView(page pdf.Page) view {
 	if v.rotate == 90 || v.rotate == 270 {
 		v.width, v.height = v.height, v.width
 	}
+	v.margin = math.Min(pageMargin, math.Min(v.width, v.height)/12)
+	v.side = v.margin
 	return v
+}
+
+// maxSide is the widest side margin that a block respects, in points.
+const maxSide = 100.0
+
+// margins takes the left margin of what is drawn as that of both sides, so that a block at the
+// right ends where the lines of a letter do.
+func (v *view) margins(drawn []pdf.Rect) {
+	least := math.Inf(1)
+	for _, r := range drawn {
+		least = math.Min(least, r.X0)
+	}
+	if least > v.margin && least <= maxSide {
+		v.side = least
+	}
 }
 
 // upright maps rectangles of default user space to the view, leaving out those
@@ -143,13 +163,16 @@ func (v view) placement(r pdf.Rect, scale float64, clear bool) Placement {
 // find tries the right column, the left one, then those between, and takes in each
 // the lowest gap that is high enough: after the last text, above the footer.
 func (v view) find(taken []pdf.Rect, w, h float64) (pdf.Rect, bool) {
-	margin := math.Min(pageMargin, math.Min(v.width, v.height)/12)
-	right, left := v.width-margin-w, margin
+	right, left := v.width-v.margin-w, v.margin
 	if right < left {
 		return pdf.Rect{}, false
 	}
-	for _, x := range []float64{right, left, (left + right) / 2, left + (right-left)*0.75, left + (right-left)*0.25} {
-		if y, ok := v.lowestGap(taken, x, w, h, margin); ok {
+	columns := []float64{right, left, (left + right) / 2, left + (right-left)*0.75, left + (right-left)*0.25}
+	if inner := v.width - v.side - w; inner > v.side {
+		columns = append([]float64{inner, v.side}, columns...)
+	}
+	for _, x := range columns {
+		if y, ok := v.lowestGap(taken, x, w, h); ok {
 			return pdf.Rect{X0: x, Y0: y, X1: x + w, Y1: y + h}, true
 		}
 	}
@@ -159,7 +182,7 @@ func (v view) find(taken []pdf.Rect, w, h float64) (pdf.Rect, bool) {
 // lowestGap scans the column [x, x+w] from the foot of the page and returns the
 // lower edge of a block of height h in the first gap that holds it. Under text the
 // block keeps near it; on an empty column it stays at the foot.
-func (v view) lowestGap(taken []pdf.Rect, x, w, h, margin float64) (float64, bool) {
+func (v view) lowestGap(taken []pdf.Rect, x, w, h float64) (float64, bool) {
 	column := pdf.Rect{X0: x - blockGap, X1: x + w + blockGap, Y0: 0, Y1: v.height}
 	var in []pdf.Rect
 	for _, r := range taken {
@@ -176,12 +199,12 @@ func (v view) lowestGap(taken []pdf.Rect, x, w, h, margin float64) (float64, boo
 		}
 		return 0
 	})
-	floor := margin
+	floor := v.margin
 	for _, r := range in {
 		if r.Y0-blockGap-floor >= h {
 			return max(floor, r.Y0-textGap-h), true
 		}
 		floor = max(floor, r.Y1+blockGap)
 	}
-	return floor, v.height-margin-floor >= h
+	return floor, v.height-v.margin-floor >= h
 }

@@ -56,7 +56,7 @@ func TestBlockGoesUnderTheText(t *testing.T) {
 	if err != nil || !p.Clear || p.Scale != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	if p.Rect.Y1 > 400-0.25*11 || p.Rect.Y1 < 360 || p.Rect.X1 > 595-30 || p.Rect.X0 < 300 {
+	if p.Rect.Y1 > 400-0.25*11 || p.Rect.Y1 < 360 || p.Rect.X1 != 595-60 {
 		t.Errorf("not at the right under the last line: %+v", p.Rect)
 	}
 }
