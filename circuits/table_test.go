@@ -33,6 +33,7 @@ func situations() []situation {
 		{"running, sealing", sign},
 		{"running, sealing awaits a timestamp", func(x *letter) { sign(x); x.happens(x.await()) }},
 		{"running, after a signature", seal},
+		{"running, sealing the last signature", func(x *letter) { seal(x); x.happens(x.sign(mayor)) }},
 		{"refused", func(x *letter) { visa(x); x.happens(x.refuse(deputy)) }},
 		{"refused, after a signature", func(x *letter) { seal(x); x.happens(x.refuse(mayor)) }},
 		{"withdrawn, never started", func(x *letter) { x.happens(x.withdraw(drafter)) }},
