@@ -162,6 +162,22 @@ func TestRegistrationReplay(t *testing.T) {
 	}
 }
 
+// TestBeginRefused wants an HTTP session for each ceremony, and a user handle of the right size.
+func TestBeginRefused(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, virtualwebauthn.KeyTypeEC2)
+	if _, _, err := d.rp.BeginRegistration(d.user, nil); !errors.Is(err, approvals.ErrSession) {
+		t.Errorf("registration without HTTP session: %v", err)
+	}
+	if _, _, err := d.rp.BeginLogin(nil); !errors.Is(err, approvals.ErrSession) {
+		t.Errorf("login without HTTP session: %v", err)
+	}
+	d.user.Handle = []byte("jeanne.martin@ville.fr")
+	if _, _, err := d.rp.BeginRegistration(d.user, httpSession); !errors.Is(err, approvals.ErrRegistration) {
+		t.Errorf("an address as user handle: %v", err)
+	}
+}
+
 // TestLogin logs in without saying who, then holds the refusals.
 func TestLogin(t *testing.T) {
 	t.Parallel()

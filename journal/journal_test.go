@@ -6,6 +6,7 @@ import (
 	"errors"
 	"go/build"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,7 @@ func TestExportRefused(t *testing.T) {
 		{"unknown key", strings.Replace(raw, `"seq":2`, `"x":1,"seq":2`, 1), journal.ErrFormat},
 		{"duplicate key", strings.Replace(raw, `"seq":2`, `"seq":9,"seq":2`, 1), journal.ErrFormat},
 		{"escaped", strings.Replace(raw, `étape`, `\u00e9tape`, 1), journal.ErrFormat},
+		{"hash cut short", regexp.MustCompile(`"prev":"[0-9a-f]{64}"`).ReplaceAllString(raw, `"prev":"00"`), journal.ErrFormat},
 		{"hash in capitals", strings.ToUpper(lines[0]), journal.ErrFormat},
 		{"kind", strings.Replace(raw, `validée`, `refusée`, 1), journal.ErrBroken},
 		{"body", strings.Replace(raw, `"body":"ADz/"`, `"body":"ADz+"`, 1), journal.ErrBroken},
