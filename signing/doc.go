@@ -19,7 +19,7 @@
 //
 // Prepare fails before any key is used: on a certificate that may not sign ([ErrWeakKey],
 // [ErrValidity], [ErrKeyUsage]), a document that cannot be read or must not change ([ErrMalformed],
-// [ErrLimit], [ErrEncrypted], [ErrCertified]), a field or a place that is not available
+// [ErrLimit], [ErrFilter], [ErrEncrypted], [ErrCertified]), a field or a place that is not available
 // ([ErrField], [ErrPlace]). Complete fails with [ErrSignature] when the value does not verify with
 // the certificate, [ErrTimestamp] when the token is missing or covers something else, [ErrReserve]
 // when the result does not fit: nothing is ever truncated and no level is lowered in silence. The

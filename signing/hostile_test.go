@@ -33,7 +33,7 @@ func TestHostileFiles(t *testing.T) {
 
 // known reports whether the refusal has a sentinel of this package.
 func known(err error) bool {
-	for _, want := range []error{signing.ErrMalformed, signing.ErrLimit, signing.ErrNotFound, signing.ErrField, signing.ErrPlace, signing.ErrEncrypted, pdf.ErrFilter} {
+	for _, want := range []error{signing.ErrMalformed, signing.ErrLimit, signing.ErrNotFound, signing.ErrField, signing.ErrPlace, signing.ErrEncrypted, signing.ErrFilter} {
 		if errors.Is(err, want) {
 			return true
 		}

@@ -74,6 +74,8 @@ var (
 	ErrMalformed = pdf.ErrSyntax
 	// ErrLimit says that the document exceeds a limit that only hostile files reach.
 	ErrLimit = pdf.ErrLimit
+	// ErrFilter says that the structure of the document is in a stream that is not decoded here.
+	ErrFilter = pdf.ErrFilter
 	// ErrEncrypted refuses an encrypted document.
 	ErrEncrypted = pdf.ErrEncrypted
 	// ErrNotFound says that the document has no such page.

@@ -91,7 +91,7 @@ func Hybrid() []byte {
 	rows := bytes.Join([][]byte{Row(2, 4, 0), Row(1, off[4], 0)}, nil)
 	put(5, fmt.Sprintf("<< /Type /XRef /Size 6 /W [1 4 1] /Index [3 2] /Length %d >>\nstream\n%s\nendstream", len(rows), rows))
 	start := b.Len()
-	fmt.Fprintf(&b, "xref\n0 6\n0000000003 65535 f \n%010d 00000 n \n%010d 00000 n \n0000000004 00000 f \n0000000000 00000 f \n%010d 00000 n \n",
+	fmt.Fprintf(&b, "xref\n0 6\n0000000003 65535 f \n%010d 00000 n \n%010d 00000 n \n0000000004 65535 f \n0000000000 65535 f \n%010d 00000 n \n",
 		off[1], off[2], off[5])
 	fmt.Fprintf(&b, "trailer\n<< /Root 1 0 R /Size 6 /XRefStm %d >>\nstartxref\n%d\n%%%%EOF\n", off[5], start)
 	return b.Bytes()
