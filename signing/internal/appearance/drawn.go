@@ -11,7 +11,7 @@ import (
 // tens of milliseconds.
 const (
 	maxContent   = 4 << 20 // decoded bytes of content, forms included
-	maxOperators = 400_000
+	maxOperators = 200_000
 	maxForms     = 6 // forms nested in forms
 	maxStates    = 64
 	maxDrawn     = 20_000 // rectangles kept
@@ -53,7 +53,8 @@ type textState struct {
 // interpreter follows the operators that move or draw and keeps where they draw.
 type interpreter struct {
 	doc       *pdf.Doc
-	page      pdf.Rect // visible part
+	cache     map[pdf.Ref]pdf.Object // forms, images and their lists, read once
+	page      pdf.Rect               // visible part
 	out       []pdf.Rect
 	bytes     int // of content still allowed
 	operators int // still allowed
@@ -73,7 +74,7 @@ type interpreter struct {
 // page. It is a best effort: glyph widths are estimated, clipping and colour are
 // ignored, an unreadable stream counts as blank.
 func drawnRects(doc *pdf.Doc, page pdf.Page) []pdf.Rect {
-	in := &interpreter{doc: doc, page: page.CropBox, bytes: maxContent, operators: maxOperators}
+	in := &interpreter{doc: doc, cache: map[pdf.Ref]pdf.Object{}, page: page.CropBox, bytes: maxContent, operators: maxOperators}
 	in.textState = textState{ctm: identity, scale: 1}
 	resources, err := doc.Dict(page.Resources)
 	if err != nil {
@@ -284,13 +285,12 @@ func (in *interpreter) point(x, y float64) {
 
 // draw follows the Do operator: an image fills the unit square, a form is run.
 func (in *interpreter) draw(resources *pdf.Dict, depth int) {
-	list, err := in.doc.Dict(resources.Get("XObject"))
-	if err != nil || list == nil {
+	list, ok := in.resolve(resources.Get("XObject")).(*pdf.Dict)
+	if !ok {
 		return
 	}
-	v, err := in.doc.Resolve(list.Get(pdf.Name(in.name)))
-	s, ok := v.(*pdf.Stream)
-	if err != nil || !ok {
+	s, ok := in.resolve(list.Get(pdf.Name(in.name))).(*pdf.Stream)
+	if !ok {
 		return
 	}
 	if sub, _ := s.Dict.Get("Subtype").(pdf.Name); !sub.Is("Form") {
@@ -300,8 +300,8 @@ func (in *interpreter) draw(resources *pdf.Dict, depth int) {
 	if depth >= maxForms {
 		return
 	}
-	own, err := in.doc.Dict(s.Dict.Get("Resources"))
-	if err != nil || own == nil {
+	own, ok := in.resolve(s.Dict.Get("Resources")).(*pdf.Dict)
+	if !ok {
 		own = resources
 	}
 	state, saved := in.textState, in.saved
@@ -310,6 +310,23 @@ func (in *interpreter) draw(resources *pdf.Dict, depth int) {
 	in.operands = in.operands[:0]
 	in.run(in.decode(s), own, depth+1)
 	in.textState, in.saved = state, saved
+}
+
+// resolve reads an object once, however often the content draws it; what cannot be read is nil.
+func (in *interpreter) resolve(v pdf.Object) pdf.Object {
+	ref, isRef := v.(pdf.Ref)
+	if !isRef {
+		return v
+	}
+	if o, ok := in.cache[ref]; ok {
+		return o
+	}
+	o, err := in.doc.Resolve(v)
+	if err != nil {
+		o = nil
+	}
+	in.cache[ref] = o
+	return o
 }
 
 func (in *interpreter) formMatrix(d *pdf.Dict) matrix {
