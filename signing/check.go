@@ -49,8 +49,9 @@ type SignatureReport struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []Reason `json:"reasons,omitempty"` // why it is not Valid, and remarks
 	// Level is the baseline level that was reached, "PAdES-BASELINE-T"; empty when not Valid or Unknown,
-	// and for a document time-stamp. LT and LTA are recognised by the presence of their structures;
-	// the revocation data itself is not evaluated here.
+	// and for a document time-stamp. LT and LTA are recognised by the presence of their structures:
+	// revocation data in the document is believed when it revokes, its completeness and its
+	// freshness are not evaluated here.
 	Level     string `json:"level,omitempty"`
 	Kind      Kind   `json:"kind"`
 	Field     string `json:"field"`
@@ -142,6 +143,7 @@ type checker struct {
 	evidence   []*x509.Certificate // of the DSS
 	hasDSS     bool
 	revocation bool // the DSS has revocation data
+	revoked    revocations
 }
 
 // candidate is one signature under examination.

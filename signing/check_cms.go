@@ -72,7 +72,7 @@ func (c *checker) verify(s *candidate, d *digester) error {
 	if err != nil {
 		return err
 	}
-	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence, pades: sub == "ETSI.CAdES.detached", stamp: c.stampAfter(s.rep.Revision)}
+	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence, pades: sub == "ETSI.CAdES.detached", stamp: c.stampAfter(s.rep.Revision), revoked: &c.revoked}
 	v.signature(sd, digest)
 	return nil
 }
@@ -109,6 +109,8 @@ type verifier struct {
 	more  []*x509.Certificate // from the document
 	pades bool                // the rules of PAdES baseline apply
 	stamp *TimestampReport    // a document time-stamp over the signature, or nil
+	// revoked is what the document knows of revocations, or nil
+	revoked *revocations
 }
 
 func (v *verifier) add(code Code, detail string) {

@@ -37,6 +37,7 @@ const (
 	WeakKey               Code = "weak_key"                     // RSA under 2048 bits, unknown curve
 	KeyUsageWrong         Code = "key_usage_wrong"              // certificate not meant for signatures
 	SignedOutsideValidity Code = "signed_outside_validity"      // a time-stamp proves it
+	SignerRevoked         Code = "signer_revoked"               // before the time that a time-stamp proves
 	TimestampMalformed    Code = "timestamp_malformed"
 	TimestampImprint      Code = "timestamp_imprint" // the token covers something else
 	TimestampValue        Code = "timestamp_value"   // its own signature is wrong
@@ -54,15 +55,15 @@ const (
 
 	// These leave a signature Unknown.
 
-	NoSignature         Code = "no_signature"
-	Encrypted           Code = "encrypted"
-	SubFilterUnknown    Code = "sub_filter_unknown"
-	NotPAdES            Code = "not_pades" // a PKCS #7 signature of before PAdES
-	NoTrustAnchors      Code = "no_trust_anchors"
-	SignerUntrusted     Code = "signer_untrusted"
-	SignerExpired       Code = "signer_expired" // and no time-stamp says it signed before
-	TimestampUntrusted  Code = "timestamp_untrusted"
-	RevisionUnsupported Code = "revision_unsupported"
+	NoSignature        Code = "no_signature"
+	Encrypted          Code = "encrypted"
+	SubFilterUnknown   Code = "sub_filter_unknown"
+	NotPAdES           Code = "not_pades" // a PKCS #7 signature of before PAdES
+	NoTrustAnchors     Code = "no_trust_anchors"
+	SignerUntrusted    Code = "signer_untrusted"
+	SignerExpired      Code = "signer_expired" // and no time-stamp says it signed before
+	TimestampUntrusted Code = "timestamp_untrusted"
+	RevokedSince       Code = "revoked_since" // and no time-stamp says it signed before
 
 	// Remarks: the verdict does not change.
 
@@ -108,6 +109,7 @@ func findings() map[Code]finding {
 		WeakKey:               bad("La clé du signataire est trop faible"),
 		KeyUsageWrong:         bad("Le certificat du signataire n’est pas destiné à la signature"),
 		SignedOutsideValidity: bad("La signature a été faite en dehors de la période de validité du certificat"),
+		SignerRevoked:         bad("Le certificat du signataire était révoqué au moment de la signature"),
 		TimestampMalformed:    bad("L’horodatage est mal formé"),
 		TimestampImprint:      bad("L’horodatage porte sur autre chose que cette signature"),
 		TimestampValue:        bad("La signature de l’horodatage est fausse"),
@@ -130,7 +132,7 @@ func findings() map[Code]finding {
 		SignerUntrusted:       unknown("Le certificat du signataire n’est rattaché à aucune autorité de confiance"),
 		SignerExpired:         unknown("Le certificat du signataire n’est pas valide à la date de la vérification et aucun horodatage n’établit la date de signature"),
 		TimestampUntrusted:    unknown("L’horodatage n’est rattaché à aucune autorité de confiance"),
-		RevisionUnsupported:   unknown("Une révision postérieure n’a pas pu être comparée"),
+		RevokedSince:          unknown("Le certificat du signataire a été révoqué et aucun horodatage n’établit que la signature est antérieure"),
 		KeyNearEnd:            {Valid, "Remarque : la clé RSA du signataire fait moins de 3072 bits"},
 	}
 }

@@ -52,7 +52,8 @@ func (v *verifier) token(t *cms.Token, digest []byte) (ts *TimestampReport, ok b
 	if roots == nil {
 		roots = v.opt.Roots
 	}
-	if !v.chains(cert, roots, t.SignedData.Certificates, t.Time, x509.ExtKeyUsageTimeStamping) {
+	chains := v.chains(cert, roots, t.SignedData.Certificates, t.Time, x509.ExtKeyUsageTimeStamping)
+	if len(chains) == 0 || v.revoked != nil && v.revoked.before(chains[0], t.Time) {
 		v.add(TimestampUntrusted, nameOf(cert))
 		return nil, false
 	}
@@ -90,17 +91,35 @@ func (v *verifier) trust(cert *x509.Certificate, carried []*x509.Certificate) {
 		v.add(SignedOutsideValidity, "")
 	case !inside:
 		v.add(SignerExpired, "")
-	case !v.chains(cert, v.opt.Roots, carried, at, x509.ExtKeyUsageAny):
-		v.add(SignerUntrusted, "")
 	default:
-		v.rep.Certificate.Trusted = true
+		v.chainOf(cert, carried, at, proven)
 	}
 }
 
-// chains looks for a chain through the certificates at hand.
-func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) bool {
+// chainOf looks for a chain of the signer that nothing in the document says revoked. A revocation
+// counts against a signature that a time-stamp proves to be later; without one it leaves a doubt.
+func (v *verifier) chainOf(cert *x509.Certificate, carried []*x509.Certificate, at time.Time, proven bool) {
+	chains := v.chains(cert, v.opt.Roots, carried, at, x509.ExtKeyUsageAny)
+	for _, chain := range chains {
+		if v.revoked == nil || !v.revoked.before(chain, at) {
+			v.rep.Certificate.Trusted = true
+			return
+		}
+	}
+	switch {
+	case len(chains) == 0:
+		v.add(SignerUntrusted, "")
+	case proven:
+		v.add(SignerRevoked, "")
+	default:
+		v.add(RevokedSince, "")
+	}
+}
+
+// chains looks for the chains through the certificates at hand.
+func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) [][]*x509.Certificate {
 	if roots == nil {
-		return false
+		return nil
 	}
 	pool := x509.NewCertPool()
 	for _, list := range [][]*x509.Certificate{carried, v.more, v.opt.Intermediates} {
@@ -110,8 +129,11 @@ func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried 
 			}
 		}
 	}
-	_, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
-	return err == nil
+	chains, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
+	if err != nil {
+		return nil
+	}
+	return chains
 }
 
 // documentTimestamp verifies a /DocTimeStamp: a token over the bytes of its revision.
@@ -120,7 +142,7 @@ func (c *checker) documentTimestamp(s *candidate, t *cms.Token, digest []byte) {
 	if cert, err := t.SignedData.Signer(); err == nil {
 		s.rep.Name, s.rep.Certificate = nameOf(cert), describeCertificate(cert)
 	}
-	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence}
+	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence, revoked: &c.revoked}
 	if c.opt.Roots == nil && c.opt.TimestampRoots == nil {
 		s.add(NoTrustAnchors, "")
 	}
@@ -159,12 +181,8 @@ func (c *checker) readEvidence() error {
 		return ignoreSyntax(err)
 	}
 	c.hasDSS = true
-	for _, k := range []pdf.Name{"CRLs", "OCSPs"} {
-		a, err := c.doc.Array(dss.Get(k))
-		if err := ignoreSyntax(err); err != nil {
-			return err
-		}
-		c.revocation = c.revocation || len(a) > 0
+	if err := c.readRevocations(dss); err != nil {
+		return err
 	}
 	certs, err := c.doc.Array(dss.Get("Certs"))
 	if err := ignoreSyntax(err); err != nil {
