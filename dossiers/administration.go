@@ -258,5 +258,6 @@ func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Vie
 	if err := o.Store.TouchAPIKey(ctx, t.ID, id, now); err != nil {
 		return Viewer{}, nil, err
 	}
-	return Viewer{Tenant: t, Application: &app}, key.Scopes, nil
+	all := slices.Contains(key.Scopes, ScopeDossiersAll)
+	return Viewer{Tenant: t, Application: &app, All: all}, key.Scopes, nil
 }

@@ -28,11 +28,11 @@ func (o *Office) visible(ctx context.Context, v Viewer, id ID) (Dossier, error) 
 }
 
 // sees reports whether d is v's to see: an application sees what it
-// deposited; a person what they drafted, what travels by a desk they hold or
+// deposited, or all with ScopeDossiersAll; a person what they drafted, what travels by a desk they hold or
 // prepare, and what they decided.
 func sees(v Viewer, d Dossier) bool {
 	if v.Person == nil {
-		return d.State.Depositor.Application == v.Application.ID
+		return v.All || d.State.Depositor.Application == v.Application.ID
 	}
 	if d.Drafter.Person == v.Person.ID {
 		return true
@@ -193,12 +193,20 @@ func (o *Office) List(ctx context.Context, v Viewer, b Bin, p Page) ([]Row, stri
 	return o.Store.List(ctx, v.Tenant.ID, *v.Person, b, clamp(p))
 }
 
-// Search lists the dossiers an application deposited.
+// owner narrows lists to the application's own dossiers, or is empty for all.
+func (v Viewer) owner() string {
+	if v.All {
+		return ""
+	}
+	return v.Application.ID
+}
+
+// Search lists the dossiers an application may see.
 func (o *Office) Search(ctx context.Context, v Viewer, f Filter, p Page) ([]Dossier, string, error) {
 	if v.Application == nil {
 		return nil, "", fmt.Errorf("search: %w", ErrForbidden)
 	}
-	return o.Store.Search(ctx, v.Tenant.ID, v.Application.ID, f, clamp(p))
+	return o.Store.Search(ctx, v.Tenant.ID, v.owner(), f, clamp(p))
 }
 
 func clamp(p Page) Page {
@@ -215,7 +223,7 @@ func (o *Office) Events(ctx context.Context, v Viewer, after int64, limit int) (
 	if v.Application == nil {
 		return nil, fmt.Errorf("events: %w", ErrForbidden)
 	}
-	return o.Store.Feed(ctx, v.Tenant.ID, v.Application.ID, after, min(max(limit, 1), 1000))
+	return o.Store.Feed(ctx, v.Tenant.ID, v.owner(), after, min(max(limit, 1), 1000))
 }
 
 // A Content is an open document. Close it.

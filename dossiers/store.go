@@ -218,6 +218,8 @@ type Store interface {
 	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
 	List(ctx context.Context, t TenantID, p Person, b Bin, page Page) ([]Row, string, error)
 	Count(ctx context.Context, t TenantID, p Person) (map[Bin]int, error)
+	// Search and Feed are narrowed to one application's dossiers, or to none
+	// when application is empty.
 	Search(ctx context.Context, t TenantID, application string, f Filter, page Page) ([]Dossier, string, error)
 	MarkOpened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest, at time.Time) error
 	Opened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest) (bool, error)

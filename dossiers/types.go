@@ -111,11 +111,14 @@ const (
 	ScopeEvidenceRead  = "evidence:read"
 	ScopeEventsRead    = "events:read"
 	ScopeCircuitsRead  = "circuits:read"
+	// ScopeDossiersAll widens the others to every dossier of the town, for the
+	// mail register; without it an application sees what it deposited.
+	ScopeDossiersAll = "dossiers:all"
 )
 
 // Scopes lists every scope, in the order documentation shows them.
 func Scopes() []string {
-	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead}
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeDossiersAll}
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an
@@ -124,6 +127,7 @@ type Viewer struct {
 	Tenant      Tenant
 	Person      *Person      // nil for an application
 	Application *Application // nil for a person
+	All         bool         // an application whose key holds ScopeDossiersAll
 }
 
 // Actor returns how the journal names v, acting from desk if that is not

@@ -105,8 +105,9 @@ func (s *Store) Feed(ctx context.Context, t dossiers.TenantID, application strin
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			select j.seq, j.at, j.subject, j.kind, j.body, j.prev, j.hash, d.number
-			from journal j join dossier d on d.tenant = j.tenant and d.id = j.subject::uuid
-			where j.tenant = $1 and j.application = $2 and j.seq > $3 order by j.seq limit $4`, t, application, after, limit)
+			from journal j join dossier d on d.tenant = j.tenant
+				and d.id = case when j.kind like 'dossier.%' then j.subject::uuid end
+			where j.tenant = $1 and ($2 = '' or j.application = nullif($2, '')::uuid) and j.seq > $3 order by j.seq limit $4`, t, application, after, limit)
 		if err != nil {
 			return fmt.Errorf("feed: %w", err)
 		}
