@@ -110,7 +110,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 
 // desks is /administration/bureaux.
 func (s *server) desks(v *visit, w http.ResponseWriter, r *http.Request) error {
-	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait : la personne est nommée."}[r.URL.Query().Get("dit")]
+	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait\u00a0: la personne est nommée."}[r.URL.Query().Get("dit")]
 	return s.showDesks(v, w, r, http.StatusOK, &desksPage{Said: said})
 }
 
@@ -137,7 +137,7 @@ func deskLines(desks []dossiers.Desk) []deskLine {
 		}
 		switch {
 		case len(d.Holders) == 0:
-			line.Warning = "Aucun titulaire : une lettre s’y arrêterait"
+			line.Warning = "Aucun titulaire\u00a0: une lettre s’y arrêterait"
 		case !someoneAble(d.Holders):
 			line.Warning = "Aucun titulaire n’a de clé d’accès"
 		}
@@ -210,7 +210,7 @@ func circuitCards(types []dossiers.TypeView) []circuitCard {
 		for _, st := range y.Path {
 			lines := holderNames(st.Holders)
 			if !someoneAble(st.Holders) {
-				card.Warnings = append(card.Warnings, "« "+st.Step.Title+" »"+nbsp+": personne ne peut agir au bureau « "+st.Desk+" ». Toute lettre s’y arrêterait.")
+				card.Warnings = append(card.Warnings, "«\u00a0"+st.Step.Title+"\u00a0»"+nbsp+": personne ne peut agir au bureau «\u00a0"+st.Desk+"\u00a0». Toute lettre s’y arrêterait.")
 			}
 			card.Stops = append(card.Stops, stop{State: "todo", Title: st.Step.Title, Lines: append([]string{kindLabel(st.Step.Kind) + ", bureau " + st.Desk}, lines...)})
 		}

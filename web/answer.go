@@ -145,6 +145,7 @@ func problemOf(err error) problem.Problem {
 	if len(p.Fields) == 1 {
 		p.Detail = p.Fields[0].Message
 	}
+	p.Title, p.Detail = typeset(p.Title), typeset(p.Detail)
 	return p
 }
 

@@ -129,7 +129,7 @@ func greeting(who dossiers.Person, bin dossiers.Bin, counts map[dossiers.Bin]int
 		return binLabel(bin), lead
 	}
 	if n == 0 {
-		return name, "Rien n’attend votre décision."
+		return name + ", tout est à jour", "Rien n’attend votre décision."
 	}
 	signs, visas := 0, 0
 	for _, row := range rows {
@@ -279,7 +279,7 @@ func ask(bin dossiers.Bin, d dossiers.Row) string {
 
 // nothing says that a bin is empty.
 func nothing(bin dossiers.Bin, counts map[dossiers.Bin]int) *emptyList {
-	e := &emptyList{Icon: "inbox", Title: "Rien dans « " + binLabel(bin) + " »", Text: "Les lettres y apparaîtront d’elles-mêmes."}
+	e := &emptyList{Icon: "inbox", Title: "Rien dans «\u00a0" + binLabel(bin) + "\u00a0»", Text: "Les lettres y apparaîtront d’elles-mêmes."}
 	switch bin {
 	case dossiers.BinToDo:
 		e.Icon, e.Title, e.Text = "circle-check", "Votre bannette est à jour", "Rien n’attend votre décision. La page se met à jour d’elle-même."

@@ -199,7 +199,7 @@ func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
 	case "signature":
 		out.Text = when + "Votre décision est prise et conservée."
 	case "visa":
-		out.Text = when + "La lettre poursuit son chemin ; vous pouvez encore reprendre votre visa."
+		out.Text = when + "La lettre poursuit son chemin\u00a0; vous pouvez encore reprendre votre visa."
 	case "refus":
 		out.Text = when + o.Dossier.Drafter.Name + " la retrouve dans ses lettres rejetées, avec votre motif."
 	default:
@@ -231,7 +231,7 @@ func newSealState(d dossiers.View) sealState {
 	switch {
 	case i >= 0 && d.State.Steps[i].Awaiting != "":
 		out.Awaiting = true
-		out.Text = "En attente d’horodatage : le service ne répond pas, nous réessayons de nous-mêmes. Rien n’est perdu, aucun autre geste n’est nécessaire."
+		out.Text = "En attente d’horodatage\u00a0: le service ne répond pas, nous réessayons de nous-mêmes. Rien n’est perdu, aucun autre geste n’est nécessaire."
 	case i < 0 && d.Main().Signed():
 		out.Signed, out.Text = true, "Le PDF signé est prêt."
 	}

@@ -47,7 +47,7 @@ func typeChoices(types []dossiers.TypeView, chosen, drafter string) []typeChoice
 			}
 			c.Stops = append(c.Stops, one)
 			if !someoneAble(st.Holders) {
-				c.Warning = "« " + st.Desk + " » n’a personne pour agir : la lettre s’y arrêterait. Prévenez l’administrateur."
+				c.Warning = "«\u00a0" + st.Desk + "\u00a0» n’a personne pour agir\u00a0: la lettre s’y arrêterait. Prévenez l’administrateur."
 			}
 		}
 		out = append(out, c)
@@ -124,7 +124,7 @@ func (s *server) receiveFile(v *visit, r *http.Request, part *multipart.Part, up
 	}
 	var whole *http.MaxBytesError
 	if p := problemOf(err); p.Status < http.StatusInternalServerError && !errors.As(err, &whole) {
-		up.refused[name] = "« " + part.FileName() + " »" + nbsp + ": " + p.Title + ". " + p.Detail
+		up.refused[name] = "«\u00a0" + part.FileName() + "\u00a0»" + nbsp + ": " + p.Title + ". " + p.Detail
 		return nil
 	}
 	return err

@@ -44,7 +44,7 @@ func diagram(y dossiers.TypeView) template.HTML {
 		x += b.width()
 	}
 	name := html.EscapeString(y.Name)
-	return template.HTML(fmt.Sprintf(`<svg role="img" aria-label="Circuit « %s », repris en liste ci-dessous" width="%d" height="%d" viewBox="0 0 %d %d">%s</svg>`,
+	return template.HTML(fmt.Sprintf(`<svg role="img" aria-label="Circuit « %s », repris en liste ci-dessous" width="%d" height="%d" viewBox="0 0 %d %d">%s</svg>`,
 		name, x+2, height+2*boxTop, x+2, height+2*boxTop, out.String())) //nolint:gosec // escaped above and in draw
 }
 

@@ -121,3 +121,9 @@ func (c calendar) since(t time.Time) string {
 	}
 	return "depuis le " + dayMonth(t)
 }
+
+// typeset puts no-break spaces where French wants them, in sentences that
+// come from packages which do not know of screens.
+func typeset(s string) string {
+	return strings.NewReplacer("« ", "«"+nbsp, " »", nbsp+"»", " :", nbsp+":", " ;", nbsp+";", " ?", nbsp+"?", " !", nbsp+"!").Replace(s)
+}

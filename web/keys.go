@@ -40,7 +40,7 @@ func newKeysPage(all []dossiers.Credential, c calendar) *keysPage {
 			Added: "Ajoutée " + c.full(k.CreatedAt), Last: len(all) == 1,
 		}
 		if k.CloneWarning {
-			card.Revoked = "Bloquée : elle a peut-être été copiée"
+			card.Revoked = "Bloquée\u00a0: elle a peut-être été copiée"
 		}
 		p.Keys = append(p.Keys, card)
 	}

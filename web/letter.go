@@ -54,7 +54,6 @@ func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage
 	for _, doc := range d.Documents {
 		p.Docs = append(p.Docs, newDocTab(at, doc))
 	}
-	p.verbs(at, d.Can)
 	if len(d.State.Decisions) > 0 {
 		p.Evidence = at + "/preuve"
 	}
@@ -62,6 +61,7 @@ func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage
 		p.SignedPDF = p.Docs[0].Download
 		p.Signers, p.Level = signers(d, c)
 	}
+	p.verbs(at, d.Can)
 	return p
 }
 
@@ -87,11 +87,12 @@ func (p *letterPage) verbs(at string, can dossiers.Verbs) {
 			p.More = append(p.More, v)
 		}
 	}
+	add(p.SignedPDF != "" && !can.Decide(), verb{Name: "download", Label: "PDF signé", Icon: "download", URL: p.SignedPDF})
 	add(can.Sign, verb{Name: "sign", Label: "Signer", Icon: "pen-line", URL: at + "/signer", Sheet: true})
 	add(can.Visa, verb{Name: "visa", Label: "Viser", Icon: "user-check", URL: at + "/viser", Sheet: true})
 	add(can.Refuse, verb{Name: "refuse", Label: "Refuser", Icon: "corner-up-left", URL: at + "/refuser", Sheet: true})
 	add(can.Start, verb{Name: "start", Label: "Envoyer dans le circuit", Icon: "send", URL: at + "/envoyer", Post: true})
-	correct := verb{Name: "correct", Label: "Déposer une version corrigée", Icon: "file-up", URL: at + "/corriger"}
+	correct := verb{Name: "correct", Label: "Corriger", Icon: "file-up", URL: at + "/corriger"}
 	undo := verb{Name: "undo", Label: "Reprendre ma décision", Icon: "undo-2", URL: at + "/remords", Sheet: true}
 	withdraw := verb{Name: "withdraw", Label: "Retirer la lettre", Icon: "trash-2", URL: at + "/retirer", Sheet: true}
 	// A letter that merely travels has no act: its rare verbs stay folded.
@@ -123,7 +124,7 @@ func newDocTab(at string, d dossiers.Document) docTab {
 	whose := "de la lettre"
 	if t.Annex {
 		t.Label = strings.TrimSuffix(d.Name, path.Ext(d.Name))
-		whose = "de l’annexe « " + t.Label + " »"
+		whose = "de l’annexe «\u00a0" + t.Label + "\u00a0»"
 	}
 	t.Fact = count(d.Pages, "page", "pages") + ", " + size(d.Revision.Bytes)
 	if !t.Annex && d.Pages > 1 {
@@ -132,7 +133,7 @@ func newDocTab(at string, d dossiers.Document) docTab {
 	for n := 1; n <= d.Pages; n++ {
 		t.Leaves = append(t.Leaves, leaf{
 			Number: n, First: n == 1 && !t.Annex, Image: base + "/pages/" + strconv.Itoa(n) + ".png" + mark,
-			Alt: "Page " + strconv.Itoa(n) + " " + whose + ". Le bouton « En texte » en donne le contenu.",
+			Alt: "Page " + strconv.Itoa(n) + " " + whose + ". Le bouton «\u00a0En texte\u00a0» en donne le contenu.",
 		})
 	}
 	return t
@@ -163,7 +164,7 @@ func stops(d dossiers.View, who dossiers.Person, c calendar) []stop {
 	for i, st := range d.Path {
 		out = append(out, stepStop(d, i, st, who, c))
 	}
-	last := stop{State: "todo", Title: "Retour et preuve", Lines: []string{"À venir : la lettre signée revient à " + d.Drafter.Name + ", avec sa preuve."}}
+	last := stop{State: "todo", Title: "Retour et preuve", Lines: []string{"À venir\u00a0: la lettre signée revient à " + d.Drafter.Name + ", avec sa preuve."}}
 	if d.State.Phase == circuits.Completed {
 		last = stop{State: "done", Title: "Retour et preuve", Lines: []string{"La lettre signée et son dossier de preuve sont prêts.", c.moment(d.UpdatedAt)}}
 	}
@@ -234,7 +235,7 @@ func waitsFor(st dossiers.PathStep, who dossiers.Person) string {
 		}
 	}
 	if len(able) == 0 {
-		return "Personne ne peut agir à ce bureau : aucun titulaire n’a de clé d’accès"
+		return "Personne ne peut agir à ce bureau\u00a0: aucun titulaire n’a de clé d’accès"
 	}
 	return "Attend " + anyOf(able)
 }

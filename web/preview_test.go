@@ -241,7 +241,7 @@ func samples(s *server) []sample {
 	}
 	out := func(title string) frame {
 		f := s.frame(&visit{tenant: sampleTenant()}, title, "")
-		f.Body = "center"
+		f.Body = "center door-page"
 		return f
 	}
 	var all []sample

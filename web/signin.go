@@ -20,7 +20,7 @@ func (s *server) signIn(v *visit, w http.ResponseWriter, r *http.Request) error 
 		frame: s.frame(v, "Se connecter", ""), Next: next,
 		Expired: r.URL.Query().Has("fin"), Left: r.URL.Query().Has("parti"),
 	}
-	p.CSRF, p.Body, p.Scripts = "", "center", []string{"js/signin.js"} // no token beside a parameter: see show
+	p.CSRF, p.Body, p.Scripts = "", "center door-page", []string{"js/signin.js"} // no token beside a parameter: see show
 	return s.show(w, r, http.StatusOK, p)
 }
 
@@ -48,7 +48,7 @@ func (s *server) enrol(v *visit, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := &enrolPage{frame: s.frame(v, "Bienvenue", ""), Name: p.Name(), Token: token}
-	out.Body, out.Scripts, out.Who = "center", []string{"js/enrol.js"}, ""
+	out.Body, out.Scripts, out.Who = "center door-page", []string{"js/enrol.js"}, ""
 	return s.show(w, r, http.StatusOK, out)
 }
 

@@ -32,7 +32,7 @@ func refused(d dossiers.View, who dossiers.Person, c calendar) *banner {
 	for _, st := range d.Path {
 		if st.Decision != nil && st.Decision.Verdict == circuits.Refuses {
 			b.Title = "Refusée par " + named(st.Decision.By.Name, st.Decision.By.Quality)
-			b.Text = "« " + st.Decision.Reason + " »"
+			b.Text = "«\u00a0" + st.Decision.Reason + "\u00a0»"
 		}
 	}
 	if d.Drafter.Person == who.ID {
@@ -46,13 +46,13 @@ func travelling(d dossiers.View, who dossiers.Person) *banner {
 		switch st.Status {
 		case circuits.Sealing:
 			if st.Awaiting != "" {
-				return &banner{"warn", "hourglass", "Signée, en attente de sa date certifiée", "La décision est prise et conservée. Le service d’horodatage ne répond pas ; nous réessayons de nous-mêmes. La lettre repartira ensuite, sans nouveau geste."}
+				return &banner{"warn", "hourglass", "Signée, en attente de sa date certifiée", "La décision est prise et conservée. Le service d’horodatage ne répond pas\u00a0; nous réessayons de nous-mêmes. La lettre repartira ensuite, sans nouveau geste."}
 			}
-			return &banner{"", "hourglass", "Signature en cours", "La décision est prise et conservée. La signature se pose sur le PDF ; cette page se met à jour d’elle-même."}
+			return &banner{"", "hourglass", "Signature en cours", "La décision est prise et conservée. La signature se pose sur le PDF\u00a0; cette page se met à jour d’elle-même."}
 		case circuits.Open:
 			able := slices.ContainsFunc(st.Holders, func(h dossiers.Holder) bool { return h.Able })
 			if !able {
-				return &banner{"warn", "triangle-alert", "Personne ne peut agir à cette étape", "Le bureau « " + st.Desk + " » n’a aucun titulaire avec une clé d’accès. Prévenez l’administrateur."}
+				return &banner{"warn", "triangle-alert", "Personne ne peut agir à cette étape", "Le bureau «\u00a0" + st.Desk + "\u00a0» n’a aucun titulaire avec une clé d’accès. Prévenez l’administrateur."}
 			}
 			if !d.Can.Decide() && prepares(who, st.Step.Desk) {
 				return &banner{"deleg", "users", "Vous préparez cette lettre", "La décision revient à " + anyOf(holderNames(st.Holders)) + "."}
@@ -121,7 +121,7 @@ func tell(e circuits.Event, s circuits.State) happening {
 	case circuits.Deposited:
 		return happening{What: "Lettre déposée", Who: who(e.By)}
 	case circuits.Started:
-		return happening{What: "Envoyée dans le circuit « " + e.Circuit.Name + " »", Who: who(e.By)}
+		return happening{What: "Envoyée dans le circuit «\u00a0" + e.Circuit.Name + "\u00a0»", Who: who(e.By)}
 	case circuits.StepDecided:
 		what := "Visa donné"
 		if e.Verdict == circuits.Signs {
@@ -129,7 +129,7 @@ func tell(e circuits.Event, s circuits.State) happening {
 		}
 		return happening{What: what + nbsp + ": " + step(e.Step), Who: who(e.By)}
 	case circuits.StepRefused:
-		return happening{What: "Lettre refusée" + nbsp + ": " + step(e.Step), Who: who(e.By), Detail: "« " + e.Reason + " »"}
+		return happening{What: "Lettre refusée" + nbsp + ": " + step(e.Step), Who: who(e.By), Detail: "«\u00a0" + e.Reason + "\u00a0»"}
 	case circuits.TimestampAwaited:
 		return happening{What: "En attente d’horodatage", Detail: "Le service d’horodatage ne répondait pas."}
 	case circuits.StepSealed:
@@ -139,7 +139,7 @@ func tell(e circuits.Event, s circuits.State) happening {
 	case circuits.DossierWithdrawn:
 		h := happening{What: "Lettre retirée du circuit", Who: who(e.By)}
 		if e.Reason != "" {
-			h.Detail = "« " + e.Reason + " »"
+			h.Detail = "«\u00a0" + e.Reason + "\u00a0»"
 		}
 		return h
 	case circuits.Corrected:

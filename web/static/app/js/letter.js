@@ -41,7 +41,7 @@ whenPresent("[data-doc]", (doc) => {
     const missing = () => {
       const note = document.createElement("p");
       note.className = "empty mute";
-      note.textContent = "L’aperçu de cette page n’est pas disponible. « Agrandir » ouvre le PDF lui-même.";
+      note.textContent = "L’aperçu de cette page n’est pas disponible. «\u00a0Agrandir\u00a0» ouvre le PDF lui-même.";
       leaf.replaceChildren(note);
     };
     if (image.complete && image.naturalWidth === 0 && image.currentSrc && image.loading !== "lazy") missing();
@@ -80,7 +80,7 @@ whenPresent("[data-doc]", (doc) => {
       viewer = viewer || (await open(panes.viewer, doc.dataset.content, doc.closest("[data-reader]").dataset.vendor));
       viewer.focus();
     } catch {
-      panes.viewer.textContent = "Le PDF n’a pas pu être ouvert ici. Vous pouvez le télécharger par le menu « Plus ».";
+      panes.viewer.textContent = "Le PDF n’a pas pu être ouvert ici. Vous pouvez le télécharger par le menu «\u00a0Plus\u00a0».";
       viewer = undefined;
     }
   });

@@ -27,7 +27,7 @@ export async function refresh() {
   if (!changed) return;
   forgetSheets();
   const banner = $("[data-banner] h2") || $("#tete h1");
-  say(banner ? `Page à jour : ${banner.textContent}` : "Page à jour.");
+  say(banner ? `Page à jour\u00a0: ${banner.textContent}` : "Page à jour.");
 }
 
 function replace(old, fresh) {

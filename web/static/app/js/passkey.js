@@ -61,7 +61,7 @@ export function toJSON(credential) {
 // explain returns what to tell: title, text, what is safe, and a way out.
 export function explain(error) {
   if (error instanceof Problem && error.status === 401) {
-    return { title: "Votre session s’est terminée", text: "Reconnectez-vous : vous reviendrez ici.", href: "/connexion?retour=" + encodeURIComponent(location.pathname + location.search), label: "Me reconnecter", again: false };
+    return { title: "Votre session s’est terminée", text: "Reconnectez-vous\u00a0: vous reviendrez ici.", href: "/connexion?retour=" + encodeURIComponent(location.pathname + location.search), label: "Me reconnecter", again: false };
   }
   if (error instanceof Problem && error.status === 429) return { title: error.title, text: error.message || "Attendez une minute, puis recommencez.", again: true };
   if (error instanceof Problem) return { title: error.title, text: error.message, again: error.status !== 403 && error.status !== 404 };

@@ -86,7 +86,7 @@ addEventListener("keydown", (event) => {
 async function copyNearby(button) {
   const input = $("input", button.parentElement);
   input.select();
-  await navigator.clipboard.writeText(input.value).then(() => say("Copié."), () => say("Sélectionné : copiez-le au clavier."));
+  await navigator.clipboard.writeText(input.value).then(() => say("Copié."), () => say("Sélectionné\u00a0: copiez-le au clavier."));
 }
 
 // Links marked data-sheet open their page's fragment in the dialog; without

@@ -2,7 +2,7 @@
 // refused, because the page is not left; files are checked before the road.
 import { $, $$, say } from "./ui.js";
 
-const human = (n) => (n >= 1048576 ? `${(n / 1048576).toFixed(1).replace(".", ",")} Mo` : `${Math.max(1, Math.round(n / 1024))} Ko`);
+const human = (n) => (n >= 1048576 ? `${(n / 1048576).toFixed(1).replace(".", ",")}\u00a0Mo` : `${Math.max(1, Math.round(n / 1024))}\u00a0Ko`);
 
 for (const zone of $$(".drop")) {
   for (const [type, on] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) zone.addEventListener(type, () => zone.classList.toggle("over", on));
@@ -27,16 +27,16 @@ async function isPDF(file) {
 }
 
 async function wrong(file) {
-  if (max && file.size > max) return `« ${file.name} » fait ${human(file.size)} : c’est plus que la limite de ${human(max)}.`;
-  if (file.size === 0) return `« ${file.name} » est vide.`;
-  if (!(await isPDF(file))) return `« ${file.name} » n’est pas un PDF. Enregistrez-le d’abord au format PDF.`;
+  if (max && file.size > max) return `«\u00a0${file.name}\u00a0» fait ${human(file.size)}\u00a0: c’est plus que la limite de ${human(max)}.`;
+  if (file.size === 0) return `«\u00a0${file.name}\u00a0» est vide.`;
+  if (!(await isPDF(file))) return `«\u00a0${file.name}\u00a0» n’est pas un PDF. Enregistrez-le d’abord au format PDF.`;
   return "";
 }
 
 for (const input of $$("input[type=file]", form)) {
   input.addEventListener("change", async () => {
     const files = [...input.files];
-    $("[data-picked]", input.closest(".drop")).textContent = files.map((f) => `${f.name}, ${human(f.size)}`).join(" ; ");
+    $("[data-picked]", input.closest(".drop")).textContent = files.map((f) => `${f.name}, ${human(f.size)}`).join("\u00a0; ");
     const found = (await Promise.all(files.map(wrong))).find(Boolean);
     flag(input.name, found || "");
     const title = $("#title", form);
@@ -71,7 +71,7 @@ function send(data, progress) {
 function refuse(page, status) {
   if (!page || !$("form[data-upload]", page)) {
     const told = page && $("main h1", page);
-    problem(status === 401 ? "Votre session s’est terminée. Reconnectez-vous dans un autre onglet, puis renvoyez : rien n’est perdu ici." : told ? told.textContent : "Le serveur a refusé la lettre. Réessayez.");
+    problem(status === 401 ? "Votre session s’est terminée. Reconnectez-vous dans un autre onglet, puis renvoyez\u00a0: rien n’est perdu ici." : told ? told.textContent : "Le serveur a refusé la lettre. Réessayez.");
     return;
   }
   for (const field of $$("[data-field]", page)) flag(field.dataset.field, $(".err:not([hidden]) span", field)?.textContent || "");
@@ -108,7 +108,7 @@ form.addEventListener("submit", async (event) => {
     if (request.status === 200 || request.status === 201) { location.assign(request.getResponseHeader("Location") || request.responseURL); return; }
     refuse(request.response, request.status);
   } catch {
-    problem("La connexion s’est coupée pendant l’envoi. Rien n’est perdu ici : renvoyez quand le réseau revient.");
+    problem("La connexion s’est coupée pendant l’envoi. Rien n’est perdu ici\u00a0: renvoyez quand le réseau revient.");
   }
   for (const b of buttons) b.disabled = false;
   bar.hidden = true;

@@ -80,7 +80,7 @@ class Viewer {
       p.frame.style.height = `${Math.floor(p.natural.height * k)}px`;
       p.drawn = 0;
     }
-    $("[data-fit]", this.host).textContent = `${Math.round(this.scale * 100)} %`;
+    $("[data-fit]", this.host).textContent = `${Math.round(this.scale * 100)}\u00a0%`;
   }
 
   async draw(p) {
@@ -113,7 +113,7 @@ class Viewer {
     this.resize();
     this.area.scrollTo(left, top);
     this.redraw();
-    say(`Zoom ${Math.round(wanted * 100)} %`);
+    say(`Zoom ${Math.round(wanted * 100)}\u00a0%`);
   }
 
   redraw() {
