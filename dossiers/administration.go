@@ -205,7 +205,7 @@ func (o *Office) AddAPIKey(ctx context.Context, v Viewer, application string, sc
 }
 
 func (o *Office) addAPIKey(ctx context.Context, t Tenant, application string, scopes []string, expires time.Time, by circuits.Actor) (secret string, key APIKey, err error) {
-	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(Scopes(), s) }) {
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return s != ScopeDossiersAll && !slices.Contains(Scopes(), s) }) {
 		return "", key, &InvalidError{"scopes", "Choisissez au moins un droit, parmi ceux de la liste."}
 	}
 	apps, err := o.Store.Applications(ctx, t.ID)

@@ -148,7 +148,7 @@ func (f *founding) addApplications(ctx context.Context, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}
-		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, Scopes(), time.Time{}, f.by)
+		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, append(Scopes(), ScopeDossiersAll), time.Time{}, f.by)
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}

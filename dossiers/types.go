@@ -116,9 +116,10 @@ const (
 	ScopeDossiersAll = "dossiers:all"
 )
 
-// Scopes lists every scope, in the order documentation shows them.
+// Scopes lists the scopes that open operations, in the order documentation
+// shows them. ScopeDossiersAll opens none: it widens these.
 func Scopes() []string {
-	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeDossiersAll}
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead}
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an
