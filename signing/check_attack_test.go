@@ -158,6 +158,16 @@ func TestReferenceOpenedThenFilled(t *testing.T) {
 	}
 }
 
+// A signature made over a file whose revisions are out of order is no better than the file.
+func TestSignatureOverARevisionOutOfOrder(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	r := o.check(t, o.sign(t, o.hiddenSection(t), o.drafter, signing.BB))
+	if !has(r, 0, signing.RevisionOrder) || !has(r, 1, signing.RevisionOrder) {
+		t.Error(show(r))
+	}
+}
+
 // xrefOnly appends a cross-reference section that moves one object to an offset of the file.
 func xrefOnly(file []byte, n, offset int) []byte {
 	return fmt.Appendf(bytes.Clone(file), "xref\n%d 1\n%010d 00000 n \ntrailer\n<</Size 200/Root 1 0 R/ID[<01><02>]/Prev %d>>\nstartxref\n%d\n%%%%EOF\n",
