@@ -4,9 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -60,11 +58,11 @@ func openArchive(r io.ReaderAt, size int64) (*archive, *Finding) {
 		if !plainName(e.Name) {
 			return nil, invalid(EntryName, "", "%q", e.Name)
 		}
-		if key := strings.ToLower(e.Name); folded[key] {
+		key := strings.ToLower(e.Name)
+		if folded[key] {
 			return nil, invalid(EntryDuplicate, e.Name, "")
-		} else {
-			folded[key] = true
 		}
+		folded[key] = true
 		b, f := readEntry(e, maxPackage-total)
 		if f != nil {
 			return nil, f
@@ -102,13 +100,24 @@ func checkIndex(r io.ReaderAt, size int64) *Finding {
 	return nil
 }
 
-// plainNames is what names of files look like: no root, no "..", nothing hidden, nothing that a shell or a file system
-// would read differently.
-const plainNames = `^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`
-
+// plainName says whether a name is safe to write and to read anywhere: letters, digits, points and dashes between slashes,
+// no root, no "..", nothing hidden.
 func plainName(s string) bool {
-	ok, err := regexp.MatchString(plainNames, s)
-	return err == nil && ok && len(s) <= maxName
+	if len(s) > maxName {
+		return false
+	}
+	for part := range strings.SplitSeq(s, "/") {
+		for i, c := range []byte(part) {
+			letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+			if !letter && (i == 0 || c != '.' && c != '-' && c != '_') {
+				return false
+			}
+		}
+		if part == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // readEntry reads one file, of which left bytes at most are allowed.
@@ -130,7 +139,7 @@ func readEntry(e *zip.File, left int64) ([]byte, *Finding) {
 		return nil, invalid(PackageTooLarge, e.Name, "more than announced")
 	}
 	if err != nil {
-		return nil, invalid(PackageUnreadable, e.Name, "%v", fmt.Sprint(err))
+		return nil, invalid(PackageUnreadable, e.Name, "%v", err)
 	}
 	return b, nil
 }

@@ -136,7 +136,7 @@ func (v *verification) reason(i int, ev proof.Evidence) *Finding {
 // document finds what was approved among the first bytes of the letter. The document of an earlier version is not at
 // hand: then the journal alone says which it was.
 func (v *verification) document(d *DecisionReport) (*proof.Document, *Finding) {
-	if d.Version != v.fold.state.Version {
+	if d.Version != v.version && d.Version != v.fold.state.Version {
 		f := remark(EarlierVersion, d.Folder, "version %d, %s", d.Version, d.Document)
 		return &proof.Document{SHA256: proof.Digest(d.Document), Bytes: d.Bytes}, f
 	}
@@ -144,7 +144,7 @@ func (v *verification) document(d *DecisionReport) (*proof.Document, *Finding) {
 		return nil, nil // reported once, about the letter
 	}
 	digest, ok := v.prefixes[d.Bytes]
-	if !ok {
+	if !ok || d.Version != v.version {
 		return nil, unverifiable(Code(proof.MissingDocument), d.Folder, "%d bytes approved, the letter has %d", d.Bytes, v.size)
 	}
 	return &proof.Document{SHA256: proof.Digest(digest), Bytes: d.Bytes}, nil

@@ -53,20 +53,19 @@ const (
 
 // Findings that leave the outcome Unverifiable.
 const (
-	SealMissing        Code = "seal_missing"
-	SealUntrusted      Code = "seal_unverified"        // not tied to a root that was given
-	SealOwner          Code = "seal_owner_unknown"     // its certificate does not say of which legal person
-	LetterMissing      Code = "letter_missing"         //
-	LetterSuperseded   Code = "letter_superseded"      // an earlier state of the letter of the dossier
-	LetterUnreadable   Code = "letter_unreadable"      // not a PDF that can be read
-	SignatureUnknown   Code = "signature_unverified"   //
-	SignatureName      Code = "signature_name"         // the certificate is not in the name of who decided
-	SignatureExtra     Code = "signature_unrecorded"   // a signature that the dossier does not know
-	SignatureClaim     Code = "signature_claimed_time" // the date in the letter is not that of the decision
-	SignatureAbsent    Code = "no_signature"           // a letter alone, without signature
-	JournalIncomplete  Code = "journal_incomplete"     // the journal given begins after, or ends before
-	ReasonMissing      Code = "reason_missing"         // the text behind reason_sha256 was not kept
-	TenantUnanswerable Code = "rp_id_of_another"       // decisions on a site that is not that of the town
+	SealMissing       Code = "seal_missing"
+	SealUntrusted     Code = "seal_unverified"        // not tied to a root that was given
+	SealOwner         Code = "seal_owner_unknown"     // its certificate does not say of which legal person
+	LetterMissing     Code = "letter_missing"         //
+	LetterSuperseded  Code = "letter_superseded"      // an earlier state of the letter of the dossier
+	LetterUnreadable  Code = "letter_unreadable"      // not a PDF that can be read
+	SignatureUnknown  Code = "signature_unverified"   //
+	SignatureName     Code = "signature_name"         // the certificate is not in the name of who decided
+	SignatureExtra    Code = "signature_unrecorded"   // a signature that the dossier does not know
+	SignatureClaim    Code = "signature_claimed_time" // the date in the letter is not that of the decision
+	SignatureAbsent   Code = "no_signature"           // a letter alone, without signature
+	JournalIncomplete Code = "journal_incomplete"     // the journal given begins after, or ends before
+	ReasonMissing     Code = "reason_missing"         // the text behind reason_sha256 was not kept
 )
 
 // Remarks: the outcome does not change.
@@ -75,7 +74,6 @@ const (
 	LetterExtended Code = "letter_extended"   // bytes were added after the last recorded signature
 	NothingSigned  Code = "nothing_signed"    // no signature was decided yet
 	JournalPartial Code = "journal_not_given" // the extract is not compared with the journal of the town
-	DecisionLapsed Code = "decision_not_in_force"
 )
 
 // Finding is one thing that a verification says about one part.

@@ -92,6 +92,7 @@ func (v *verification) standing() []Signature {
 
 // placeLetter says which state of which version the letter is.
 func (v *verification) placeLetter() {
+	v.version = v.fold.state.Version
 	if v.letter == nil {
 		return
 	}
@@ -105,6 +106,7 @@ func (v *verification) placeLetter() {
 	}
 	for _, s := range append(states, v.fold.versions...) {
 		if s.Bytes == v.size && s.SHA256 == v.rep.Letter.SHA256 {
+			v.version = s.Version
 			v.rep.add(unverifiable(LetterSuperseded, letterName, "version %d, %d bytes", s.Version, s.Bytes))
 			return
 		}
@@ -201,7 +203,7 @@ func (v *verification) matchSignature(i int, s signing.SignatureReport, want Sig
 	} else if !samePerson(d.Name, s.Name) {
 		v.rep.add(unverifiable(SignatureName, name, "certificate of %q, decision of %q", s.Name, d.Name))
 	}
-	if s.Level != "" && levelRank(s.Level) < levelRank(want.Level) {
+	if s.Verdict == signing.Valid && levelRank(s.Level) < levelRank(want.Level) {
 		v.rep.add(invalid(SignatureLevel, name, "%s, journal: %s", s.Level, want.Level))
 	}
 	if s.Timestamp != nil && s.Timestamp.Time.Before(d.At.Add(-clockSkew)) {

@@ -99,7 +99,7 @@ type verification struct {
 	fold     *replay // nil when the journal does not hold
 	chain    map[proof.Digest][]byte
 	prefixes map[int64]circuits.Digest // of the letter, by length
-	matched  map[int]bool              // signatures of the letter that the dossier knows
+	version  int                       // of the letter at hand
 }
 
 // open reads the zip, its manifest and its seal. It reports false when there is nothing to go on with.
