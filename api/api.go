@@ -163,7 +163,6 @@ func (s *server) config() huma.Config {
 	cfg.RejectUnknownQueryParameters = true
 	cfg.Transformers = []huma.Transformer{identify}
 	cfg.Info.Description = introduction
-	cfg.Info.License = &huma.License{Name: "Voir le dépôt du logiciel", URL: "/api/docs"}
 	cfg.Servers = []*huma.Server{{URL: base, Description: "La collectivité dont c’est l’adresse"}}
 	cfg.Tags = tags()
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
@@ -188,7 +187,9 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 	op := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.description,
 		DefaultStatus: o.status, MaxBodyBytes: maxBody, BodyReadTimeout: 15 * time.Second,
-		Errors:   append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests}, o.errors...),
+		Errors: append([]int{
+			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+		}, o.errors...),
 		Security: []map[string][]string{{scheme: {}}},
 		Metadata: map[string]any{scopeKey: o.scope},
 	}

@@ -268,11 +268,16 @@ func named(err error) error {
 // referenceUsed is the conflict of an external reference, with the address of
 // the dossier that has it.
 func (s *server) referenceUsed(ctx context.Context, v dossiers.Viewer, reference string, err error) error {
-	found, _, ferr := s.Office.Search(ctx, v, dossiers.Filter{ExternalReference: strings.TrimSpace(reference)}, dossiers.Page{Limit: 1})
-	if ferr != nil || len(found) == 0 {
+	found, _, ferr := s.Office.Search(ctx, v, dossiers.Filter{ExternalReference: strings.TrimSpace(reference)}, dossiers.Page{Limit: 100})
+	if ferr != nil {
 		return err
 	}
-	return &refusal{Problem: problem.For(err), header: http.Header{"Location": {dossierPath(found[0].ID)}}}
+	for _, d := range found { // an application that sees all may find those of others
+		if d.State.Depositor.Application == v.Application.ID {
+			return &refusal{Problem: problem.For(err), header: http.Header{"Location": {dossierPath(d.ID)}}}
+		}
+	}
+	return err
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -29,7 +29,6 @@ func (s *server) registerDocuments() {
 		id: "getDocumentContent", method: http.MethodGet, path: "/dossiers/{id}/documents/{n}/content", tag: tagDocuments, scope: dossiers.ScopeDocumentsRead,
 		summary:     "Télécharger un document",
 		description: "Le PDF, en entier ou en partie (Range). HEAD répond les mêmes en-têtes. Repr-Digest porte l’empreinte SHA-256 du fichier entier.",
-		errors:      []int{http.StatusNotFound},
 	}, s.content)
 	s.documentBinary("/dossiers/{id}/documents/{n}/content", "application/pdf", "Le PDF")
 }

@@ -170,20 +170,20 @@ func (s *server) registerDossiers() {
 	add(s, operation{
 		id: "listDossiers", method: http.MethodGet, path: "/dossiers", tag: tagDossiers, scope: dossiers.ScopeDossiersRead,
 		summary:     "Lister les dossiers",
-		description: "Les dossiers déposés par cette application, du plus récent au plus ancien, page par page.",
+		description: "Les dossiers déposés par cette application, du plus récent au plus ancien, page par page ; tous ceux de la collectivité si la clé porte aussi le droit `" + dossiers.ScopeDossiersAll + "`.",
 		errors:      []int{http.StatusBadRequest},
 	}, s.list)
 	add(s, operation{
 		id: "getDossier", method: http.MethodGet, path: "/dossiers/{id}", tag: tagDossiers, scope: dossiers.ScopeDossiersRead,
 		summary:     "Lire un dossier",
 		description: "Le circuit, les décisions et les documents. Répond 304 si l’étiquette passée dans If-None-Match est encore la bonne.",
-		errors:      []int{http.StatusNotModified, http.StatusNotFound},
+		errors:      []int{http.StatusNotModified},
 	}, s.one)
 	add(s, operation{
 		id: "withdrawDossier", method: http.MethodPost, path: "/dossiers/{id}/withdraw", tag: tagDossiers, scope: dossiers.ScopeDossiersWrite,
 		summary:     "Retirer un dossier",
 		description: "Sort le dossier de son circuit. Impossible dès qu’une signature est décidée.",
-		errors:      []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusPreconditionRequired},
+		errors:      []int{http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusPreconditionRequired},
 	}, s.withdraw)
 }
 

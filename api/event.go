@@ -58,7 +58,7 @@ func (s *server) registerEvents() {
 	}
 }
 
-const eventsText = `Le journal des dossiers de cette application, dans l’ordre et sans trou. Gardez next_after et redemandez à partir de lui : rien n’est perdu, même après une panne.
+const eventsText = `Le journal des dossiers que cette application peut voir, dans l’ordre et sans trou. Gardez next_after et redemandez à partir de lui : rien n’est perdu, même après une panne.
 
 Avec wait, la réponse attend jusqu’à 30 secondes qu’il arrive quelque chose : une seule demande ouverte remplace des appels répétés.`
 

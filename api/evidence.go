@@ -27,7 +27,6 @@ func (s *server) registerEvidence() {
 		id: "getEvidence", method: http.MethodGet, path: "/dossiers/{id}/evidence", tag: tagEvidence, scope: dossiers.ScopeEvidenceRead,
 		summary:     "Télécharger le dossier de preuve",
 		description: "Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.",
-		errors:      []int{http.StatusNotFound},
 	}, s.evidence)
 	s.documentBinary("/dossiers/{id}/evidence", "application/zip", "L’archive")
 }

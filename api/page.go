@@ -42,7 +42,7 @@ type deed struct {
 	Inputs                           []field
 	Body                             string // of which schema
 	Parts                            []field
-	Answers                          []answer
+	Answers                          []reply
 }
 
 type field struct {
@@ -50,7 +50,7 @@ type field struct {
 	Required                       bool
 }
 
-type answer struct{ Status, Text, Schema string }
+type reply struct{ Status, Text, Schema string }
 
 type shape struct {
 	Name   string
@@ -137,7 +137,7 @@ func deedOf(op *huma.Operation) deed {
 	}
 	for _, status := range sortedKeys(op.Responses) {
 		r := op.Responses[status]
-		a := answer{Status: status, Text: r.Description}
+		a := reply{Status: status, Text: r.Description}
 		for _, media := range r.Content {
 			if media.Schema != nil && media.Schema.Ref != "" {
 				a.Schema = refName(media.Schema.Ref)

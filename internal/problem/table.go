@@ -15,7 +15,7 @@ import (
 // Table returns every sentinel with its problem; the first that matches wins,
 // so what is precise stands before what is general.
 func Table() []Row {
-	return slices.Concat(ofIntake(), ofCircuits(), ofApprovals(), ofDossiers(), ofBlobs())
+	return slices.Concat(ofIntake(), ofBlobs(), ofCircuits(), ofApprovals(), ofDossiers())
 }
 
 func ofIntake() []Row {
