@@ -91,9 +91,7 @@ func TestForgedValues(t *testing.T) {
 }
 
 func withUnit(p *signtest.PKI, unit signtest.Entity) *signtest.PKI {
-	q := *p
-	q.Unit, q.Root = unit, p.Issuing
-	return &q
+	return &signtest.PKI{Root: p.Issuing, Issuing: p.Issuing, Unit: unit}
 }
 
 // Trust depends on the moment: a time-stamp keeps a signature valid after the certificate expires.
