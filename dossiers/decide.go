@@ -17,27 +17,28 @@ import (
 // options of that gesture. Nothing moves yet. Each item is refused here for
 // the same reasons as it would be later.
 func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items []DecisionItem) (DecisionRequest, error) {
-	if v.Person == nil {
-		return DecisionRequest{}, fmt.Errorf("decide: an application decides nothing: %w", ErrForbidden)
+	p, err := v.person()
+	if err != nil {
+		return DecisionRequest{}, fmt.Errorf("decide: %w", err)
 	}
 	rp, err := o.party(v.Tenant)
 	if err != nil {
 		return DecisionRequest{}, err
 	}
-	u, err := o.user(ctx, v.Tenant.ID, *v.Person)
+	u, err := o.user(ctx, v.Tenant.ID, p)
 	if err != nil {
 		return DecisionRequest{}, err
 	}
 	statements := make([]proof.Statement, len(items))
 	for i := range items {
-		if items[i].Reason, err = text("reason", items[i].Reason, 2000); err != nil {
+		if items[i].Reason, err = text("reason", items[i].Reason, 4000); err != nil {
 			return DecisionRequest{}, err
 		}
 		d, err := o.visible(ctx, v, items[i].Dossier)
 		if err != nil {
 			return DecisionRequest{}, err
 		}
-		if statements[i], err = statement(d, *v.Person, items[i], o.now()); err != nil {
+		if statements[i], err = statement(d, p, items[i], o.now()); err != nil {
 			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", d.ID, err)
 		}
 	}
@@ -143,6 +144,10 @@ func decide(s circuits.State, by circuits.Actor, step int, item DecisionItem, se
 // transaction of its own. The ceremony is consumed first. An error means that
 // nothing was taken; otherwise each Outcome says what became of its item.
 func (o *Office) FinishDecision(ctx context.Context, v Viewer, s Session, ceremony, response []byte) ([]Outcome, error) {
+	p, err := v.person()
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
 	rp, err := o.party(v.Tenant)
 	if err != nil {
 		return nil, err
@@ -155,12 +160,12 @@ func (o *Office) FinishDecision(ctx context.Context, v Viewer, s Session, ceremo
 	if err := json.Unmarshal(note, &items); err != nil {
 		return nil, fmt.Errorf("decide: items: %w", err)
 	}
-	u, err := o.user(ctx, v.Tenant.ID, *v.Person)
+	u, err := o.user(ctx, v.Tenant.ID, p)
 	if err != nil {
 		return nil, err
 	}
 	proofs, used, err := rp.FinishDecision(u, []byte(s.ID), c, response)
-	touched := Credential{Person: v.Person.ID, Credential: used}
+	touched := Credential{Person: p.ID, Credential: used}
 	if errors.Is(err, approvals.ErrClone) {
 		if err := o.Store.TouchCredential(ctx, v.Tenant.ID, touched, o.now()); err != nil {
 			return nil, err

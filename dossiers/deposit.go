@@ -31,34 +31,71 @@ type Received struct {
 }
 
 // Receive takes one PDF in: it is spooled while it is hashed, checked in
-// bounded memory, and stored under its digest. A refused one leaves nothing
-// behind.
-func (o *Office) Receive(ctx context.Context, t Tenant, name string, r io.Reader) (Received, error) {
+// bounded memory, repaired once if it is untidy, and stored under its digest.
+// A refused one leaves nothing behind. A signed one is stored as it came.
+func (o *Office) Receive(ctx context.Context, _ Tenant, name string, r io.Reader) (Received, error) {
 	got := Received{Name: fileName(name)}
+	upload := func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	}
+	if err := o.freeze(ctx, &got, upload, o.repair); err != nil {
+		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+	}
+	return got, nil
+}
+
+// An untidy file is handed to what says what becomes of it.
+type onUntidy func(ctx context.Context, f *os.File, got *Received) error
+
+// repair receives the file written anew instead; once is enough.
+func (o *Office) repair(ctx context.Context, f *os.File, got *Received) error {
+	anew := func(w io.Writer) error { return o.Repair(ctx, f, w) }
+	return o.freeze(ctx, got, anew, func(context.Context, *os.File, *Received) error {
+		return errors.New("the repaired PDF is still untidy")
+	})
+}
+
+// freeze spools what fill writes, hashed on the way, inspects and stores it.
+func (o *Office) freeze(ctx context.Context, got *Received, fill func(io.Writer) error, untidy onUntidy) error {
 	f, err := os.CreateTemp(o.Spool, "depot-*.pdf")
 	if err != nil {
-		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+		return err
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // gone already once stored by rename
 	defer f.Close()           //nolint:errcheck // read only from here on
 	h := sha256.New()
-	got.Bytes, err = io.Copy(io.MultiWriter(f, h), io.LimitReader(r, o.MaxBytes+1))
-	if err != nil {
-		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+	m := &meter{w: io.MultiWriter(f, h), left: o.MaxBytes}
+	if err := fill(m); err != nil {
+		return err
 	}
-	if got.Bytes > o.MaxBytes {
-		return got, fmt.Errorf("receive %s: %w", got.Name, ErrTooLarge)
-	}
-	got.SHA256 = circuits.Digest(h.Sum(nil))
+	got.Bytes, got.SHA256 = o.MaxBytes-m.left, circuits.Digest(h.Sum(nil))
 	if got.HashState, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
-		return got, fmt.Errorf("receive %s: hash state: %w", got.Name, err)
+		return fmt.Errorf("hash state: %w", err)
 	}
 	found, err := o.Inspect(ctx, f)
 	if err != nil {
-		return got, fmt.Errorf("receive %s: %w", got.Name, err)
+		return err
+	}
+	if found.Untidy {
+		return untidy(ctx, f, got)
 	}
 	got.Pages, got.Signed = found.Pages, found.Signed
-	return got, o.store(ctx, f, got)
+	return o.store(ctx, f, *got)
+}
+
+// A meter refuses with ErrTooLarge to write more than is left.
+type meter struct {
+	w    io.Writer
+	left int64
+}
+
+// Write implements io.Writer.
+func (m *meter) Write(p []byte) (int, error) {
+	if m.left -= int64(len(p)); m.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return m.w.Write(p)
 }
 
 // An adopter is a Blobs that can take a file over instead of copying it.
@@ -69,19 +106,19 @@ type adopter interface {
 func (o *Office) store(ctx context.Context, f *os.File, got Received) error {
 	if a, ok := o.Blobs.(adopter); ok {
 		if err := a.Adopt(ctx, f, got.SHA256); err != nil {
-			return fmt.Errorf("store %s: %w", got.Name, err)
+			return fmt.Errorf("store: %w", err)
 		}
 		return nil
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("store %s: %w", got.Name, err)
+		return fmt.Errorf("store: %w", err)
 	}
 	digest, _, err := o.Blobs.Put(ctx, f)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", got.Name, err)
+		return fmt.Errorf("store: %w", err)
 	}
 	if digest != got.SHA256 {
-		return fmt.Errorf("store %s: the spooled bytes changed", got.Name)
+		return errors.New("store: the spooled bytes changed")
 	}
 	return nil
 }
@@ -162,13 +199,15 @@ func (d *Draft) check() (err error) {
 		return err
 	}
 	if d.Main.SHA256.IsZero() {
-		return &InvalidError{"document", "Joignez la lettre, en PDF."}
+		return missingLetter()
 	}
 	if len(d.Annexes) > 20 {
 		return &InvalidError{"annexes", "Un dossier porte au plus 20 annexes."}
 	}
 	return nil
 }
+
+func missingLetter() error { return &InvalidError{"document", "Joignez la lettre, en PDF."} }
 
 // Deposit creates a dossier, and sends it along its circuit if d.Start. The
 // boolean says that the same deposit was made before, under the same key: the
@@ -291,7 +330,7 @@ func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
 // Withdraw takes a dossier out of its circuit. rev is the revision that was
 // read, or negative for any; another one is ErrConflict.
 func (o *Office) Withdraw(ctx context.Context, v Viewer, id ID, reason string, rev int) (Dossier, error) {
-	reason, err := text("reason", reason, 2000)
+	reason, err := text("reason", reason, 4000)
 	if err != nil {
 		return Dossier{}, err
 	}
@@ -309,6 +348,9 @@ func (o *Office) Withdraw(ctx context.Context, v Viewer, id ID, reason string, r
 
 // Correct replaces the main document by a new version.
 func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (Dossier, error) {
+	if main.SHA256.IsZero() {
+		return Dossier{}, missingLetter()
+	}
 	if d, err := o.visible(ctx, v, id); err != nil {
 		return d, err
 	}

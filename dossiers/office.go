@@ -18,6 +18,9 @@ import (
 type Intake struct {
 	Pages  int
 	Signed bool
+	// Untidy files are readable, and repaired before they are frozen. Never
+	// set together with Signed.
+	Untidy bool
 }
 
 // A Renderer turns pages into pictures and text. It may answer
@@ -38,7 +41,9 @@ type Parts struct {
 	Render Renderer
 	// Inspect checks an uploaded PDF before it is frozen, in bounded time and
 	// memory. Its errors are shown to the depositor.
-	Inspect     func(ctx context.Context, pdf *os.File) (Intake, error)
+	Inspect func(ctx context.Context, pdf *os.File) (Intake, error)
+	// Repair writes an untidy PDF anew. A signed one is refused.
+	Repair      func(ctx context.Context, pdf *os.File, w io.Writer) error
 	Timestamper signing.Timestamper
 	// Verify is the verdict on a signed letter before it becomes visible: nil
 	// only when every signature in it holds (signing.Check under our roots).

@@ -58,9 +58,11 @@ func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
 	}
 	circuit, steps := d.State.Circuit, d.State.Steps
 	if len(circuit.Steps) == 0 { // a draft shows the circuit it will take
-		if kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode); err == nil {
-			circuit = kind.Circuit
+		kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode)
+		if err != nil && !errors.Is(err, ErrInvalid) { // its type may be gone
+			return View{}, err
 		}
+		circuit = kind.Circuit
 	}
 	out.Path = path(circuit, steps, d.State.Decisions, desks)
 	if out.History, err = o.history(ctx, v.Tenant, id); err != nil {
@@ -69,7 +71,7 @@ func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
 	if v.Person == nil {
 		return out, nil
 	}
-	out.verbs(*v.Person)
+	out.verbs(*v.Person, circuit)
 	if out.Opened, err = o.Store.Opened(ctx, v.Tenant.ID, id, v.Person.ID, d.Main().Revision.SHA256); err != nil {
 		return View{}, err
 	}
@@ -112,8 +114,9 @@ func (o *Office) history(ctx context.Context, t Tenant, id ID) ([]Happening, err
 	return out, nil
 }
 
-// verbs fills in what p may do now, by asking the circuit itself.
-func (v *View) verbs(p Person) {
+// verbs fills in what p may do now, by asking the circuit itself. next is the
+// circuit that a start would take.
+func (v *View) verbs(p Person, next circuits.Definition) {
 	s, at := v.State, v.UpdatedAt
 	probe := circuits.Digest{1} // stands for evidence that does not exist yet
 	drafter := circuits.Actor{Person: p.ID, Name: p.Name()}
@@ -134,7 +137,8 @@ func (v *View) verbs(p Person) {
 	_, withdraw := s.Withdraw(drafter, "", at)
 	_, correct := s.Correct(drafter, circuits.Digest{1}, 1, at)
 	v.Can.Undo, v.Can.Withdraw, v.Can.Correct = undo == nil, withdraw == nil, correct == nil
-	v.Can.Start = (s.Phase == circuits.Draft || s.Phase == circuits.Withdrawn) && s.Drafter == p.ID
+	_, start := s.Start(drafter, next, at)
+	v.Can.Start = start == nil
 }
 
 // place finds the dossier's neighbours in the viewer's in-tray.
@@ -185,12 +189,20 @@ func (o *Office) Types(ctx context.Context, v Viewer) ([]TypeView, error) {
 
 // Bins counts what waits in each of the viewer's bins.
 func (o *Office) Bins(ctx context.Context, v Viewer) (map[Bin]int, error) {
-	return o.Store.Count(ctx, v.Tenant.ID, *v.Person)
+	p, err := v.person()
+	if err != nil {
+		return nil, fmt.Errorf("bins: %w", err)
+	}
+	return o.Store.Count(ctx, v.Tenant.ID, p)
 }
 
 // List reads one of the viewer's bins.
 func (o *Office) List(ctx context.Context, v Viewer, b Bin, p Page) ([]Row, string, error) {
-	return o.Store.List(ctx, v.Tenant.ID, *v.Person, b, clamp(p))
+	viewer, err := v.person()
+	if err != nil {
+		return nil, "", fmt.Errorf("list %s: %w", b, err)
+	}
+	return o.Store.List(ctx, v.Tenant.ID, viewer, b, clamp(p))
 }
 
 // owner narrows lists to the application's own dossiers, or is empty for all.
@@ -243,7 +255,7 @@ func (c *Content) Close() error {
 	return errors.Join(errs...)
 }
 
-// Content opens document n of a dossier. which is "" for the bytes as they
+// Content opens document n of a dossier. which is "" or "current" for the bytes as they
 // stand (signed once they are), "approved" for the bytes as deposited in the
 // current version, or "v1", "v2" for the last bytes of a version. Opening the
 // letter as it stands marks it as opened by a person.
@@ -266,7 +278,7 @@ func (o *Office) Content(ctx context.Context, v Viewer, id ID, n int, which stri
 		return nil, fmt.Errorf("document %d of %s: %w", n, id, err)
 	}
 	c.Document = doc
-	if n == 1 && which == "" && v.Person != nil {
+	if n == 1 && v.Person != nil && chosen.SHA256 == doc.Revision.SHA256 {
 		if err := o.Store.MarkOpened(ctx, v.Tenant.ID, id, v.Person.ID, chosen.SHA256, o.now()); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}

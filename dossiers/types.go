@@ -1,6 +1,7 @@
 package dossiers
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -129,6 +130,15 @@ type Viewer struct {
 	Person      *Person      // nil for an application
 	Application *Application // nil for a person
 	All         bool         // an application whose key holds ScopeDossiersAll
+}
+
+// person returns the person that v is, or ErrForbidden: some things are not
+// for programs.
+func (v Viewer) person() (Person, error) {
+	if v.Person == nil {
+		return Person{}, fmt.Errorf("an application is nobody: %w", ErrForbidden)
+	}
+	return *v.Person, nil
 }
 
 // Actor returns how the journal names v, acting from desk if that is not

@@ -148,6 +148,9 @@ func (o *Office) FinishSignIn(ctx context.Context, t Tenant, s Session, ceremony
 	}
 	find := func(_, handle []byte) (approvals.User, error) {
 		if p, err = o.Store.PersonByHandle(ctx, t.ID, handle); err != nil {
+			if isNotFound(err) {
+				err = approvals.ErrUnknownCredential
+			}
 			return approvals.User{}, err
 		}
 		return o.user(ctx, t.ID, p)
@@ -284,18 +287,30 @@ func (o *Office) finishRegistration(ctx context.Context, t Tenant, s Session, p 
 
 // BeginPasskey asks for one more passkey of a signed-in person.
 func (o *Office) BeginPasskey(ctx context.Context, v Viewer, s Session) (Gesture, error) {
-	return o.beginRegistration(ctx, v.Tenant, s, *v.Person)
+	p, err := v.person()
+	if err != nil {
+		return Gesture{}, fmt.Errorf("begin enrolment: %w", err)
+	}
+	return o.beginRegistration(ctx, v.Tenant, s, p)
 }
 
 // FinishPasskey stores it.
 func (o *Office) FinishPasskey(ctx context.Context, v Viewer, s Session, ceremony, response []byte, label string) error {
-	how := enrolment{check: "session ouverte avec une clé déjà enrôlée", by: v.Person.Name(), label: label}
-	return o.finishRegistration(ctx, v.Tenant, s, *v.Person, ceremony, response, how)
+	p, err := v.person()
+	if err != nil {
+		return fmt.Errorf("enrol: %w", err)
+	}
+	how := enrolment{check: "session ouverte avec une clé déjà enrôlée", by: p.Name(), label: label}
+	return o.finishRegistration(ctx, v.Tenant, s, p, ceremony, response, how)
 }
 
 // Passkeys lists the passkeys in force of the viewer.
 func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
-	all, err := o.Store.Credentials(ctx, v.Tenant.ID, v.Person.ID)
+	p, err := v.person()
+	if err != nil {
+		return nil, fmt.Errorf("passkeys: %w", err)
+	}
+	all, err := o.Store.Credentials(ctx, v.Tenant.ID, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -310,11 +325,14 @@ func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
 
 // RenamePasskey gives a passkey of the viewer another label.
 func (o *Office) RenamePasskey(ctx context.Context, v Viewer, kid []byte, label string) error {
-	label, err := line("label", label, 1, 60)
+	p, err := v.person()
 	if err != nil {
+		return fmt.Errorf("rename passkey: %w", err)
+	}
+	if label, err = line("label", label, 1, 60); err != nil {
 		return err
 	}
-	return o.Store.RenameCredential(ctx, v.Tenant.ID, v.Person.ID, kid, label)
+	return o.Store.RenameCredential(ctx, v.Tenant.ID, p.ID, kid, label)
 }
 
 // RevokePasskey takes a passkey of the viewer out of use at once. What it
@@ -327,5 +345,5 @@ func (o *Office) RevokePasskey(ctx context.Context, v Viewer, kid []byte) error 
 	if len(mine) < 2 {
 		return ErrLastPasskey
 	}
-	return o.Store.RevokeCredential(ctx, v.Tenant.ID, v.Person.ID, kid, v.Actor(""), "retirée par son titulaire", o.Now())
+	return o.Store.RevokeCredential(ctx, v.Tenant.ID, v.Person.ID, kid, v.Actor(""), "retirée par son titulaire", o.now())
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -101,6 +102,43 @@ func (d *Dir) Put(ctx context.Context, r io.Reader) (digest Digest, size int64, 
 		return Digest{}, 0, fmt.Errorf("blobs: putting %x: %w", digest, err)
 	}
 	return digest, size, nil
+}
+
+// Adopt takes over a file that the caller wrote and hashed on the way, so that
+// an upload is written once: it is made durable, loses its own name and bears
+// that of its digest, whose truth Adopt trusts and every Open verifies. A file
+// of another file system is copied instead, and keeps its name. On an error the
+// file is where it was. The offset of f may move; the caller closes f.
+func (d *Dir) Adopt(ctx context.Context, f *os.File, digest Digest) error {
+	err := d.adopt(f, digest)
+	if errors.Is(err, syscall.EXDEV) {
+		err = d.copyOf(ctx, f, digest)
+	}
+	if err != nil {
+		return fmt.Errorf("blobs: adopting %x: %w", digest, err)
+	}
+	return nil
+}
+
+func (d *Dir) adopt(f *os.File, digest Digest) error {
+	if err := f.Chmod(0o400); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return d.publish(f.Name(), digest)
+}
+
+func (d *Dir) copyOf(ctx context.Context, f *os.File, digest Digest) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	got, _, err := d.Put(ctx, f)
+	if err == nil && got != digest {
+		err = fmt.Errorf("%w: the file holds %x", ErrCorrupt, got)
+	}
+	return err
 }
 
 // publish gives a finished file its name, durably.

@@ -150,18 +150,14 @@ func (s *Store) Credentials(ctx context.Context, t dossiers.TenantID, p circuits
 
 // TouchCredential implements dossiers.Store.
 func (s *Store) TouchCredential(ctx context.Context, t dossiers.TenantID, c dossiers.Credential, at time.Time) error {
-	return s.in(ctx, t, func(tx pgx.Tx) error { return touchCredential(ctx, tx, t, c, at) })
-}
-
-// touchCredential writes back what a ceremony moved. The clone flag is
-// latched: no ceremony takes it away.
-func touchCredential(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Credential, at time.Time) error {
-	_, err := tx.Exec(ctx, `update credential set sign_count = $3, backup_state = $4, clone_warning = clone_warning or $5, last_used_at = $6
-		where tenant = $1 and kid = $2`, t, c.ID, int64(c.SignCount), c.BackupState, c.CloneWarning, at)
-	if err != nil {
-		return fmt.Errorf("touch credential: %w", err)
-	}
-	return nil
+	return s.in(ctx, t, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		queueTouch(b, t, c, at)
+		if err := run(ctx, tx, b); err != nil {
+			return fmt.Errorf("touch credential: %w", err)
+		}
+		return nil
+	})
 }
 
 // RenameCredential implements dossiers.Store.
@@ -227,13 +223,14 @@ func (s *Store) CloseSession(ctx context.Context, t dossiers.TenantID, tokenHash
 	})
 }
 
-// KeepCeremony implements dossiers.Store.
+// KeepCeremony implements dossiers.Store. A ceremony lost in a crash costs a
+// gesture.
 func (s *Store) KeepCeremony(ctx context.Context, t dossiers.TenantID, c approvals.Ceremony, note []byte) error {
 	record, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode ceremony: %w", err)
 	}
-	return s.in(ctx, t, func(tx pgx.Tx) error {
+	return s.lazily(ctx, t, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `insert into ceremony (tenant, id, purpose, session, challenge, record, note, expires) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			t, c.ID, string(c.Purpose), string(c.HTTPSession), c.Challenge, record, note, c.Expires)
 		if err != nil {
@@ -243,10 +240,11 @@ func (s *Store) KeepCeremony(ctx context.Context, t dossiers.TenantID, c approva
 	})
 }
 
-// TakeCeremony implements dossiers.Store.
+// TakeCeremony implements dossiers.Store. Whatever the ceremony then proves is
+// committed after its removal, hence durable only with it: see lazily.
 func (s *Store) TakeCeremony(ctx context.Context, t dossiers.TenantID, id []byte, purpose, session string, now time.Time) (c approvals.Ceremony, note []byte, err error) {
 	var record []byte
-	err = s.in(ctx, t, func(tx pgx.Tx) error {
+	err = s.lazily(ctx, t, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `delete from ceremony where tenant = $1 and id = $2 and purpose = $3 and session = $4 and expires > $5 returning record, note`,
 			t, id, purpose, session, now).Scan(&record, &note)
 		return one("ceremony", err)
@@ -260,14 +258,22 @@ func (s *Store) TakeCeremony(ctx context.Context, t dossiers.TenantID, id []byte
 	return c, note, nil
 }
 
-// Sweep removes the ceremonies and sessions of a town that have expired.
-func (s *Store) Sweep(ctx context.Context, t dossiers.TenantID, now time.Time) error {
-	return s.in(ctx, t, func(tx pgx.Tx) error {
-		for _, q := range []string{`delete from ceremony where expires < $1`, `delete from session where expires < $1`} {
-			if _, err := tx.Exec(ctx, q, now); err != nil {
-				return fmt.Errorf("sweep: %w", err)
-			}
+// Sweep removes the ceremonies and sessions of every town that have expired.
+func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+	towns, err := s.towns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range towns {
+		err := s.in(ctx, t, func(tx pgx.Tx) error {
+			b := &pgx.Batch{}
+			b.Queue(`delete from ceremony where tenant = $1 and expires < $2`, t, now)
+			b.Queue(`delete from session where tenant = $1 and expires < $2`, t, now)
+			return run(ctx, tx, b)
+		})
+		if err != nil {
+			return fmt.Errorf("sweep %s: %w", t, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }

@@ -117,7 +117,7 @@ func (s *Store) Feed(ctx context.Context, t dossiers.TenantID, application strin
 			if err != nil {
 				return f, err
 			}
-			f.Dossier, f.Prev, f.Hash = dossiers.ID(f.Subject), [32]byte(prev), [32]byte(hash)
+			f.At, f.Dossier, f.Prev, f.Hash = f.At.UTC(), dossiers.ID(f.Subject), [32]byte(prev), [32]byte(hash)
 			return f, nil
 		})
 		if err != nil {

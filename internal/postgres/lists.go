@@ -20,34 +20,52 @@ func validUUID(s string) bool {
 	return err == nil && len(s) == 36
 }
 
-// A bin is a where clause over dossier d, with the key by which it is read.
+// A bin is how the dossiers of a list are found: a from clause, a where
+// clause and the two columns by which an index keeps them in order. $1 is the
+// town and $2 the person, or the desk for the bins of a desk, whose rows are
+// read desk by desk: an index on (desk, since) keeps the order within one.
 type bin struct {
-	where string
-	key   string // timestamptz column that orders the list
-	desc  bool
+	from, where, key, id string
+	desks                func(held, prepared []string) []string // nil: of the person
+	newest               bool                                   // first
 }
 
-// bins uses $1 = tenant, $2 = person, $3 = desks held, $4 = desks prepared.
 func bins(b dossiers.Bin) (bin, bool) {
+	inTray := bin{from: `dossier x`, where: `x.tenant = $1 and x.open_desk = w.id`, key: `x.open_since`, id: `x.id`}
+	drafted := bin{from: `dossier x`, where: `x.tenant = $1 and x.drafter = w.id`, key: `x.updated_at`, id: `x.id`, newest: true}
+	follows := bin{from: `participant x`, where: `x.tenant = $1 and x.person = w.id`, key: `x.moved_at`, id: `x.dossier`, newest: true}
 	switch b {
 	case dossiers.BinToDo:
-		return bin{where: `d.open_desk = any($3::uuid[])`, key: `d.open_since`}, true
+		inTray.desks = func(held, _ []string) []string { return held }
+		return inTray, true
 	case dossiers.BinPrepared:
-		return bin{where: `d.open_desk = any($4::uuid[])`, key: `d.open_since`}, true
+		inTray.desks = func(_, prepared []string) []string { return prepared }
+		return inTray, true
 	case dossiers.BinUndoable:
-		return bin{where: `d.undoable_by = $2`, key: `d.updated_at`, desc: true}, true
+		drafted.where = `x.tenant = $1 and x.undoable_by = w.id`
+		return drafted, true
 	case dossiers.BinDrafts:
-		return bin{where: `d.drafter = $2 and d.phase in ('draft', 'withdrawn')`, key: `d.updated_at`, desc: true}, true
+		drafted.where += ` and x.phase in ('draft', 'withdrawn')`
+		return drafted, true
 	case dossiers.BinReturned:
-		return bin{where: `d.drafter = $2 and d.phase = 'refused'`, key: `d.updated_at`, desc: true}, true
+		drafted.where += ` and x.phase = 'refused'`
+		return drafted, true
 	case dossiers.BinFollowed:
-		return bin{where: `d.phase = 'running' and (d.drafter = $2 or exists (
-			select from participant f where f.tenant = $1 and f.person = $2 and f.dossier = d.id))`, key: `d.updated_at`, desc: true}, true
+		follows.where += ` and x.phase = 'running'`
+		return follows, true
 	case dossiers.BinCompleted:
-		return bin{where: `d.phase = 'completed' and (d.drafter = $2 or exists (
-			select from participant f where f.tenant = $1 and f.person = $2 and f.dossier = d.id))`, key: `d.updated_at`, desc: true}, true
+		follows.where += ` and x.phase = 'completed'`
+		return follows, true
 	}
 	return bin{}, false
+}
+
+// whose returns the identifiers that w ranges over: desks, or the person.
+func (b bin) whose(p dossiers.Person) []string {
+	if b.desks == nil {
+		return []string{string(p.ID)}
+	}
+	return b.desks(desksOf(p))
 }
 
 // desksOf returns the desks that p holds and those that p prepares.
@@ -76,16 +94,50 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func parseCursor(s string) (*cursor, error) {
+// parseCursor reads a cursor back; start is that of a first page.
+func parseCursor(s string, start cursor) (c cursor, err error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no cursor is the start of the list
+		return start, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	c := &cursor{}
-	if err != nil || json.Unmarshal(b, c) != nil || !validUUID(c.ID) {
-		return nil, &dossiers.InvalidError{Field: "cursor", Reason: "Ce curseur n’est pas l’un des nôtres : reprenez la liste au début."}
+	if err != nil || json.Unmarshal(b, &c) != nil || !validUUID(c.ID) {
+		return c, &dossiers.InvalidError{Field: "cursor", Reason: "Ce curseur n’est pas l’un des nôtres : reprenez la liste au début."}
 	}
 	return c, nil
+}
+
+// query reads a page: for each desk the first rows in the order of its index,
+// then the first of all, then what people read of those only. $3 and $4 are
+// the cursor, $5 the limit and $6 the viewer.
+func (b bin) query() string {
+	order, beyond := `asc`, `>`
+	if b.newest {
+		order, beyond = `desc`, `<`
+	}
+	first := ` order by ` + b.key + ` ` + order + `, ` + b.id + ` ` + order + ` limit $5`
+	return `
+		with page as (
+			select r.key, r.id from unnest($2::uuid[]) w(id) cross join lateral (
+				select ` + b.key + ` as key, ` + b.id + ` as id from ` + b.from + ` where ` + b.where + `
+				and (` + b.key + `, ` + b.id + `) ` + beyond + ` ($3::timestamptz, $4::uuid)` + first + `) r
+			order by r.key ` + order + `, r.id ` + order + ` limit $5)
+		select d.id::text, d.number, d.title, d.recipient, d.type_name, p.given_name || ' ' || p.family_name, d.state,
+			coalesce(d.open_since, d.updated_at), d.updated_at, page.key,
+			(select count(distinct n) - 1 from document_revision r where r.tenant = d.tenant and r.dossier = d.id),
+			exists (select from opened o where o.tenant = d.tenant and o.dossier = d.id and o.person = $6::uuid and o.sha256 = (
+				select r.sha256 from document_revision r where r.tenant = d.tenant and r.dossier = d.id and r.n = 1
+				order by r.version desc, r.revision desc limit 1))
+		from page join dossier d on d.tenant = $1 and d.id = page.id
+		join person p on p.tenant = d.tenant and p.id = d.drafter
+		order by page.key ` + order + `, page.id ` + order
+}
+
+// start is the cursor before the first row.
+func (b bin) start() cursor {
+	if b.newest {
+		return cursor{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff"}
+	}
+	return cursor{time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), "00000000-0000-0000-0000-000000000000"}
 }
 
 // List implements dossiers.Store.
@@ -94,37 +146,17 @@ func (s *Store) List(ctx context.Context, t dossiers.TenantID, p dossiers.Person
 	if !ok {
 		return nil, "", fmt.Errorf("bin %q: %w", b, dossiers.ErrNotFound)
 	}
-	after, err := parseCursor(page.After)
+	after, err := parseCursor(page.After, want.start())
 	if err != nil {
 		return nil, "", err
 	}
-	held, prepared := desksOf(p)
-	args := []any{t, p.ID, held, prepared, page.Limit + 1}
-	order, beyond := "asc", ">"
-	if want.desc {
-		order, beyond = "desc", "<"
-	}
-	where := want.where
-	if after != nil {
-		where += fmt.Sprintf(` and (%s, d.id) %s ($6, $7::uuid)`, want.key, beyond)
-		args = append(args, after.Key, after.ID)
-	}
-	// The casts keep PostgreSQL sure of the type of parameters that a bin
-	// does not use.
-	query := `select d.id::text, d.number, d.title, d.recipient, d.type_name, p.given_name || ' ' || p.family_name, d.state,
-			coalesce(d.open_since, d.updated_at), d.updated_at, ` + want.key + `,
-			(select count(distinct n) - 1 from document_revision r where r.tenant = d.tenant and r.dossier = d.id),
-			exists (select from opened o where o.tenant = d.tenant and o.dossier = d.id and o.person = $2::uuid)
-		from dossier d join person p on p.tenant = d.tenant and p.id = d.drafter
-		where d.tenant = $1::uuid and ($3::uuid[] is not null and $4::uuid[] is not null) and ` + where + `
-		order by ` + want.key + ` ` + order + `, d.id ` + order + ` limit $5`
 	var keys []time.Time
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		found, err := tx.Query(ctx, query, args...)
+		found, err := tx.Query(ctx, want.query(), t, want.whose(p), after.Key, after.ID, page.Limit+1, p.ID)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", b, err)
 		}
-		rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (row dossiers.Row, err error) {
+		rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (dossiers.Row, error) {
 			row, key, err := scanRow(r)
 			keys = append(keys, key)
 			return row, err
@@ -172,24 +204,25 @@ func scanRow(r pgx.CollectableRow) (row dossiers.Row, key time.Time, err error) 
 	return row, key, nil
 }
 
+// maxCount is how far a bin is counted: the index is read that far and no
+// further, and nobody acts differently on the next thousand.
+const maxCount = 1000
+
 // Count implements dossiers.Store.
 func (s *Store) Count(ctx context.Context, t dossiers.TenantID, p dossiers.Person) (map[dossiers.Bin]int, error) {
-	held, prepared := desksOf(p)
 	counts := map[dossiers.Bin]int{}
 	err := s.in(ctx, t, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, b := range dossiers.Bins() {
 			want, _ := bins(b)
-			q := `select count(*) from (select from dossier d where d.tenant = $1::uuid
-				and ($2::uuid is not null and $3::uuid[] is not null and $4::uuid[] is not null) and ` + want.where + ` limit 1000) c`
-			batch.Queue(q, t, p.ID, held, prepared).QueryRow(func(row pgx.Row) error {
+			batch.Queue(want.count(), t, want.whose(p), maxCount).QueryRow(func(row pgx.Row) error {
 				var n int
 				err := row.Scan(&n)
 				counts[b] = n
 				return err
 			})
 		}
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		if err := run(ctx, tx, batch); err != nil {
 			return fmt.Errorf("count bins: %w", err)
 		}
 		return nil
@@ -197,18 +230,21 @@ func (s *Store) Count(ctx context.Context, t dossiers.TenantID, p dossiers.Perso
 	return counts, err
 }
 
+// count counts a bin, up to $3.
+func (b bin) count() string {
+	return `select count(*) from (select from unnest($2::uuid[]) w(id) cross join lateral (
+		select from ` + b.from + ` where ` + b.where + ` limit $3) r limit $3) c`
+}
+
 // Search implements dossiers.Store.
 func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application string, f dossiers.Filter, page dossiers.Page) (out []dossiers.Dossier, next string, err error) {
-	after, err := parseCursor(page.After)
+	after, err := parseCursor(page.After, bin{newest: true}.start())
 	if err != nil {
 		return nil, "", err
 	}
-	if after == nil {
-		after = &cursor{Key: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), ID: "ffffffff-ffff-ffff-ffff-ffffffffffff"}
-	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+dossierColumns+` from `+dossierTables+`
-			where d.tenant = $1 and ($2 = '' or d.application = nullif($2, '')::uuid) and (d.created_at, d.id) < ($3, $4::uuid)
+			where d.tenant = $1 and d.application = $2 and (d.created_at, d.id) < ($3, $4::uuid)
 			and ($5 = '' or d.phase = $5) and ($6 = '' or d.external_reference = $6)
 			and ($7 = '' or d.search @@ websearch_to_tsquery('french', $7))
 			order by d.created_at desc, d.id desc limit $8`,
@@ -219,10 +255,12 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 		if out, err = pgx.CollectRows(rows, scanDossier); err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
+		b := &pgx.Batch{}
 		for i := range out {
-			if err := documents(ctx, tx, t, &out[i]); err != nil {
-				return err
-			}
+			queueDocuments(b, t, &out[i], out[i].ID)
+		}
+		if err := run(ctx, tx, b); err != nil {
+			return fmt.Errorf("search: documents: %w", err)
 		}
 		return nil
 	})

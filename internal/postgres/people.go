@@ -27,6 +27,19 @@ func (s *Store) Tenant(ctx context.Context, id dossiers.TenantID) (t dossiers.Te
 	return t, one("town", err)
 }
 
+// towns lists every town of the service.
+func (s *Store) towns(ctx context.Context) ([]dossiers.TenantID, error) {
+	rows, err := s.pool.Query(ctx, `select id::text from tenant order by siret`)
+	if err != nil {
+		return nil, fmt.Errorf("towns: %w", err)
+	}
+	towns, err := pgx.CollectRows(rows, pgx.RowTo[dossiers.TenantID])
+	if err != nil {
+		return nil, fmt.Errorf("towns: %w", err)
+	}
+	return towns, nil
+}
+
 // AddTenant creates a town and the genesis of its journal. It runs as the
 // owner of the schema, at set-up: no request can.
 func AddTenant(ctx context.Context, owner interface {

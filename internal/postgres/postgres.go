@@ -67,15 +67,38 @@ func New(pool *pgxpool.Pool, jobs Enqueuer) *Store { return &Store{pool: pool, j
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// in runs fn in a transaction that sees town t only.
+// in runs fn in a transaction that sees town t only. A reference to what the
+// town does not have is dossiers.ErrNotFound.
 func (s *Store) in(ctx context.Context, t dossiers.TenantID, fn func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select set_config('parapheur.tenant', $1, true)`, string(t)); err != nil {
-			return fmt.Errorf("enter town: %w", err)
-		}
-		return fn(tx)
-	})
+	return s.enter(ctx, t, "", fn)
 }
+
+// lazily is in for what may be lost when PostgreSQL itself crashes: its commit
+// does not wait for the disk. What is committed later is never durable before
+// it, since the log has one order.
+func (s *Store) lazily(ctx context.Context, t dossiers.TenantID, fn func(pgx.Tx) error) error {
+	return s.enter(ctx, t, `; set local synchronous_commit = off`, fn)
+}
+
+func (s *Store) enter(ctx context.Context, t dossiers.TenantID, setting string, fn func(pgx.Tx) error) error {
+	if !validUUID(string(t)) { // it goes into the text of a statement
+		return fmt.Errorf("town %q: %w", t, dossiers.ErrNotFound)
+	}
+	begin := pgx.TxOptions{BeginQuery: `begin; set local parapheur.tenant = '` + string(t) + `'` + setting}
+	err := pgx.BeginTxFunc(ctx, s.pool, begin, fn)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == foreignKeyViolation {
+		return fmt.Errorf("%w: %w", dossiers.ErrNotFound, err)
+	}
+	return err
+}
+
+// foreignKeyViolation is PostgreSQL's code for a row that names another which
+// does not exist.
+const foreignKeyViolation = "23503"
+
+// run sends a batch and waits for all of it.
+func run(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error { return tx.SendBatch(ctx, b).Close() }
 
 // one turns "no row" into dossiers.ErrNotFound.
 func one(what string, err error) error {

@@ -15,6 +15,38 @@ import (
 
 var _ keyring.Store = (*Store)(nil)
 
+// Unsealed lists, town by town, the dossiers whose signature was decided and
+// that no job will seal: those whose node died, or whose job was lost. A job
+// that runs at this moment on another node does not count.
+func (s *Store) Unsealed(ctx context.Context) (map[dossiers.TenantID][]dossiers.ID, error) {
+	towns, err := s.towns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[dossiers.TenantID][]dossiers.ID{}
+	for _, t := range towns {
+		err := s.in(ctx, t, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, `
+				select d.id::text from dossier d where d.tenant = $1 and d.phase = 'running' and d.open_desk is null and not exists (
+					select from river_job j where j.args @> jsonb_build_object('tenant', d.tenant, 'dossier', d.id)
+					and j.state in ('available', 'pending', 'retryable', 'scheduled'))
+				order by d.updated_at`, t)
+			if err != nil {
+				return err
+			}
+			found, err := pgx.CollectRows(rows, pgx.RowTo[dossiers.ID])
+			if len(found) > 0 {
+				out[t] = found
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("unsealed dossiers of %s: %w", t, err)
+		}
+	}
+	return out, nil
+}
+
 // Sealing implements dossiers.Store.
 func (s *Store) Sealing(ctx context.Context, t dossiers.TenantID, id dossiers.ID, version, step int) (out dossiers.Sealing, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {

@@ -106,7 +106,9 @@ func (s *System) assemble(ctx context.Context) (err error) {
 	if s.Pool, err = postgres.Pool(ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
-	s.Queue, err = work.New(s.Pool, func() *dossiers.Office { return s.Office }, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter})
+	s.Queue, err = work.New(s.Pool, work.Parts{
+		Office: func() *dossiers.Office { return s.Office }, Store: func() work.Store { return s.Store },
+	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, Now: cfg.Now})
 	if err != nil {
 		return err
 	}
@@ -155,8 +157,9 @@ func (s *System) office(store dossiers.Blobs) error {
 		Store: s.Store, Blobs: store, Keys: s.Ring, Render: preview.New(s.Render, 64<<20),
 		Inspect: func(ctx context.Context, pdf *os.File) (dossiers.Intake, error) {
 			info, err := inspector.Inspect(ctx, pdf)
-			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed}, err
+			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed, Untidy: info.NeedsRepair}, err
 		},
+		Repair:      inspector.Repair,
 		Timestamper: tsa, Verify: s.verify, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
 		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
 	})

@@ -7,9 +7,16 @@
 //	                              Seal worker ─▶ Office.Seal ◀─────────┘ any node, any number of times
 //
 // It must hold no rule: what may be sealed, and what is already, is said by
-// the state. # Failure handling: a job that fails is tried again with growing
-// waits, for ever while a timestamp is missing; the jobs of a node that died
-// are rescued by the others, or by itself when it comes back.
+// the state.
+//
+// # Failure handling
+//
+// A job that fails is tried again, after a second at first and every five
+// minutes in the end, for ever: a signature waits for its timestamp as long as
+// it takes. A node that starts takes up at once what was decided and is not
+// sealed; while it is away the other nodes take its jobs for dead after
+// Options.RescueAfter. Both may run the same sealing twice, and the state
+// refuses the second.
 package work
 
 import (
@@ -40,11 +47,28 @@ func (SealArgs) Kind() string { return "seal" }
 // Queue enqueues jobs. It is a postgres.Enqueuer.
 type Queue struct {
 	client *river.Client[pgx.Tx]
+	store  func() Store
+}
+
+// A Store finds what the jobs are about.
+type Store interface {
+	// Unsealed lists, by town, what was decided and no waiting job will seal.
+	Unsealed(ctx context.Context) (map[dossiers.TenantID][]dossiers.ID, error)
+	// Sweep removes what has expired.
+	Sweep(ctx context.Context, now time.Time) error
+}
+
+// Parts are what the jobs work with. The queue is made before the two, so it
+// asks for them when it runs.
+type Parts struct {
+	Office func() *dossiers.Office
+	Store  func() Store
 }
 
 // Options are how the jobs of a node run.
 type Options struct {
 	Log     *slog.Logger
+	Now     func() time.Time
 	Workers int // at the same time on this node; 0 enqueues only
 	// RescueAfter is when a job that runs for so long is taken for dead; 0 is
 	// two minutes.
@@ -54,44 +78,74 @@ type Options struct {
 	PollInterval time.Duration
 }
 
-// sealTimeout bounds one run of a sealing job.
-const sealTimeout = time.Minute
+const (
+	// runLimit bounds one run of a job, so that one taken for dead is.
+	runLimit = time.Minute
+	// sweepEvery is how often what has expired is removed.
+	sweepEvery = 15 * time.Minute
+)
 
-// New returns the queue of a node. Attach an Office before Start.
-func New(pool *pgxpool.Pool, office func() *dossiers.Office, o Options) (*Queue, error) {
+// New returns the queue of a node over a pool of the serving role.
+func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 	if o.RescueAfter == 0 {
 		o.RescueAfter = 2 * time.Minute
 	}
 	if o.PollInterval == 0 {
 		o.PollInterval = time.Second
 	}
-	cfg := &river.Config{Logger: o.Log, RescueStuckJobsAfter: o.RescueAfter, FetchPollInterval: o.PollInterval, FetchCooldown: 10 * time.Millisecond, JobTimeout: sealTimeout}
+	cfg := &river.Config{
+		Logger: o.Log, RescueStuckJobsAfter: o.RescueAfter, FetchPollInterval: o.PollInterval, FetchCooldown: 10 * time.Millisecond,
+		JobTimeout: min(runLimit, o.RescueAfter),
+	}
 	if o.Workers > 0 {
-		workers := river.NewWorkers()
-		if err := river.AddWorkerSafely(workers, &sealer{office: office, log: o.Log}); err != nil {
+		cfg.Workers = river.NewWorkers()
+		err := errors.Join(
+			river.AddWorkerSafely(cfg.Workers, &sealer{office: p.Office, log: o.Log, now: o.Now}),
+			river.AddWorkerSafely(cfg.Workers, &sweeper{store: p.Store, now: o.Now}))
+		if err != nil {
 			return nil, fmt.Errorf("workers: %w", err)
 		}
-		cfg.Workers = workers
+		cfg.PeriodicJobs = []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
+			return SweepArgs{}, nil
+		}, &river.PeriodicJobOpts{RunOnStart: true})}
 		cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}}
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{client: client}, nil
+	return &Queue{client: client, store: p.Store}, nil
 }
 
 // EnqueueSeal implements postgres.Enqueuer.
 func (q *Queue) EnqueueSeal(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID) error {
-	_, err := q.client.InsertTx(ctx, tx, SealArgs{Tenant: t, Dossier: id}, &river.InsertOpts{MaxAttempts: maxAttempts})
+	_, err := q.client.InsertTx(ctx, tx, SealArgs{Tenant: t, Dossier: id}, nil)
 	return err
 }
 
-// maxAttempts outlasts any breakdown: with waits of five minutes, years.
-const maxAttempts = 32000
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (SealArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: maxAttempts} }
 
-// Start works jobs until Stop.
-func (q *Queue) Start(ctx context.Context) error { return q.client.Start(ctx) }
+// maxAttempts outlasts any breakdown: with waits of five minutes, a hundred
+// days.
+const maxAttempts = 30000
+
+// Start takes up what a node that died left unsealed, then works jobs until
+// Stop.
+func (q *Queue) Start(ctx context.Context) error {
+	left, err := q.store().Unsealed(ctx)
+	if err != nil {
+		return err
+	}
+	for t, ids := range left {
+		for _, id := range ids {
+			if _, err := q.client.Insert(ctx, SealArgs{Tenant: t, Dossier: id}, nil); err != nil {
+				return fmt.Errorf("take up the sealing of %s: %w", id, err)
+			}
+		}
+	}
+	return q.client.Start(ctx)
+}
 
 // Stop lets running jobs finish until ctx ends, then hands them back.
 func (q *Queue) Stop(ctx context.Context) error {
@@ -102,10 +156,28 @@ func (q *Queue) Stop(ctx context.Context) error {
 	return err
 }
 
+// SweepArgs asks for the removal of ceremonies and sessions that expired.
+type SweepArgs struct{}
+
+// Kind implements river.JobArgs.
+func (SweepArgs) Kind() string { return "sweep" }
+
+type sweeper struct {
+	river.WorkerDefaults[SweepArgs]
+	store func() Store
+	now   func() time.Time
+}
+
+// Work implements river.Worker.
+func (w *sweeper) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	return w.store().Sweep(ctx, w.now())
+}
+
 type sealer struct {
 	river.WorkerDefaults[SealArgs]
 	office func() *dossiers.Office
 	log    *slog.Logger
+	now    func() time.Time
 }
 
 // Work implements river.Worker.
@@ -118,9 +190,12 @@ func (w *sealer) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 	return err
 }
 
-// NextRetry waits 2, 4, 8... seconds, and five minutes at most.
-func (w *sealer) NextRetry(job *river.Job[SealArgs]) time.Time {
-	return time.Now().Add(min(time.Second<<min(job.Attempt, 9), 5*time.Minute))
+// NextRetry waits 1, 2, 4, 8... seconds, and five minutes at most.
+func (w *sealer) NextRetry(job *river.Job[SealArgs]) time.Time { return w.now().Add(wait(job.Attempt)) }
+
+// wait is the pause after attempt, from 1.
+func wait(attempt int) time.Duration {
+	return min(time.Second<<min(max(attempt-1, 0), 9), 5*time.Minute)
 }
 
 var _ rivertype.JobArgs = SealArgs{}
