@@ -167,7 +167,7 @@ func (g *gathering) byOCSP(ctx context.Context, address string, cert, issuer *x5
 	if answer.Certificate != nil && !answer.Certificate.Equal(issuer) {
 		if err := g.responder(ctx, answer.Certificate, issuer, depth); err != nil {
 			// Not %w: a revoked responder does not make the signatory revoked.
-			return fmt.Errorf("OCSP %s: responder: %v", address, err) //nolint:errorlint // see above
+			return fmt.Errorf("OCSP %s: responder: %v", address, err)
 		}
 	}
 	g.out.OCSPs = addDER(g.out.OCSPs, der)

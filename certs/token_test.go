@@ -165,11 +165,13 @@ func TestClientTellsWaitFromNever(t *testing.T) {
 		handler http.HandlerFunc
 		want    error
 	}{
-		"good":             {d.TSA().ServeHTTP, nil},
-		"created":          {func(w http.ResponseWriter, r *http.Request) { d.TSA().ServeHTTP(&created{w}, r) }, nil},
-		"breakdown":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, ErrTSAUnavailable},
-		"quota":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, ErrTSAUnavailable},
-		"redirect":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, d.URL("/tsa"), 307) }, ErrTSAUnavailable},
+		"good":      {d.TSA().ServeHTTP, nil},
+		"created":   {func(w http.ResponseWriter, r *http.Request) { d.TSA().ServeHTTP(&created{w}, r) }, nil},
+		"breakdown": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, ErrTSAUnavailable},
+		"quota":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, ErrTSAUnavailable},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, d.URL("/tsa"), http.StatusTemporaryRedirect)
+		}, ErrTSAUnavailable},
 		"captive portal":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>Bienvenue") }, ErrTSAUnavailable},
 		"rejection":        {reply(rejection), ErrTSAUnavailable},
 		"never answers":    {func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body); <-r.Context().Done() }, ErrTSAUnavailable},

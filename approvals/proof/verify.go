@@ -118,7 +118,6 @@ type verification struct {
 	want    Expect
 	rep     Report
 	missing *Failure
-	key     Key
 }
 
 func invalid(r Reason, format string, args ...any) *Failure {

@@ -65,7 +65,7 @@ func (c *Concatenation) ReadAt(p []byte, off int64) (n int, err error) {
 		m, err := c.segments[i].ReadAt(part, off-(end-size))
 		n, off = n+m, off+int64(m)
 		if m < len(part) {
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF // the segment is shorter than it said
 			}
 			return n, err
@@ -84,7 +84,7 @@ func (c *Concatenation) Read(p []byte) (int, error) {
 	}
 	n, err := c.ReadAt(p, c.pos)
 	c.pos += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil // said at the next call
 	}
 	return n, err

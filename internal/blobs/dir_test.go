@@ -213,7 +213,7 @@ func TestConcatReportsAShortSegment(t *testing.T) {
 		t.Errorf("read %q, %v; want io.ErrUnexpectedEOF", got, err)
 	}
 	for _, off := range []int64{-1} {
-		if _, err := c.ReadAt(make([]byte, 1), off); err == nil || err == io.EOF {
+		if _, err := c.ReadAt(make([]byte, 1), off); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("ReadAt(%d): %v", off, err)
 		}
 	}

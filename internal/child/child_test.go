@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		Job{"refuse", func(*os.File, []byte, *Writer) error { return &Failure{"encrypted", "mot de passe\nsur deux lignes"} }},
 		Job{"error", func(*os.File, []byte, *Writer) error { return errors.New("plain") }},
 		Job{"spin", func(*os.File, []byte, *Writer) error {
-			for {
+			for { //nolint:staticcheck // SA5002: spinning is what this job is for
 			}
 		}},
 		Job{"panic", func(*os.File, []byte, *Writer) error { panic("no") }},
@@ -105,7 +105,11 @@ func TestEndsOfChildren(t *testing.T) {
 		job  string
 		want error
 	}{
-		{"panic", ErrCrashed}, {"recurse", ErrCrashed}, {"exit", ErrOutput}, {"flood", ErrOutput}, {"no such job", ErrCrashed},
+		{"panic", ErrCrashed},
+		{"recurse", ErrCrashed},
+		{"exit", ErrOutput},
+		{"flood", ErrOutput},
+		{"no such job", ErrCrashed},
 		{"spin", ErrTimeout},
 	} {
 		t.Run(c.job, func(t *testing.T) {

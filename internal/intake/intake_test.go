@@ -13,11 +13,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"parapheur/internal/child"
-	"parapheur/internal/pdftest"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"parapheur/internal/child"
+	"parapheur/internal/pdftest"
 )
 
 func TestMain(m *testing.M) {
@@ -89,8 +89,10 @@ func TestGoodFiles(t *testing.T) {
 		want Info
 	}{
 		{"letter", letter(), Info{Pages: 2, Version: "1.7"}},
-		{"dates as LibreOffice writes them", withInfo("<</Creator(Writer)/Producer(LibreOffice 7.4)/CreationDate(D:20261123101500Z')/Title<FEFF0043006F0075007200720069006500720020002D00200152>>>"),
-			Info{Pages: 1, Version: "1.7", Title: "Courrier - Œ"}},
+		{
+			"dates as LibreOffice writes them", withInfo("<</Creator(Writer)/Producer(LibreOffice 7.4)/CreationDate(D:20261123101500Z')/Title<FEFF0043006F0075007200720069006500720020002D00200152>>>"),
+			Info{Pages: 1, Version: "1.7", Title: "Courrier - Œ"},
+		},
 		{"signed", signed, Info{Pages: 1, Version: "1.7", Signed: true}},
 		{"signed, flag forgotten", bytes.Replace(signed, []byte("/SigFlags 3"), []byte("           "), 1), Info{Pages: 1, Version: "1.7", Signed: true}},
 		{"a hundred bytes before the header", append(bytes.Repeat([]byte("x"), 100), letter()...), Info{Pages: 2, Version: "1.7", NeedsRepair: true}},
@@ -161,8 +163,10 @@ func TestEncryptedFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	source, dir := write(t, letter()), t.TempDir()
 	for _, c := range []struct{ name, user, bits string }{
-		{"owner password only, AES-256", "", "256"}, {"owner password only, RC4-128", "", "128"},
-		{"user password, AES-256", "secret", "256"}, {"user password, RC4-40", "secret", "40"},
+		{"owner password only, AES-256", "", "256"},
+		{"owner password only, RC4-128", "", "128"},
+		{"user password, AES-256", "secret", "256"},
+		{"user password, RC4-40", "secret", "40"},
 	} {
 		out := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".pdf")
 		runTool(t, tool(t, "qpdf"), "--allow-weak-crypto", "--encrypt", c.user, "owner", c.bits, "--", source, out)

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"unicode"
 
-	"parapheur/internal/child"
-
 	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+
+	"parapheur/internal/child"
 )
 
 const (

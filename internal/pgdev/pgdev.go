@@ -120,7 +120,7 @@ func (s *Server) startPersistent(ctx context.Context, dir string, installs []ins
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer lock.Close() //nolint:errcheck // closing is what releases it; nothing was written
 	if s.attached, err = s.attachable(ctx); err != nil || s.attached {
 		return err
 	}
@@ -203,7 +203,7 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	defer logFile.Close() // the child has its own descriptor
+	defer logFile.Close() //nolint:errcheck // the child has its own descriptor
 	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
 	s.cmd.Dir, s.cmd.Env = s.dir, environment()
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
@@ -255,7 +255,7 @@ func (s *Server) Database(ctx context.Context, name string) (dsn string, err err
 	if err != nil {
 		return "", fmt.Errorf("connect to the private PostgreSQL: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing left to say
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	var refused *pgconn.PgError
 	// 42P04 is duplicate_database; 23505 is what the loser of two simultaneous creations gets.

@@ -124,7 +124,7 @@ func (s *Server) logTail() string {
 	if err != nil {
 		return "no log"
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	if info, err := f.Stat(); err == nil && info.Size() > last {
 		if _, err := f.Seek(-last, io.SeekEnd); err != nil {
 			return "no log"

@@ -81,7 +81,7 @@ func (s *Server) watch() error {
 	if err != nil {
 		return fmt.Errorf("make the watcher's pipe: %w", err)
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // the watcher has its own descriptor
 	// A line on the pipe says that Stop has done it all. The pause lets the server end before its files go.
 	const script = `read -r word || { kill -QUIT "$1" 2>/dev/null; sleep 1; rm -rf "$2" "$3"; }`
 	cmd := exec.Command("/bin/sh", "-c", script, "parapheur-pg-watch", strconv.Itoa(s.cmd.Process.Pid), s.dir, s.socket)

@@ -30,11 +30,11 @@ import (
 	"testing"
 	"time"
 
-	"parapheur/internal/pgdev"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"parapheur/internal/pgdev"
 )
 
 // Environment names the variable that holds the address of another server.

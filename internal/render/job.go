@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"strings"
 	"time"
-
-	"parapheur/internal/child"
 
 	"github.com/klippa-app/go-pdfium"
 	"github.com/klippa-app/go-pdfium/enums"
@@ -20,6 +19,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"parapheur/internal/child"
 )
 
 const (
@@ -71,7 +72,8 @@ func answer(input *os.File, argument []byte, out *child.Writer) error {
 	}
 	// PDFium asks for the parts it needs: a file of 100 MB is never loaded whole.
 	opened, err := engine.OpenDocument(&requests.OpenDocument{
-		FileReader: io.NewSectionReader(input, 0, info.Size()), FileReaderSize: info.Size()})
+		FileReader: io.NewSectionReader(input, 0, info.Size()), FileReaderSize: info.Size(),
+	})
 	if err != nil {
 		return &child.Failure{Code: codeRefused, Detail: err.Error()}
 	}
@@ -175,10 +177,11 @@ func (d document) image(q request, out *child.Writer) error {
 	if err != nil {
 		return pageFailure(fmt.Sprintf("draw page %d", q.Page), err)
 	}
-	if drawn.Result.Image == nil {
+	colours, ok := drawn.Result.RenderedImage.(*image.RGBA)
+	if !ok {
 		return errors.New("the engine drew nothing")
 	}
-	body, err := encode(drawn.Result.Image)
+	body, err := encode(colours)
 	if err != nil {
 		return err
 	}

@@ -221,7 +221,7 @@ func ranges(t *testing.T, s Subject) {
 	if n, err := b.ReadAt(part, 300_001); n != 1000 || err != nil || !bytes.Equal(part, content[300_001:301_001]) {
 		t.Errorf("ReadAt in the middle: %d, %v", n, err)
 	}
-	if n, err := b.ReadAt(part, b.Size()-10); n != 10 || err != io.EOF {
+	if n, err := b.ReadAt(part, b.Size()-10); n != 10 || !errors.Is(err, io.EOF) {
 		t.Errorf("ReadAt over the end: %d, %v", n, err)
 	}
 }
