@@ -106,7 +106,7 @@ func TestMeAndTypes(t *testing.T) {
 	h := newHall(t)
 	var me Me
 	h.ask(t, http.MethodGet, "/api/v1/me", nil).is(http.StatusOK).into(&me)
-	if me.Application != "GEC" || me.SIRET != h.Tenant.SIRET || !slices.Equal(me.Scopes, own()) || me.MaxUpload != maxUpload {
+	if me.Application != "GEC" || me.SIRET != h.Tenant.SIRET || !slices.Equal(me.Scopes, dossiers.Scopes()) || me.MaxUpload != maxUpload {
 		t.Errorf("%+v", me)
 	}
 	h.Person(t, demo.DGS)
@@ -131,7 +131,7 @@ func TestTheRegisterSeesEverything(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
 	theirs := h.Deposit(t) // by a person
-	register := "Bearer " + h.newKey(t, "Registre", dossiers.Scopes()...)
+	register := "Bearer " + h.newKey(t, "Registre", append(dossiers.Scopes(), dossiers.ScopeDossiersAll)...)
 	path := dossierPath(theirs.ID)
 	h.ask(t, http.MethodGet, path, nil).is(404, "not-found")
 	h.ask(t, http.MethodGet, path, nil, "Authorization", register).is(200)

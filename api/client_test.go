@@ -12,7 +12,6 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,7 +65,7 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 		}
 	})
 	h.handler = New(o)
-	h.key = h.newKey(t, "GEC", own()...)
+	h.key = h.newKey(t, "GEC", dossiers.Scopes()...)
 	h.router = routerOf(t, h.handler)
 	return h
 }
@@ -97,11 +96,6 @@ func routerOf(t *testing.T, h http.Handler) routers.Router {
 		t.Fatal(err)
 	}
 	return router
-}
-
-// own are the rights of an application over what it deposits.
-func own() []string {
-	return slices.DeleteFunc(dossiers.Scopes(), func(s string) bool { return s == dossiers.ScopeDossiersAll })
 }
 
 // newKey makes a new application of the town with these rights.

@@ -70,7 +70,7 @@ func TestReadingADossier(t *testing.T) {
 		}
 	}
 	h.ask(t, http.MethodGet, d.URL, nil, "If-None-Match", `"0"`).is(http.StatusOK)
-	other := "Bearer " + h.newKey(t, "Autre", own()...)
+	other := "Bearer " + h.newKey(t, "Autre", dossiers.Scopes()...)
 	for _, path := range []string{d.URL, d.URL + "/documents/1/content", d.URL + "/evidence"} {
 		h.ask(t, http.MethodGet, path, nil, "Authorization", other).is(http.StatusNotFound, "not-found")
 	}
@@ -154,7 +154,7 @@ func TestWithdrawing(t *testing.T) {
 	send("*", `{"motif":"valeur-confidentielle"}`).is(http.StatusUnprocessableEntity, "invalid-input")
 	send("*", `{"reason":"`+strings.Repeat("a", maxBody)+`"}`).is(http.StatusRequestEntityTooLarge, "request-too-large")
 	send("*", `<reason/>`, "Content-Type", "application/xml").is(http.StatusUnsupportedMediaType, "unsupported-media-type")
-	send(etag(d.Revision), `{}`, "Authorization", "Bearer "+h.newKey(t, "Autre", own()...)).is(http.StatusNotFound, "not-found")
+	send(etag(d.Revision), `{}`, "Authorization", "Bearer "+h.newKey(t, "Autre", dossiers.Scopes()...)).is(http.StatusNotFound, "not-found")
 	a := send(`"1", `+etag(d.Revision), `{"reason":"Sans objet"}`).is(http.StatusOK)
 	if got := a.dossier(); got.Phase != "withdrawn" || a.header.Get("ETag") != etag(got.Revision) || got.Revision == d.Revision {
 		t.Errorf("dossier %+v", got)
@@ -186,7 +186,7 @@ func TestEvents(t *testing.T) {
 	if len(none.Data) != 0 || time.Since(started) < time.Second {
 		t.Errorf("did not wait, or found %+v", none)
 	}
-	other := h.newKey(t, "Autre", own()...)
+	other := h.newKey(t, "Autre", dossiers.Scopes()...)
 	var empty Feed
 	h.ask(t, http.MethodGet, "/api/v1/events", nil, "Authorization", "Bearer "+other).is(http.StatusOK).into(&empty)
 	if len(empty.Data) != 0 {
