@@ -1,0 +1,239 @@
+package arch
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "parapheur/"
+
+const (
+	chi      = "github.com/go-chi/chi/v5"
+	huma     = "github.com/danielgtaylor/huma/v2"
+	pgx      = "github.com/jackc/pgx/v5"
+	rates    = "golang.org/x/time/rate"
+	uuid     = "github.com/google/uuid"
+	webauthn = "github.com/go-webauthn/webauthn"
+	tsp      = "github.com/digitorus/timestamp"
+)
+
+// A rule is what one package may import.
+type rule struct {
+	own   string // packages of this module, or * for all but api and web
+	third string // prefixes of other modules
+	std   string // if set, the only standard packages
+	never string // standard packages that are not for it
+}
+
+// pure is what a package may use of the standard library that reads no clock
+// and does no input or output by itself.
+const pure = "bufio bytes cmp crypto/sha256 encoding/base64 encoding/binary encoding/hex encoding/json errors fmt io iter slices strings time unicode/utf8"
+
+// rules is the layout. A package which is not listed fails the test: a new
+// package begins by stating its place.
+func rules() map[string]rule {
+	const handlers = "net/http database/sql"
+	return map[string]rule{
+		// The core: pure decisions, pure memory.
+		"circuits": {std: pure},
+		"journal":  {std: pure},
+
+		// Who decided, what is signed, with which keys.
+		"approvals":                   {own: "approvals/proof", third: webauthn, never: handlers},
+		"approvals/proof":             {third: "github.com/fxamacker/cbor/v2", never: handlers},
+		"signing":                     {own: "signing/internal/appearance signing/internal/cms signing/internal/pdf signing/internal/revisions", third: "golang.org/x/crypto", never: handlers},
+		"signing/internal/appearance": {own: "signing/internal/pdf", third: "golang.org/x/text golang.org/x/image", never: handlers},
+		"signing/internal/cms":        {third: "golang.org/x/crypto", never: handlers},
+		"signing/internal/pdf":        {never: handlers},
+		"signing/internal/revisions":  {own: "signing/internal/pdf", never: handlers},
+		"signing/internal/pdftest":    {},
+		"signing/internal/signtest":   {third: tsp},
+		"certs":                       {third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesIgnite/crypto11"},
+
+		// The use cases.
+		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence", third: uuid, never: handlers},
+
+		// The surfaces.
+		"api": {own: "circuits dossiers internal/live internal/problem", third: chi + " " + huma + " " + rates},
+		"web": {own: "circuits dossiers journal internal/live internal/problem", third: chi + " " + rates},
+
+		// The parts behind the use cases.
+		"internal/blobs":    {third: "github.com/minio/minio-go/v7"},
+		"internal/child":    {never: handlers},
+		"internal/evidence": {own: "approvals/proof circuits journal signing", never: handlers},
+		"internal/intake":   {own: "internal/child", third: "github.com/pdfcpu/pdfcpu", never: handlers},
+		"internal/keyring":  {own: "approvals/proof certs circuits dossiers signing", never: handlers},
+		"internal/live":     {own: "dossiers", never: handlers},
+		"internal/metrics":  {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
+		"internal/postgres": {own: "approvals circuits dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
+		"internal/preview":  {own: "circuits dossiers internal/render", never: handlers},
+		"internal/problem":  {own: "approvals circuits dossiers internal/blobs internal/intake"},
+		"internal/render":   {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
+		"internal/work":     {own: "dossiers", third: pgx + " github.com/riverqueue/river", never: "net/http"},
+		"internal/pgdev":    {third: pgx},
+		"migrations":        {third: pgx + " github.com/pressly/goose/v3 github.com/riverqueue/river"},
+
+		// Where it is put together, and what tests share.
+		"internal/wiring":          {own: "*", third: pgx},
+		"internal/demo":            {own: "certs circuits dossiers internal/postgres internal/wiring", third: pgx + " " + uuid},
+		"cmd/parapheur":            {own: "* api web", third: chi},
+		"internal/arch":            {},
+		"internal/blobs/blobstest": {own: "internal/blobs"},
+		"internal/pdftest":         {},
+		"internal/pgtest":          {own: "internal/pgdev", third: pgx},
+		"internal/towntest":        {own: "dossiers internal/demo internal/pgtest internal/wiring migrations", third: "github.com/descope/virtualwebauthn"},
+		"internal/deps":            {third: "*"}, // pins modules until the code that uses them has landed
+		"e2e":                      {},
+	}
+}
+
+// testOnly are packages that no program may contain.
+var testOnly = []string{"internal/arch", "internal/blobs/blobstest", "internal/pdftest", "internal/pgtest", "internal/towntest", "signing/internal/pdftest", "signing/internal/signtest"}
+
+type listed struct {
+	ImportPath, Dir                    string
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+}
+
+func packages(t *testing.T) (out []listed) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", module+"...")
+	b, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := json.NewDecoder(bytes.NewReader(b)); dec.More(); {
+		var p listed
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	if len(out) < 20 {
+		t.Fatalf("%d packages found", len(out))
+	}
+	return out
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		seen[name] = true
+		if strings.HasPrefix(name, "tools/") {
+			continue // of the workshop, in no program
+		}
+		r, ok := rules()[name]
+		if !ok {
+			t.Errorf("%s has no place: add it to the table", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !r.allows(imp) {
+				t.Errorf("%s must not import %s", name, imp)
+			}
+		}
+		for _, imp := range slices.Concat(p.TestImports, p.XTestImports) {
+			if !testMay(name, imp) {
+				t.Errorf("the tests of %s must not import %s", name, imp)
+			}
+		}
+	}
+	for name := range rules() {
+		if !seen[name] {
+			t.Errorf("%s has a place and does not exist", name)
+		}
+	}
+}
+
+// allows reports whether the rule lets imp in.
+func (r rule) allows(imp string) bool {
+	if own, ok := strings.CutPrefix(imp, module); ok {
+		listed := strings.Fields(r.own)
+		if slices.Contains(listed, own) {
+			return true
+		}
+		return slices.Contains(listed, "*") && own != "api" && own != "web" && !slices.Contains(testOnly, own)
+	}
+	if host, _, _ := strings.Cut(imp, "/"); strings.Contains(host, ".") {
+		return r.third == "*" || slices.ContainsFunc(strings.Fields(r.third), func(m string) bool {
+			return imp == m || strings.HasPrefix(imp, m+"/")
+		})
+	}
+	if r.std != "" && !slices.Contains(strings.Fields(r.std), imp) {
+		return false
+	}
+	return !slices.Contains(strings.Fields(r.never), imp)
+}
+
+// testMay reports whether the tests of a package may import imp: tests are
+// wider, but those of the core stay in the core, and api and web stay apart.
+func testMay(name, imp string) bool {
+	own, ours := strings.CutPrefix(imp, module)
+	switch name {
+	case "circuits", "journal":
+		return !ours || own == name
+	case "api":
+		return own != "web"
+	case "web":
+		return own != "api" && !strings.HasPrefix(imp, huma)
+	}
+	return true
+}
+
+// TestRules makes the rules fail, so that they are known to be able to.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []struct{ name, imp string }{
+		{"circuits", "context"},
+		{"circuits", "net/http"},
+		{"circuits", module + "journal"},
+		{"circuits", uuid},
+		{"journal", module + "circuits"},
+		{"journal", "os"},
+		{"signing", module + "certs"},
+		{"signing", module + "circuits"},
+		{"signing", "net/http"},
+		{"certs", module + "signing"},
+		{"certs", module + "dossiers"},
+		{"approvals/proof", webauthn + "/protocol"},
+		{"approvals", module + "dossiers"},
+		{"dossiers", pgx},
+		{"dossiers", module + "certs"},
+		{"dossiers", module + "internal/problem"},
+		{"dossiers", "net/http"},
+		{"api", module + "internal/postgres"},
+		{"api", module + "web"},
+		{"api", module + "signing"},
+		{"web", module + "internal/postgres"},
+		{"web", module + "api"},
+		{"web", huma},
+		{"web", huma + "/adapters/humachi"},
+		{"internal/live", pgx + "/pgxpool"},
+		{"internal/postgres", module + "api"},
+		{"internal/postgres", module + "signing"},
+		{"internal/wiring", module + "web"},
+		{"cmd/parapheur", module + "internal/towntest"},
+	} {
+		r, ok := rules()[bad.name]
+		if !ok {
+			t.Errorf("%s has no rule", bad.name)
+		}
+		if r.allows(bad.imp) {
+			t.Errorf("%s may import %s", bad.name, bad.imp)
+		}
+	}
+	for _, bad := range []struct{ name, imp string }{
+		{"circuits", module + "internal/pgtest"}, {"api", module + "web"}, {"web", module + "api"}, {"web", huma},
+	} {
+		if testMay(bad.name, bad.imp) {
+			t.Errorf("the tests of %s may import %s", bad.name, bad.imp)
+		}
+	}
+}
