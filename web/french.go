@@ -35,7 +35,8 @@ func size(n int64) string {
 	case n >= 10<<20:
 		return number(n>>20) + nbsp + "Mo"
 	case n >= 1<<20:
-		return strings.Replace(strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64), ".", ",", 1) + nbsp + "Mo"
+		tenths := strings.TrimSuffix(strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64), ".0")
+		return strings.Replace(tenths, ".", ",", 1) + nbsp + "Mo"
 	case n >= 1<<10:
 		return number(n>>10) + nbsp + "Ko"
 	}
@@ -103,7 +104,7 @@ func (c calendar) full(t time.Time) string {
 	return "le " + dayMonth(t) + " " + strconv.Itoa(t.Year()) + " à " + clock(t)
 }
 
-// since returns "depuis ce matin", "depuis hier", "depuis vendredi" or
+// since returns "depuis ce matin", "depuis 14 h 05", "depuis hier", "depuis vendredi" or
 // "depuis le 3 novembre".
 func (c calendar) since(t time.Time) string {
 	t = t.In(c.now.Location())
@@ -111,7 +112,7 @@ func (c calendar) since(t time.Time) string {
 	case n <= 0 && t.Hour() < 12 && c.now.Hour() >= 12:
 		return "depuis ce matin"
 	case n <= 0:
-		return "depuis aujourd’hui"
+		return "depuis " + clock(t)
 	case n == 1:
 		return "depuis hier"
 	case n < 7:

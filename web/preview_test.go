@@ -181,7 +181,7 @@ func sampleAwaiting() dossiers.View {
 
 func sampleRefused() dossiers.View {
 	return later(dossiers.Verbs{Correct: true, Withdraw: true},
-		circuits.StepRefused{Step: 2, By: actor("garnier", "Hélène Garnier", "Maire"), Reason: "La date du chantier a changé : du 14 au 17 décembre. Merci de corriger le troisième paragraphe.", Document: digest(0x9f), Evidence: digest(3), At: at(23, 12, 44)})
+		circuits.StepRefused{Step: 2, By: actor("garnier", "Hélène Garnier", "Maire"), Reason: "La date du chantier a changé\u00a0: du 14 au 17 décembre. Merci de corriger le troisième paragraphe.", Document: digest(0x9f), Evidence: digest(3), At: at(23, 12, 44)})
 }
 
 func sampleDraft() dossiers.View {
@@ -263,7 +263,7 @@ func samples(s *server) []sample {
 	none.frame = fr(mayor(), "À traiter", "bannettes")
 	add("bannettes-vide", none)
 	back := sampleRows()[2:3]
-	back[0].Phase, back[0].LastRefusal, back[0].LastDecidedBy = circuits.Refused, "La date du chantier a changé : du 14 au 17 décembre.", "Hélène Garnier"
+	back[0].Phase, back[0].LastRefusal, back[0].LastDecidedBy = circuits.Refused, "La date du chantier a changé\u00a0: du 14 au 17 décembre.", "Hélène Garnier"
 	returned := newBinsPage(drafter(), dossiers.BinReturned, map[dossiers.Bin]int{dossiers.BinReturned: 1, dossiers.BinDrafts: 2, dossiers.BinFollowed: 9}, back, c)
 	returned.frame, returned.Scripts = fr(drafter(), "Rejetés", "bannettes"), []string{"js/bins.js"}
 	add("bannettes-rejetes", returned)
@@ -299,7 +299,7 @@ func samples(s *server) []sample {
 	add("deposer", deposit)
 	wrong := *deposit
 	wrong.LetterTitle, wrong.Recipient = field{Value: "Réfection du trottoir"}, field{Error: "Ce champ est nécessaire."}
-	wrong.File = field{Error: "« lettre.pdf » : Ce PDF est protégé par un mot de passe. Enregistrez-le sans protection, puis déposez-le à nouveau."}
+	wrong.File = field{Error: "«\u00a0lettre.pdf\u00a0»\u00a0: Ce PDF est protégé par un mot de passe. Enregistrez-le sans protection, puis déposez-le à nouveau."}
 	wrong.Problem = "Une information est incorrecte."
 	wrong.Types = typeChoices(sampleTypes(), "finances", drafter().Name())
 	add("deposer-erreurs", &wrong)
@@ -364,11 +364,11 @@ func samples(s *server) []sample {
 		v := &visit{tenant: sampleTenant(), session: dossiers.Session{ID: "s", CSRF: "jeton"}, viewer: dossiers.Viewer{Person: &m}}
 		add(name, s.errorPage(v, httptest.NewRequest(http.MethodGet, "/dossiers/0193/signer", nil), p, ref))
 	}
-	fault("erreur-404", problem.For(dossiers.ErrNotFound), "")
-	fault("erreur-403", problem.For(dossiers.ErrForbidden), "")
-	fault("erreur-409", problem.For(circuits.ErrState), "")
-	fault("erreur-410", problem.For(dossiers.ErrInvitation), "")
-	fault("erreur-500", problem.For(os.ErrClosed), "9f3c51ab77")
+	fault("erreur-404", problemOf(dossiers.ErrNotFound), "")
+	fault("erreur-403", problemOf(dossiers.ErrForbidden), "")
+	fault("erreur-409", problemOf(circuits.ErrState), "")
+	fault("erreur-410", problemOf(dossiers.ErrInvitation), "")
+	fault("erreur-500", problemOf(os.ErrClosed), "9f3c51ab77")
 	return all
 }
 

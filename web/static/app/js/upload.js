@@ -57,7 +57,7 @@ choose();
 function send(data, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", form.action);
+    request.open("POST", form.getAttribute("action")); // form.action is the button of that name
     request.responseType = "document";
     request.setRequestHeader("X-CSRF-Token", document.body.dataset.csrf || "");
     request.setRequestHeader("X-Sent-By", "script");

@@ -1,0 +1,373 @@
+package web_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	cdpdom "github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/emulation"
+	cdpwa "github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+
+	"parapheur/dossiers"
+	"parapheur/internal/child"
+	"parapheur/internal/demo"
+	"parapheur/internal/pgtest"
+	"parapheur/internal/wiring"
+	"parapheur/migrations"
+	"parapheur/web"
+)
+
+func TestMain(m *testing.M) {
+	child.Main(wiring.Jobs()...)
+	os.Exit(m.Run())
+}
+
+// A town is the whole product with the demonstration's people, behind the
+// pages, on a port of its own.
+type town struct {
+	origin  string
+	host    string
+	tenant  dossiers.Tenant
+	founded dossiers.Founded
+	system  *wiring.System
+	handler http.Handler
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	ctx := t.Context()
+	dsn := pgtest.DSN(t, migrations.Apply)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	host := "localhost:" + port
+	origin := "http://" + host
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	system, err := wiring.Assemble(ctx, wiring.Config{
+		DatabaseURL: dsn, DataDir: t.TempDir(), MasterKey: []byte("0123456789abcdef0123456789abcdef"),
+		DemoURL: origin + "/pki", Workers: 2, MaxDocument: 4 << 20, Log: log, Now: time.Now, Version: "essai",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := system.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	tenant, founded, err := demo.Seed(ctx, system, dsn, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := web.New(web.Options{Office: system.Office, Live: system.Hub, Log: log, Version: "essai"})
+	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}}
+	srv.Start()
+	t.Cleanup(func() {
+		system.Hub.Close()
+		srv.CloseClientConnections()
+		srv.Close()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := system.Close(stop); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return &town{origin: origin, host: host, tenant: tenant, founded: founded, system: system, handler: handler}
+}
+
+// chromium starts the browser of a test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	path := os.Getenv("CHROMIUM")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no Chromium on this machine")
+		}
+		t.Skip("no Chromium on this machine")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("hide-scrollbars", true))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(stop)
+	ctx, stop := chromedp.NewContext(alloc)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	return ctx
+}
+
+// A person is somebody with a device of their own: a browser profile and an
+// authenticator in it.
+type person struct {
+	t   *testing.T
+	ctx context.Context
+	at  *town
+}
+
+func (at *town) person(t *testing.T, browser context.Context, width, height int64) *person {
+	t.Helper()
+	ctx, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(stop)
+	ctx, stop = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(stop)
+	if _, err := chromedp.Call(ctx, cdpwa.Enable, cdpwa.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := chromedp.Call(ctx, cdpwa.AddVirtualAuthenticator, cdpwa.AddVirtualAuthenticatorParams{Options: &cdpwa.VirtualAuthenticatorOptions{
+		Protocol: cdpwa.AuthenticatorProtocolCtap2, Ctap2version: cdpwa.Ctap2versionCtap21, Transport: cdpwa.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		DefaultBackupEligibility: true, DefaultBackupState: true,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return &person{t, ctx, at}
+}
+
+func (p *person) open(path string) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, chromedp.Navigate(p.at.origin+path)); err != nil {
+		p.t.Fatalf("open %s: %v", path, err)
+	}
+}
+
+// until waits for an expression of the page to hold.
+func (p *person) until(what, expression string) {
+	p.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.shoot("echec")
+			body, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.href + '\\n' + document.body.innerText"))
+			p.t.Fatalf("%s: not within 20 s (%v)\n%s", what, err, body)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (p *person) eval(expression string) string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("Promise.resolve("+expression+").then(String)", chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return s
+}
+
+// tap clicks as a person does: on what is shown.
+func (p *person) tap(selector string) {
+	p.t.Helper()
+	p.until("see "+selector, "document.querySelector("+quote(selector)+")?.offsetParent || getComputedStyle(document.querySelector("+quote(selector)+")).position === 'fixed'")
+	p.eval("document.querySelector(" + quote(selector) + ").click()")
+}
+
+func (p *person) fill(selector, text string) {
+	p.t.Helper()
+	p.eval("(() => { const e = document.querySelector(" + quote(selector) + "); e.value = " + quote(text) + "; e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()")
+}
+
+// choose puts files in an input. The page's nodes are named anew when it
+// moves, so a name may be lost between two calls: ask again.
+func (p *person) choose(selector string, files ...string) {
+	p.t.Helper()
+	var err error
+	for range 20 {
+		var doc cdpdom.GetDocumentResult
+		var node cdpdom.QuerySelectorResult
+		if doc, err = chromedp.Call(p.ctx, cdpdom.GetDocument, cdpdom.GetDocumentParams{}); err != nil {
+			continue
+		}
+		if node, err = chromedp.Call(p.ctx, cdpdom.QuerySelector, cdpdom.QuerySelectorParams{NodeID: doc.Root.NodeID, Selector: selector}); err != nil {
+			continue
+		}
+		if _, err = chromedp.Call(p.ctx, cdpdom.SetFileInputFiles, cdpdom.SetFileInputFilesParams{Files: files, NodeID: node.NodeID}); err == nil {
+			return
+		}
+	}
+	p.t.Fatalf("choose files: %v", err)
+}
+
+// shoot leaves a picture in the folder named by WEB_SCREENS.
+func (p *person) shoot(name string) {
+	folder := os.Getenv("WEB_SCREENS")
+	if folder == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Logf("no picture: %v", err)
+		return
+	}
+	if err := os.WriteFile(filepath.Join(folder, "parcours-"+name+".png"), png, 0o644); err != nil {
+		p.t.Error(err)
+	}
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
+
+// enrol registers a first passkey by invitation.
+func (p *person) enrol(email string) {
+	p.t.Helper()
+	p.open("/enrolement/" + p.at.founded.Invitations[email])
+	p.tap("[data-go=enrol]")
+	p.until("enrolled", `!document.querySelector("[data-state=done]").hidden`)
+}
+
+// sampleLetter writes the demonstration's letter where the browser can pick
+// it.
+func sampleLetter(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := demo.WriteSamples(dir); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "lettre*.pdf"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no sample letter: %v", err)
+	}
+	return found[0]
+}
+
+// deposit sends the sample letter along the first circuit and returns its
+// path.
+func (p *person) deposit(file, title string) string {
+	p.t.Helper()
+	p.open("/deposer")
+	p.choose("#document", file)
+	p.fill("#title", title)
+	p.fill("#recipient", "M. et Mme Lefèvre")
+	p.tap("input[name=type]")
+	p.tap("[data-go=start]")
+	p.until("the letter opens", `location.pathname.startsWith("/dossiers/")`)
+	return p.eval("location.pathname")
+}
+
+// decide opens a letter, opens its sheet and makes the gesture.
+func (p *person) decide(path, verb string) {
+	p.t.Helper()
+	p.open(path)
+	p.tap("[data-verb=" + verb + "]")
+	p.until("the sheet", `document.querySelector("#sheet[open] [data-state=ready]")`)
+	p.tap("#sheet [data-go=" + verb + "]")
+	p.until("decided", `!document.querySelector("#sheet [data-state=done]").hidden`)
+}
+
+// TestFromDepositToSigned follows a letter as the people of the town do, each
+// with a device, and meets the troubles they meet on the way.
+func TestFromDepositToSigned(t *testing.T) {
+	at := newTown(t)
+	browser := chromium(t)
+	letter := sampleLetter(t)
+	drafter, manager, mayor := at.person(t, browser, 1440, 900), at.person(t, browser, 1440, 900), at.person(t, browser, 390, 844)
+	drafter.enrol(demo.Drafter)
+	manager.enrol(demo.DGS)
+	mayor.enrol(demo.Mayor)
+
+	path := drafter.deposit(letter, "Réfection du trottoir")
+	drafter.until("the circuit is drawn", `document.querySelectorAll("#circuit .now").length === 1`)
+	drafter.shoot("deposee")
+
+	// The in-tray of the manager shows it by itself, without reloading.
+	manager.open("/")
+	manager.until("in the in-tray", `document.querySelector("[data-dossier]")`)
+	second := drafter.deposit(letter, "Prêt de la halle")
+	manager.until("the second letter arrives by itself", `document.querySelectorAll("li.letter").length === 2`)
+	manager.shoot("bannettes")
+
+	manager.decide(path, "visa")
+	manager.shoot("visee")
+
+	// The mayor refuses the second one only with a motive, which survives.
+	manager.decide(second, "visa")
+	mayor.open(second)
+	mayor.shoot("dossier")
+	mayor.tap("[data-verb=refuse]")
+	mayor.tap("#sheet [data-go=refuse]")
+	mayor.until("the motive is asked for", `!document.querySelector("#motif-e").hidden`)
+	mayor.fill("#motif", "La date a changé.")
+	mayor.open(second + "/refuser")
+	mayor.until("the motive was kept", `document.querySelector("#motif").value === "La date a changé."`)
+	mayor.tap("[data-go=refuse]")
+	mayor.until("refused", `!document.querySelector("[data-state=done]").hidden`)
+	mayor.shoot("refusee")
+	drafter.open(second)
+	drafter.until("the motive is read", `document.querySelector("#etat").innerText.includes("La date a changé.")`)
+	drafter.shoot("motif")
+
+	// The signature: the sheet, the gesture, then the signed letter.
+	mayor.open(path)
+	mayor.tap("[data-verb=sign]")
+	mayor.until("the sheet", `document.querySelector("#sheet[open] [data-state=ready]")`)
+	mayor.shoot("signer")
+	begun := time.Now()
+	mayor.tap("#sheet [data-go=sign]")
+	mayor.until("decided", `!document.querySelector("#sheet [data-state=done]").hidden`)
+	t.Logf("decided after %v", time.Since(begun))
+	mayor.until("signed", `document.querySelector("[data-done]").textContent === "Lettre signée"`)
+	signed := time.Since(begun)
+	t.Logf("signed after %v", signed)
+	mayor.shoot("signee")
+	mayor.until("the page follows", `document.querySelector("[data-signed]")`)
+	t.Logf("page updated after %v", time.Since(begun))
+	mayor.tap("#sheet [data-see]")
+	mayor.until("the letter again", `document.querySelector("[data-banner=ok]")`)
+	mayor.shoot("dossier-signe")
+	if kind := mayor.eval(`fetch(document.querySelector("[data-download=signe]").href).then((r) => r.blob()).then((b) => b.slice(0, 5).text())`); kind != "%PDF-" {
+		t.Errorf("the signed PDF begins with %q", kind)
+	}
+	if kind := mayor.eval(`fetch(document.querySelector("[data-download^=preuve]").href).then((r) => r.headers.get("Content-Type"))`); kind != "application/zip" {
+		t.Errorf("the evidence file is %q", kind)
+	}
+
+	// Reading as text, and pdf.js with its search, under the policy.
+	mayor.open(path)
+	mayor.tap("[data-as-text]")
+	mayor.until("text", `document.querySelector("[data-prose]").innerText.length > 200`)
+	mayor.shoot("texte")
+	mayor.tap("[data-zoom]")
+	mayor.until("pdf.js draws", `document.querySelector(".pdfpage canvas")`)
+	mayor.until("its text layer", `document.querySelector(".textLayer span")`)
+	mayor.fill("#chercher", "trottoir")
+	mayor.eval(`document.querySelector(".find").requestSubmit()`)
+	mayor.until("found", `document.querySelector(".textLayer .hit")`)
+	mayor.shoot("zoom")
+
+	// Out and in again, to the page that was asked for.
+	mayor.eval(`document.querySelector("[data-back]").click()`)
+	mayor.until("bins", `document.querySelector("[data-nav=quitter]")`)
+	mayor.eval(`document.querySelector("[data-nav=quitter]").form.requestSubmit()`)
+	mayor.until("out", `location.pathname === "/connexion"`)
+	mayor.open(path)
+	mayor.until("asked to sign in", `location.pathname === "/connexion"`)
+	mayor.until("back where I was, without a tap: the browser proposed the account", `location.pathname === `+quote(path))
+}
