@@ -11,6 +11,7 @@ import (
 	"parapheur/internal/demo"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
+	"parapheur/journal"
 )
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,17 @@ func TestJourney(t *testing.T) {
 	approved := town.Read(t, mayor.Viewer(t), d.ID, 1, "approved")
 	if !signed.Main().Signed() || !bytes.HasPrefix(letter, approved) || len(letter) <= len(approved) {
 		t.Fatal("the signed letter does not begin with the approved one")
+	}
+	entries, err := town.Store.Journal(t.Context(), town.Tenant.ID, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := journal.Genesis(town.Tenant.SIRET)
+	for _, e := range entries {
+		if err := journal.Check(head, e); err != nil {
+			t.Errorf("the journal of the town: %v (%s)", err, e.Kind)
+		}
+		head = e
 	}
 	if out := os.Getenv("PARAPHEUR_JOURNEY_OUT"); out != "" {
 		if err := os.WriteFile(out, letter, 0o600); err != nil {

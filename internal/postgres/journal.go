@@ -47,15 +47,18 @@ func appendFacts(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, facts ...f
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", f.kind, err)
 		}
-		head = journal.Next(head, f.at, f.subject, f.kind, body)
+		// A variable of its own for each entry: the batch keeps slices of it
+		// until it is sent.
+		next := journal.Next(head, f.at, f.subject, f.kind, body)
 		batch.Queue(`insert into journal (tenant, seq, at, subject, application, kind, body, prev, hash)
 			values ($1, $2, $3, $4, nullif($5, '')::uuid, $6, $7, $8, $9)`,
-			t, head.Seq, head.At, head.Subject, f.application, head.Kind, head.Body, head.Prev[:], head.Hash[:])
-		note, err := json.Marshal(notice{Tenant: string(t), Seq: head.Seq, Subject: f.subject, Kind: f.kind})
+			t, next.Seq, next.At, next.Subject, f.application, next.Kind, next.Body, next.Prev[:], next.Hash[:])
+		note, err := json.Marshal(notice{Tenant: string(t), Seq: next.Seq, Subject: f.subject, Kind: f.kind})
 		if err != nil {
 			return fmt.Errorf("encode notice: %w", err)
 		}
 		batch.Queue(`select pg_notify($1, $2)`, channel, string(note))
+		head = next
 	}
 	batch.Queue(`update journal_head set seq = $2, hash = $3 where tenant = $1`, t, head.Seq, head.Hash[:])
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
