@@ -2,6 +2,7 @@ package dossiers_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"testing"
 
@@ -16,6 +17,10 @@ import (
 
 func TestMain(m *testing.M) {
 	child.Main(wiring.Jobs()...)
+	if file := os.Getenv(doomed); file != "" {
+		fmt.Println(die(file))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -39,11 +39,15 @@ const (
 const GEC = "Gestion du courrier (démonstration)"
 
 const (
-	siret     = "21490999900015"
-	townName  = "Ville de Saint-Aubin-sur-Loire"
-	place     = "Saint-Aubin-sur-Loire"
-	deskDGS   = "Direction générale des services"
-	deskMayor = "Maire"
+	siret    = "21490999900015"
+	townName = "Ville de Saint-Aubin-sur-Loire"
+	place    = "Saint-Aubin-sur-Loire"
+)
+
+// The desks of the demonstration.
+const (
+	DeskDGS   = "Direction générale des services"
+	DeskMayor = "Maire"
 )
 
 //go:embed samples/*.pdf
@@ -73,24 +77,24 @@ func Plan() dossiers.Plan {
 			{Civility: "M.", GivenName: "Marc", FamilyName: "Delattre", Email: Administrator, Admin: true},
 			{Civility: "Mme", GivenName: "Nadia", FamilyName: "Ferreira", Email: Preparer, Drafter: true},
 		},
-		Desks: []string{deskDGS, deskMayor},
+		Desks: []string{DeskDGS, DeskMayor},
 		Seats: []dossiers.PlannedSeat{
-			{Desk: deskDGS, Email: DGS, Quality: "Directeur général des services"},
-			{Desk: deskMayor, Email: Mayor, Quality: "Maire"},
-			{Desk: deskMayor, Email: Preparer, Quality: "Cabinet du Maire", Prepares: true},
+			{Desk: DeskDGS, Email: DGS, Quality: "Directeur général des services"},
+			{Desk: DeskMayor, Email: Mayor, Quality: "Maire"},
+			{Desk: DeskMayor, Email: Preparer, Quality: "Cabinet du Maire", Prepares: true},
 		},
 		Types: []dossiers.Type{
 			{
 				Code: "courrier-simple", Name: "Courrier simple", Hint: "Information ou réponse, sans décision.",
 				Circuit: circuits.Definition{Code: "courrier-simple", Version: 1, Name: "Courrier simple", Steps: []circuits.Step{
-					{ID: "visa-dgs", Kind: circuits.Visa, Desk: deskDGS, Title: "Visa de la direction générale"},
-					{ID: "signature-maire", Kind: circuits.Signature, Desk: deskMayor, Title: "Signature de la Maire"},
+					{ID: "visa-dgs", Kind: circuits.Visa, Desk: DeskDGS, Title: "Visa de la direction générale"},
+					{ID: "signature-maire", Kind: circuits.Signature, Desk: DeskMayor, Title: "Signature de la Maire"},
 				}},
 			},
 			{
 				Code: "courrier-cabinet", Name: "Courrier du cabinet", Hint: "Félicitations, invitations : la Maire signe sans visa.",
 				Circuit: circuits.Definition{Code: "courrier-cabinet", Version: 1, Name: "Courrier du cabinet", Steps: []circuits.Step{
-					{ID: "signature-maire", Kind: circuits.Signature, Desk: deskMayor, Title: "Signature de la Maire"},
+					{ID: "signature-maire", Kind: circuits.Signature, Desk: DeskMayor, Title: "Signature de la Maire"},
 				}},
 			},
 		},

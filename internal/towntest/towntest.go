@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/descope/virtualwebauthn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
@@ -47,16 +48,18 @@ type Person struct {
 	rp      virtualwebauthn.RelyingParty
 }
 
-// New assembles and seeds a town. change may alter the node's configuration.
-// Jobs are worked until the test ends, unless it asks for no Workers.
+// New assembles and seeds a town in a database of its own. change may alter
+// the node's configuration. Jobs are worked until the test ends, unless it
+// asks for no Workers.
 func New(t testing.TB, change ...func(*wiring.Config)) *Town {
 	t.Helper()
-	town := &Town{DSN: pgtest.DSN(t, migrations.Apply), people: map[string]*Person{}}
-	town.Config = wiring.Config{
-		DatabaseURL: town.DSN, DataDir: t.TempDir(), MasterKey: []byte("une clé de test, 32 octets juste"), DemoURL: Origin + "/pki",
-		Workers: 2, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
-	}
-	town.Config.MasterKey = append([]byte(nil), town.Config.MasterKey...)[:32]
+	return On(t, pgtest.DSN(t, migrations.Apply), change...)
+}
+
+// On is New in a database of the caller's, migrated: one that lasts, say.
+func On(t testing.TB, dsn string, change ...func(*wiring.Config)) *Town {
+	t.Helper()
+	town := &Town{DSN: dsn, Config: Node(dsn, t.TempDir()), people: map[string]*Person{}}
 	for _, c := range change {
 		c(&town.Config)
 	}
@@ -68,8 +71,17 @@ func New(t testing.TB, change ...func(*wiring.Config)) *Town {
 	return town
 }
 
-// Open assembles the node of the town's configuration: once more, as after a
-// restart, when the test closed the previous one.
+// Node is the configuration of a node over a database and a folder. Nodes of
+// one town share both, in this process or in another.
+func Node(dsn, dir string) wiring.Config {
+	return wiring.Config{
+		DatabaseURL: dsn, DataDir: dir, MasterKey: []byte("a master key of tests, 32 bytes!"), DemoURL: Origin + "/pki",
+		Workers: 2, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+	}
+}
+
+// Open assembles a node of the town's configuration and makes it the one that
+// the town's methods use: one more, or the same after a restart.
 func (town *Town) Open(t testing.TB) {
 	t.Helper()
 	s, err := wiring.Assemble(t.Context(), town.Config)
@@ -87,6 +99,45 @@ func (town *Town) Open(t testing.TB) {
 			t.Error(err)
 		}
 	})
+}
+
+// Owner connects to the town's database as its owner, past row-level security.
+func (town *Town) Owner(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	pool := must(pgxpool.New(t.Context(), town.DSN))(t)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Desk returns the desk of this name.
+func (town *Town) Desk(t testing.TB, name string) dossiers.Desk {
+	t.Helper()
+	for _, d := range must(town.Store.Desks(t.Context(), town.Tenant.ID))(t) {
+		if d.Name == name {
+			return d
+		}
+	}
+	t.Fatalf("no desk %q", name)
+	return dossiers.Desk{}
+}
+
+// Newcomer makes somebody known to the town, seats them at a desk if one is
+// named, and returns them enrolled and signed in.
+func (town *Town) Newcomer(t testing.TB, email, desk string) *Person {
+	t.Helper()
+	admin := town.Person(t, demo.Administrator).Viewer(t)
+	made := must(town.Office.AddPerson(t.Context(), admin, dossiers.Person{GivenName: "Camille", FamilyName: email, Email: email}))(t)
+	if desk != "" {
+		if err := town.Office.Seat(t.Context(), admin, town.Desk(t, desk).ID, made.ID, "Adjointe", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token, _, err := town.Office.InvitePerson(t.Context(), admin, made.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	town.Founded.Invitations[email] = token
+	return town.Person(t, email)
 }
 
 // Person returns somebody of the demonstration, enrolled at the first call.
@@ -131,29 +182,83 @@ func (p *Person) Viewer(t testing.TB) dossiers.Viewer {
 	return must(p.town.Office.Viewer(t.Context(), p.town.Tenant, p.Session))(t)
 }
 
-// Gesture answers a decision request as the person's authenticator does.
+// Elsewhere returns the same person, with the same passkey, signed in from
+// another browser.
+func (p *Person) Elsewhere(t testing.TB) *Person {
+	t.Helper()
+	ctx, o, tenant := t.Context(), p.town.Office, p.town.Tenant
+	other := *p
+	_, s, err := o.OpenVisit(ctx, tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := must(o.BeginSignIn(ctx, tenant, s))(t)
+	if other.Token, _, err = o.FinishSignIn(ctx, tenant, s, g.Ceremony, p.Answer(t, g.Options)); err != nil {
+		t.Fatal(err)
+	}
+	other.Session = must(o.Visit(ctx, tenant, other.Token))(t)
+	return &other
+}
+
+// At returns the person as if their browser were at origin.
+func (p *Person) At(origin string) *Person {
+	other := *p
+	other.rp.Origin = origin
+	return &other
+}
+
+// Unverified returns the person with an authenticator that asked for neither
+// finger nor code.
+func (p *Person) Unverified() *Person {
+	other := *p
+	other.auth.Options.UserNotVerified = true
+	return &other
+}
+
+// Answer answers the options of a sign-in or of a decision as the person's
+// authenticator does.
+func (p *Person) Answer(t testing.TB, options []byte) []byte {
+	t.Helper()
+	parsed := must(virtualwebauthn.ParseAssertionOptions(publicKey(options)))(t)
+	return []byte(virtualwebauthn.CreateAssertionResponse(p.rp, p.auth, p.key, *parsed))
+}
+
+// Gesture answers a decision request.
 func (p *Person) Gesture(t testing.TB, req dossiers.DecisionRequest) []byte {
 	t.Helper()
-	options := must(virtualwebauthn.ParseAssertionOptions(publicKey(req.Options)))(t)
-	return []byte(virtualwebauthn.CreateAssertionResponse(p.rp, p.auth, p.key, *options))
+	return p.Answer(t, req.Options)
+}
+
+// Item is a decision about the letter as it stands.
+func (town *Town) Item(t testing.TB, id dossiers.ID, decision, reason string) dossiers.DecisionItem {
+	t.Helper()
+	d := must(town.Store.Dossier(t.Context(), town.Tenant.ID, id))(t)
+	return dossiers.DecisionItem{Dossier: id, Decision: decision, Reason: reason, Seen: d.Main().Revision.SHA256}
 }
 
 // Decide reads the letter as it stands and takes one decision on it.
 func (p *Person) Decide(t testing.TB, id dossiers.ID, decision, reason string) (dossiers.Dossier, error) {
 	t.Helper()
-	ctx, o, v := t.Context(), p.town.Office, p.Viewer(t)
-	d, err := p.town.Store.Dossier(ctx, p.town.Tenant.ID, id)
+	req, err := p.Begin(t, id, decision, reason)
 	if err != nil {
-		return d, err
+		return dossiers.Dossier{}, err
 	}
-	item := dossiers.DecisionItem{Dossier: id, Decision: decision, Reason: reason, Seen: d.Main().Revision.SHA256}
-	req, err := o.BeginDecision(ctx, v, p.Session, []dossiers.DecisionItem{item})
+	return p.Finish(t, req, p.Gesture(t, req))
+}
+
+// Begin asks for the statements of one decision.
+func (p *Person) Begin(t testing.TB, id dossiers.ID, decision, reason string) (dossiers.DecisionRequest, error) {
+	t.Helper()
+	items := []dossiers.DecisionItem{p.town.Item(t, id, decision, reason)}
+	return p.town.Office.BeginDecision(t.Context(), p.Viewer(t), p.Session, items)
+}
+
+// Finish sends the gesture of one decision.
+func (p *Person) Finish(t testing.TB, req dossiers.DecisionRequest, response []byte) (dossiers.Dossier, error) {
+	t.Helper()
+	out, err := p.town.Office.FinishDecision(t.Context(), p.Viewer(t), p.Session, req.Ceremony, response)
 	if err != nil {
-		return d, err
-	}
-	out, err := o.FinishDecision(ctx, v, p.Session, req.Ceremony, p.Gesture(t, req))
-	if err != nil {
-		return d, err
+		return dossiers.Dossier{}, err
 	}
 	return out[0].Dossier, out[0].Err
 }
