@@ -40,6 +40,9 @@ func TestDeposit(t *testing.T) {
 	})
 	t.Run("the same key and another request are refused", func(t *testing.T) {
 		h.send(t, "cle-0001", parts[:2]).is(http.StatusUnprocessableEntity, "idempotency-key-reused")
+		m["title"] = "Un autre objet"
+		h.send(t, "cle-0001", []part{metaPart(t, m), parts[1], parts[2]}).is(http.StatusUnprocessableEntity, "idempotency-key-reused")
+		h.send(t, "cle-0001", []part{parts[0], {"document", annex}, {"annex", pdf}}).is(http.StatusUnprocessableEntity, "idempotency-key-reused")
 	})
 	t.Run("another key and the same reference meet the first dossier", func(t *testing.T) {
 		b := h.send(t, "cle-0002", parts).is(http.StatusConflict, "reference-used")
