@@ -371,3 +371,123 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.until("asked to sign in", `location.pathname === "/connexion"`)
 	mayor.until("back where I was, without a tap: the browser proposed the account", `location.pathname === `+quote(path))
 }
+
+// TestOtherRoads takes the ways that letters take less often: a draft, a
+// batch, a decision taken back, a correction, a withdrawal; then what the
+// administrator does.
+func TestOtherRoads(t *testing.T) {
+	at := newTown(t)
+	browser := chromium(t)
+	letter := sampleLetter(t)
+	drafter, manager, admin := at.person(t, browser, 390, 844), at.person(t, browser, 1440, 900), at.person(t, browser, 1440, 900)
+	drafter.enrol(demo.Drafter)
+	manager.enrol(demo.DGS)
+	admin.enrol(demo.Administrator)
+
+	// A draft, then its departure.
+	drafter.open("/deposer")
+	drafter.choose("#document", letter)
+	drafter.until("the title is proposed", `document.querySelector("#title").value.startsWith("lettre rue")`)
+	drafter.tap("[data-go=draft]")
+	drafter.until("what is missing is said", `document.querySelector("#recipient").getAttribute("aria-invalid") === "true"`)
+	drafter.fill("#recipient", "Les Amis de la Gabare")
+	drafter.tap("input[name=type]")
+	drafter.tap("[data-go=draft]")
+	drafter.until("a draft, with the file that was kept", `location.pathname.startsWith("/dossiers/")`)
+	first := drafter.eval("location.pathname")
+	drafter.tap("[data-verb=start]")
+	drafter.until("on its way", `document.querySelector("#entete").dataset.phase === "running"`)
+	second := drafter.deposit(letter, "Deuxième")
+
+	// Two visas with one gesture, once both were opened.
+	for _, path := range []string{first, second} {
+		manager.open(path)
+		manager.until("read", `performance.getEntriesByType("resource").some((e) => e.name.includes("/contenu"))`)
+	}
+	manager.open("/bannettes")
+	manager.until("both are there, opened", `document.querySelectorAll("li.letter:not(.unread)").length === 2`)
+	manager.eval(`document.querySelectorAll("input[name=lot]").forEach((box) => box.click())`)
+	manager.tap("[data-decide-batch]")
+	manager.until("the sheet of the batch", `document.querySelector("#lot[open]")`)
+	manager.shoot("lot")
+	manager.tap("#lot [data-go=batch]")
+	manager.until("both are decided", `document.querySelectorAll("[data-report] li").length === 2 && !document.querySelector("[data-report] .q")`)
+	manager.shoot("lot-fait")
+
+	// One visa is taken back, and the letter refused instead, then corrected.
+	manager.open(second)
+	manager.tap("[data-more]")
+	manager.tap("[data-verb=undo]")
+	manager.until("the sheet", `document.querySelector("#sheet[open] [data-state=ready]")`)
+	manager.tap("#sheet [data-go=undo]")
+	manager.until("taken back", `!document.querySelector("#sheet [data-state=done]").hidden`)
+	manager.open(second)
+	manager.tap("[data-verb=refuse]")
+	manager.until("the sheet", `document.querySelector("#sheet[open] #motif")`)
+	manager.fill("#motif", "Une coquille au deuxième paragraphe.")
+	manager.tap("#sheet [data-go=refuse]")
+	manager.until("refused", `!document.querySelector("#sheet [data-state=done]").hidden`)
+	drafter.open(second)
+	drafter.tap("[data-verb=correct]")
+	drafter.until("the form", `document.querySelector("#document")`)
+	drafter.choose("#document", letter)
+	drafter.tap("[data-go=correct]")
+	drafter.until("the same bytes are no correction", `document.querySelector("[data-problem]")`)
+	drafter.shoot("corriger")
+
+	// The first one is withdrawn while nobody signed.
+	drafter.open(first)
+	drafter.tap("[data-more]")
+	drafter.tap("[data-verb=withdraw]")
+	drafter.until("the sheet", `document.querySelector("#sheet[open] [data-go=withdraw]")`)
+	drafter.tap("[data-go=withdraw]")
+	drafter.until("withdrawn", `document.querySelector("#entete")?.dataset.phase === "withdrawn"`)
+
+	admin.administers()
+	admin.manageKeys()
+}
+
+// administers adds somebody, invites them, and makes a key for a program.
+func (p *person) administers() {
+	p.t.Helper()
+	p.open("/administration")
+	p.fill("[name=given_name]", "Karim")
+	p.fill("[name=family_name]", "Benali")
+	p.fill("[name=email]", "karim.benali@saint-aubin.example")
+	p.tap("[data-go=add-person]")
+	p.until("added", `document.body.innerText.includes("karim.benali@saint-aubin.example")`)
+	p.eval(`[...document.querySelectorAll("[data-person]")].find((e) => e.innerText.includes("Benali")).querySelector("[data-go=invite]").click()`)
+	p.until("the link is shown", `document.querySelector("[data-invitation-link]")?.value.includes("/enrolement/")`)
+	p.open("/administration/bureaux")
+	p.fill("#name", "Finances")
+	p.tap("[data-go=add-desk]")
+	p.until("the desk", `document.querySelector(".lines").innerText.includes("Finances")`)
+	p.fill("#quality", "Adjoint aux finances")
+	p.tap("[data-go=seat]")
+	p.until("seated", `document.querySelector(".lines").innerText.includes("Adjoint aux finances")`)
+	p.open("/administration/circuits")
+	p.until("drawn", `document.querySelectorAll(".drawing svg rect").length > 4`)
+	p.shoot("circuits")
+	p.open("/administration/applications")
+	p.eval(`document.querySelector("[data-application] summary").click()`)
+	p.tap("[data-go=add-api-key]")
+	p.until("the secret, once", `document.querySelector("[data-secret]")?.value.startsWith("pk_")`)
+	p.open("/administration/journal")
+	p.until("the journal's last line is that key", `document.querySelector(".log tbody tr").innerText.includes("api_key.added")`)
+	p.shoot("journal")
+}
+
+// manageKeys renames the only passkey, which cannot be revoked.
+func (p *person) manageKeys() {
+	p.t.Helper()
+	p.open("/mes-cles")
+	p.eval(`document.querySelector(".key summary").click()`)
+	p.fill(".key [name=label]", "Ordinateur de la mairie")
+	p.tap(".key [data-go=rename]")
+	p.until("renamed", `document.querySelector(".key").innerText.includes("Ordinateur de la mairie")`)
+	p.until("the last key stays", `!document.querySelector("[data-go=revoke]")`)
+	p.fill("#libelle", "Une autre")
+	p.tap("[data-go=add-key]")
+	p.until("one device keeps one key", `!document.querySelector("form[data-enrol] [data-state=failed]").hidden`)
+	p.shoot("mes-cles")
+}
