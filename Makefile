@@ -6,6 +6,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LISTEN  ?= 127.0.0.1:8080
 DATA    ?= data
+# Further flags of `go test`, such as TESTFLAGS=-count=1.
+TESTFLAGS ?=
+LINT    ?= $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+# Where data races would matter: what is shared between requests, jobs and nodes.
+RACE    ?= ./journal ./circuits ./certs ./approvals/... ./dossiers ./internal/blobs/... ./internal/child ./internal/keyring \
+           ./internal/live ./internal/postgres ./internal/preview ./internal/work ./internal/wiring ./signing ./api ./web
 
 .DEFAULT_GOAL := help
 
@@ -14,7 +21,7 @@ help: ## Show this help
 	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: build
-build: ## Build bin/parapheur
+build: ## Build bin/parapheur, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/parapheur
 
 .PHONY: run
@@ -23,27 +30,28 @@ run: build ## Start the demonstration town (installs PostgreSQL if it may)
 	@exec $(BIN) demo --listen $(LISTEN) --data $(DATA)
 
 .PHONY: tour
-tour: build ## Play the whole journey in a real browser; pictures, letter and evidence in ./tour
+tour: ## Play the whole journey in a real browser; pictures, letter and evidence in ./tour
 	@scripts/setup.sh test
 	PARAPHEUR_E2E_OUT=$(CURDIR)/tour $(GO) test ./e2e -run '^TestJourney$$' -count=1 -v
-	@echo; echo "Letter, evidence and pictures are in ./tour"; ls tour
+	@echo; echo "Letter, evidence and pictures are in ./tour:"; ls tour
 
 .PHONY: test
 test: ## Run every test (installs what they need if it may)
 	@scripts/setup.sh test
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 .PHONY: race
-race: ## Run every test under the race detector
+race: ## Run the tests of what is shared under the race detector (RACE=./... for all)
 	@scripts/setup.sh test
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites that build real servers: a TSA, an S3 gateway
-	$(GO) test -tags slow -run 'Slow|S3|Sigstore' ./certs/... ./internal/blobs/...
+slow: ## Suites against real servers, built on demand: a time-stamping authority, an S3 gateway
+	@scripts/setup.sh test
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3' -v ./certs ./internal/blobs
 
 .PHONY: bench
-bench: ## Speed and memory, as ratios to a floor measured in the same run
+bench: ## Speed and memory, as ratios to a floor measured in the same run (COUNT=5)
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count $(or $(COUNT),5) ./signing ./dossiers ./internal/blobs
 
 .PHONY: fuzz
@@ -51,16 +59,25 @@ fuzz: ## Fuzz each parser for FUZZTIME (20s)
 	scripts/fuzz.sh $(or $(FUZZTIME),20s)
 
 .PHONY: lint
-lint: ## golangci-lint and govulncheck
-	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
-	$(GO) tool -modfile=tools/go.mod govulncheck ./...
+lint: ## golangci-lint and govulncheck (says so when the vulnerability database cannot be reached)
+	$(LINT) run ./...
+	@scripts/vulncheck.sh || { code=$$?; [ $$code = 75 ]; }
+
+.PHONY: fmt
+fmt: ## Format the Go files as the linters want them
+	$(LINT) fmt
 
 .PHONY: check
 check: lint test ## Everything a reviewer runs
 
 .PHONY: generate
-generate: ## Write the documents that tests compare: circuits table, OpenAPI
-	$(GO) test ./circuits ./api -update
+generate: ## Write the documents that tests compare: table of circuits, OpenAPI
+	$(GO) test ./circuits -run TestTable -update
+	$(GO) test ./api -update
+
+.PHONY: measure
+measure: ## Comments, lengths of functions, tests: where the code stands
+	@$(GO) run ./internal/measure .
 
 .PHONY: clean
 clean: ## Remove build results (never the data folder)
