@@ -65,6 +65,7 @@ const (
 	SignatureClaim    Code = "signature_claimed_time" // the date in the letter is not that of the decision
 	SignatureAbsent   Code = "no_signature"           // a letter alone, without signature
 	JournalIncomplete Code = "journal_incomplete"     // the journal given begins after, or ends before
+	JournalContinues  Code = "journal_continues"      // an export whose beginning is in another one
 	ReasonMissing     Code = "reason_missing"         // the text behind reason_sha256 was not kept
 )
 

@@ -36,9 +36,9 @@ func (r *Report) French(w io.Writer) error {
 	if r.Package != nil {
 		out.pack(r)
 	}
-	out.findings(r, proof.Invalid, "Ce qui ne tient pas")
-	out.findings(r, proof.Unverifiable, "Ce qui n’a pas pu être vérifié")
-	out.findings(r, proof.Valid, "Remarques")
+	for _, o := range []proof.Outcome{proof.Invalid, proof.Unverifiable, proof.Valid} {
+		out.findings(r.Findings, o)
+	}
 	out.limits(r)
 	return out.w.Flush()
 }
@@ -72,19 +72,19 @@ func harmless(s string) string {
 
 func (p *page) title(s string) { p.line("\n%s\n", s) }
 
-// Conclusion is the outcome as one French sentence.
-func (r *Report) Conclusion() string {
-	switch r.Outcome {
+// conclusion is an outcome as French sentences.
+func conclusion(o proof.Outcome) string {
+	switch o {
 	case proof.Valid:
 		return "VALIDE. Tout ce qui a été présenté a été vérifié, et tout est exact."
 	case proof.Invalid:
-		return "NON VALIDE. Au moins un contrôle échoue" + nbsp + ": voir « Ce qui ne tient pas »."
+		return "NON VALIDE. Au moins un contrôle échoue : voir « Ce qui ne tient pas »."
 	}
 	return "NON CONCLUANT. Rien de faux n’a été trouvé, mais une vérification n’a pas pu être faite."
 }
 
 func (p *page) heading(r *Report) {
-	p.line("Conclusion%s: %s", nbsp, spaced(r.Conclusion()))
+	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome)))
 	if r.Dossier != nil {
 		p.line("")
 		p.line("Dossier n°%s%d, %s", nbsp, r.Dossier.Number, quoted(r.Dossier.Title))
@@ -230,15 +230,17 @@ func sealWord(v signing.Verdict) string {
 }
 
 // findings lists those of one outcome.
-func (p *page) findings(r *Report, o proof.Outcome, title string) {
-	first := true
-	for _, f := range r.Findings {
+func (p *page) findings(all []Finding, o proof.Outcome) {
+	title := map[proof.Outcome]string{
+		proof.Invalid: "Ce qui ne tient pas", proof.Unverifiable: "Ce qui n’a pas pu être vérifié", proof.Valid: "Remarques",
+	}[o]
+	for _, f := range all {
 		if f.Outcome != o {
 			continue
 		}
-		if first {
+		if title != "" {
 			p.title(title)
-			first = false
+			title = ""
 		}
 		p.line("  – %s", spaced(f.French()))
 	}

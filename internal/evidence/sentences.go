@@ -59,6 +59,7 @@ func sentences() map[Code]string {
 		SignatureAbsent:   "La lettre ne porte aucune signature",
 		JournalIncomplete: "Le journal qui a été donné ne couvre pas tout le dossier",
 		ReasonMissing:     "Le texte d’un motif approuvé n’a pas été conservé",
+		JournalContinues:  "Cet export continue un autre : ce qui précède n’est pas vérifié ici",
 		EarlierVersion:    "Cette décision porte sur une version du document qui n’est pas jointe ; son empreinte est celle du journal",
 		LetterExtended:    "Des octets ont été ajoutés à la lettre après la dernière signature du dossier (un horodatage d’archivage, par exemple)",
 		NothingSigned:     "Le dossier n’a encore été signé par personne",
