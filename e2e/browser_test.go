@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,17 +99,29 @@ func (p *somebody) present(there bool) {
 	}
 }
 
-// do runs actions in turn.
+// do runs actions in turn. A page that changes under an action (a live
+// refresh, a navigation) takes its node away: the action is tried again.
 func (p *somebody) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
+	began := time.Now()
 	for _, a := range actions {
-		ctx, cancel := context.WithTimeout(p.tab, patience)
-		_, err := chromedp.Run(ctx, a)
-		cancel()
-		if err != nil {
-			p.lost(what, err)
+		for {
+			ctx, cancel := context.WithTimeout(p.tab, patience)
+			_, err := chromedp.Run(ctx, a)
+			cancel()
+			if err == nil {
+				break
+			}
+			if !gone(err) || time.Since(began) > patience {
+				p.lost(what, err)
+			}
 		}
 	}
+}
+
+// gone reports whether err says that the node or the page is no more.
+func gone(err error) bool {
+	return strings.Contains(err.Error(), "(-32000)")
 }
 
 // lost ends the test with a picture of what was on the page.
