@@ -307,7 +307,7 @@ func (town *Town) Await(t testing.TB, id dossiers.ID, ok func(dossiers.Dossier) 
 	t.Helper()
 	events, cancel := town.Hub.Subscribe(town.Tenant.ID)
 	defer cancel()
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for {
 		d := must(town.Store.Dossier(t.Context(), town.Tenant.ID, id))(t)
