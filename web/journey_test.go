@@ -231,6 +231,24 @@ func (p *person) shoot(name string) {
 	}
 }
 
+// accessible asks axe-core what is wrong with the page as it stands.
+func (p *person) accessible(what string) {
+	p.t.Helper()
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
+		p.t.Fatal(err)
+	}
+	p.eval(`Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})))`)
+	found := p.eval(`axe.run(document, {runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "RGAAv4", "best-practice"]}})
+		.then((r) => r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 160) + " " + n.failureSummary).join(" | ")).join("\n"))`)
+	if found != "" {
+		p.t.Errorf("%s: axe: %s", what, found)
+	}
+}
+
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
@@ -303,6 +321,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	second := drafter.deposit(letter, "Prêt de la halle")
 	manager.until("the second letter arrives by itself", `document.querySelectorAll("li.letter").length === 2`)
 	manager.shoot("bannettes")
+	manager.accessible("the in-tray")
 
 	manager.decide(path, "visa")
 	manager.shoot("visee")
@@ -311,9 +330,11 @@ func TestFromDepositToSigned(t *testing.T) {
 	manager.decide(second, "visa")
 	mayor.open(second)
 	mayor.shoot("dossier")
+	mayor.accessible("the letter")
 	mayor.tap("[data-verb=refuse]")
 	mayor.tap("#sheet [data-go=refuse]")
 	mayor.until("the motive is asked for", `!document.querySelector("#motif-e").hidden`)
+	mayor.accessible("the sheet of a refusal without motive")
 	mayor.fill("#motif", "La date a changé.")
 	mayor.open(second + "/refuser")
 	mayor.until("the motive was kept", `document.querySelector("#motif").value === "La date a changé."`)
@@ -329,6 +350,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.tap("[data-verb=sign]")
 	mayor.until("the sheet", `document.querySelector("#sheet[open] [data-state=ready]")`)
 	mayor.shoot("signer")
+	mayor.accessible("the sheet of a signature")
 	begun := time.Now()
 	mayor.tap("#sheet [data-go=sign]")
 	mayor.until("decided", `!document.querySelector("#sheet [data-state=done]").hidden`)
@@ -337,6 +359,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	signed := time.Since(begun)
 	t.Logf("signed after %v", signed)
 	mayor.shoot("signee")
+	mayor.accessible("a signature done")
 	mayor.until("the page follows", `document.querySelector("[data-signed]")`)
 	t.Logf("page updated after %v", time.Since(begun))
 	mayor.tap("#sheet [data-see]")
@@ -354,6 +377,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.tap("[data-as-text]")
 	mayor.until("text", `document.querySelector("[data-prose]").innerText.length > 200`)
 	mayor.shoot("texte")
+	mayor.accessible("the letter as text")
 	mayor.tap("[data-zoom]")
 	mayor.until("pdf.js draws", `document.querySelector(".pdfpage canvas")`)
 	mayor.until("its text layer", `document.querySelector(".textLayer span")`)
@@ -361,6 +385,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.eval(`document.querySelector(".find").requestSubmit()`)
 	mayor.until("found", `document.querySelector(".textLayer .hit")`)
 	mayor.shoot("zoom")
+	mayor.accessible("pdf.js")
 
 	// Out and in again, to the page that was asked for.
 	mayor.eval(`document.querySelector("[data-back]").click()`)
@@ -410,9 +435,11 @@ func TestOtherRoads(t *testing.T) {
 	manager.tap("[data-decide-batch]")
 	manager.until("the sheet of the batch", `document.querySelector("#lot[open]")`)
 	manager.shoot("lot")
+	manager.accessible("the sheet of a batch")
 	manager.tap("#lot [data-go=batch]")
 	manager.until("both are decided", `document.querySelectorAll("[data-report] li").length === 2 && !document.querySelector("[data-report] .q")`)
 	manager.shoot("lot-fait")
+	manager.accessible("the report of a batch")
 
 	// One visa is taken back, and the letter refused instead, then corrected.
 	manager.open(second)
@@ -490,4 +517,5 @@ func (p *person) manageKeys() {
 	p.tap("[data-go=add-key]")
 	p.until("one device keeps one key", `!document.querySelector("form[data-enrol] [data-state=failed]").hidden`)
 	p.shoot("mes-cles")
+	p.accessible("a key that was refused")
 }

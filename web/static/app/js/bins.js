@@ -64,11 +64,11 @@ if (form && bar) {
     $("[data-batch-title]", panel).textContent = many(done, "1 décision enregistrée", "# décisions enregistrées") + (left ? `, ${left} laissée${left > 1 ? "s" : ""}` : "");
     $("[data-report]", panel).replaceChildren(...outcomes.map((outcome) => {
       const item = document.createElement("li"), body = document.createElement("div"), text = document.createElement("p");
-      item.innerHTML = $("[data-batch] .i").outerHTML;
-      if (outcome.error) item.firstElementChild.classList.add("q");
+      const icon = $(outcome.error ? "[data-icon-left] .i" : "[data-icon-taken] .i", panel).cloneNode(true);
+      if (outcome.error) icon.classList.add("q");
       text.textContent = outcome.error || outcome.text;
       body.append(outcome.title, text);
-      item.append(body);
+      item.append(icon, body);
       return item;
     }));
   };

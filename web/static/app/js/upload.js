@@ -89,9 +89,8 @@ function problem(text) {
   note.tabIndex = -1;
   note.dataset.problem = "";
   note.setAttribute("role", "alert");
-  note.innerHTML = $(".err .i", form).outerHTML;
   p.textContent = text;
-  note.append(p);
+  note.append($(".err .i", form).cloneNode(true), p);
   $("[data-form-errors]", form).replaceChildren(note);
   note.focus();
 }

@@ -80,7 +80,9 @@ class Viewer {
       p.frame.style.height = `${Math.floor(p.natural.height * k)}px`;
       p.drawn = 0;
     }
-    $("[data-fit]", this.host).textContent = `${Math.round(this.scale * 100)}\u00a0%`;
+    const fit = $("[data-fit]", this.host);
+    fit.textContent = `${Math.round(this.scale * 100)}\u00a0%`;
+    fit.setAttribute("aria-label", `${fit.textContent}, ajuster à la largeur`);
   }
 
   async draw(p) {
