@@ -244,7 +244,7 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+dossierColumns+` from `+dossierTables+`
-			where d.tenant = $1 and d.application = $2 and (d.created_at, d.id) < ($3, $4::uuid)
+			where d.tenant = $1 and ($2 = '' or d.application = nullif($2, '')::uuid) and (d.created_at, d.id) < ($3, $4::uuid)
 			and ($5 = '' or d.phase = $5) and ($6 = '' or d.external_reference = $6)
 			and ($7 = '' or d.search @@ websearch_to_tsquery('french', $7))
 			order by d.created_at desc, d.id desc limit $8`,
