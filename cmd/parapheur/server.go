@@ -45,7 +45,7 @@ func (s *server) handler(secure bool) http.Handler {
 		r.Mount("/pki", s.system.Demo.Handler())
 	}
 	r.Mount("/api", api.New(api.Options{
-		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 21 * s.limit,
+		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit,
 	}))
 	r.Mount("/", web.New(web.Options{
 		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(),
