@@ -112,7 +112,7 @@ func TestKilledNode(t *testing.T) {
 				t.Fatal(err)
 			}
 			dieSigning(t, town, d.ID, point)
-			kept := evidence(t, town, d.ID)
+			kept := evidenceOf(t, town, d.ID)
 			if len(kept) != 2 || kept[1].Decision != "signature" {
 				t.Fatalf("after the crash %d pieces of evidence are kept", len(kept))
 			}
@@ -125,7 +125,7 @@ func TestKilledNode(t *testing.T) {
 			if after := signatureValue(t, town, d.ID); before != nil && !bytes.Equal(before, after) {
 				t.Error("the kept signature value was replaced: the key served twice")
 			}
-			if again := evidence(t, town, d.ID); len(again) != 2 || !bytes.Equal(again[1].File, kept[1].File) {
+			if again := evidenceOf(t, town, d.ID); len(again) != 2 || !bytes.Equal(again[1].File, kept[1].File) {
 				t.Error("the evidence of the decision changed")
 			}
 		})
@@ -160,7 +160,7 @@ func dieSigning(t *testing.T, town *towntest.Town, id dossiers.ID, point string)
 	}
 }
 
-func evidence(t *testing.T, town *towntest.Town, id dossiers.ID) []dossiers.EvidenceRecord {
+func evidenceOf(t *testing.T, town *towntest.Town, id dossiers.ID) []dossiers.EvidenceRecord {
 	t.Helper()
 	records, err := town.Store.Evidence(t.Context(), town.Tenant.ID, id)
 	if err != nil {

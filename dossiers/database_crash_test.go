@@ -119,7 +119,7 @@ func TestKilledDatabase(t *testing.T) {
 	}
 	pg.kill(t)
 	pg.start(t)
-	if again := eventually(t, town, deposited.ID); again.Rev() != decided.Rev() || len(evidence(t, town, deposited.ID)) != 1 {
+	if again := eventually(t, town, deposited.ID); again.Rev() != decided.Rev() || len(evidenceOf(t, town, deposited.ID)) != 1 {
 		t.Fatalf("the acknowledged visa is lost: revision %d of %d", again.Rev(), decided.Rev())
 	}
 	if _, err := mayor.Decide(t, deposited.ID, "signature", ""); err != nil {
