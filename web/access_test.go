@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"fmt"
@@ -316,5 +317,58 @@ func TestSignOutClosesTheSession(t *testing.T) {
 	w := drafter.get("/mes-cles")
 	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "/connexion?fin=1&retour=%2Fmes-cles" {
 		t.Errorf("after: %d to %q", w.Code, got)
+	}
+}
+
+// TestEventsSayWhichLetterMoved listens as a page does, and asks as nobody.
+func TestEventsSayWhichLetterMoved(t *testing.T) {
+	at := newTown(t)
+	manager, drafter := at.client(t, demo.DGS), at.client(t, demo.Drafter)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.origin+"/evenements", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	if w, err := http.DefaultClient.Do(r); err != nil || w.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("as nobody: %v %v", w, err)
+	}
+	r.AddCookie(&http.Cookie{Name: "parapheur", Value: manager.token})
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close() //nolint:errcheck // read only
+	if got := w.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("content type %q", got)
+	}
+	lines := bufio.NewScanner(w.Body)
+	lines.Scan() // the first line says that the subscription stands
+	made := drafter.deposit(map[string]string{"title": "Trottoir", "recipient": "Mme Aubry", "type": "courrier-simple", "action": "start"}, readSample(t))
+	want := "data: " + strings.TrimPrefix(made.Header().Get("Location"), "/dossiers/")
+	for lines.Scan() {
+		if lines.Text() == want {
+			return
+		}
+	}
+	t.Errorf("the stream ended without %q: %v", want, lines.Err())
+}
+
+// TestStaleBytesAreNotSent asks for the bytes of a version that is no more.
+func TestStaleBytesAreNotSent(t *testing.T) {
+	at := newTown(t)
+	drafter := at.client(t, demo.Drafter)
+	letter := readSample(t)
+	made := drafter.deposit(map[string]string{"title": "Trottoir", "recipient": "Mme Aubry", "type": "courrier-simple", "action": "start"}, letter)
+	path := made.Header().Get("Location") + "/documents/1/contenu"
+	mark := fmt.Sprintf("%x", sha256.Sum256(letter))[:16]
+	if w := drafter.get(path + "?v=" + mark); w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") || !bytes.Equal(w.Body.Bytes(), letter) {
+		t.Errorf("the version shown: %d %v", w.Code, w.Header())
+	}
+	if w := drafter.get(path + "?v=0000000000000000"); w.Code != http.StatusConflict {
+		t.Errorf("another version: %d", w.Code)
+	}
+	w := drafter.get(path+"?telecharger=1", func(r *http.Request) { r.Header.Set("Range", "bytes=0-4") })
+	if w.Code != http.StatusPartialContent || w.Body.String() != "%PDF-" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("a part to download: %d %q %v", w.Code, w.Body, w.Header())
 	}
 }

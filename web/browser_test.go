@@ -101,7 +101,7 @@ func TestPagesInBrowser(t *testing.T) {
 	s := newPreview(t)
 	ctx := browser(t)
 	base := serveOnLocalhost(t, preview(s))
-	screens := []screen{{"telephone", 390, 844, false}, {"ordinateur", 1440, 900, false}, {"etroit", 320, 640, true}, {"sombre", 1440, 900, true}}
+	screens := []screen{{"telephone", 390, 844, false}, {"ordinateur", 1440, 900, false}, {"etroit", 320, 640, true}}
 	var mu sync.Mutex
 	for _, sc := range screens {
 		page := tab(t, ctx, sc.width, sc.height, sc.dark)

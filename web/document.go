@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
@@ -40,12 +41,15 @@ func (s *server) content(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	defer c.Close() //nolint:errcheck // read only
+	digest, mark := c.Chosen.SHA256.String(), r.URL.Query().Get("v")
+	if !strings.HasPrefix(digest, mark) {
+		return circuits.ErrStale // the page that asks shows another version
+	}
 	h := w.Header()
-	digest := c.Chosen.SHA256.String()
 	h.Set("Content-Type", "application/pdf")
 	h.Set("ETag", `"`+digest+`"`)
 	h.Set("Cache-Control", "private, no-cache")
-	if mark := r.URL.Query().Get("v"); len(mark) >= 16 && strings.HasPrefix(digest, mark) {
+	if len(mark) >= 16 {
 		h.Set("Cache-Control", forever)
 	}
 	disposition := "inline"

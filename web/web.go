@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"parapheur/dossiers"
 	"parapheur/internal/live"
@@ -64,7 +65,7 @@ func newServer(o Options) (*server, error) {
 // routes lists every address of the surface, methods included.
 func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.harden)
+	r.Use(s.harden, middleware.GetHead)
 	r.NotFound(s.anyone(func(*visit, http.ResponseWriter, *http.Request) error { return dossiers.ErrNotFound }))
 	r.MethodNotAllowed(s.notAllowed)
 

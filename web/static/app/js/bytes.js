@@ -22,6 +22,7 @@ async function load(url) {
     throw new Lost();
   }
   if (response.redirected) throw new Problem(401, {});
+  if (response.status === 409) throw new Problem(409, { title: "Ce n’est plus la lettre que vous avez lue", detail: "Une autre version est arrivée. Rechargez la page pour la lire." });
   if (!response.ok) throw new Problem(response.status, { title: "Le document n’a pas pu être chargé", detail: "Réessayez dans un instant." });
   return response.arrayBuffer();
 }

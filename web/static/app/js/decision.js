@@ -2,6 +2,7 @@
 // what the passkey will sign commits to the very bytes that were read:
 //
 //   SHA-256(bytes given to the viewer) = statement.doc_sha256
+//                                      = digest of the pages on the screen
 //   statement names this dossier, this decision, this person, this motive
 //   Merkle root of the statements      = set.merkle_root
 //   SHA-256("parapheur.decision-set.v1\n" || set) = challenge
@@ -44,7 +45,7 @@ async function check(asked, items, seen, actor, publicKey) {
     insist(statement.dossier === item.dossier, "dossier");
     insist(statement.decision === item.decision, "decision");
     insist(statement.actor === actor, "actor");
-    insist(statement.doc_sha256 === seen[i], "document");
+    insist(statement.doc_sha256 === seen[i] && (!item.shown || item.shown === seen[i]), "document");
     if (item.reason) insist(statement.reason_sha256 === hex(await sha256(new TextEncoder().encode(item.reason))), "reason");
     leaves.push(await sha256(join(Uint8Array.of(0), raw)));
   }
@@ -191,13 +192,17 @@ async function watchSeal(panel, url) {
   if (status) status.textContent = "La signature se pose encore sur le PDF. La page de la lettre le dira.";
 }
 
+// onScreen is the digest of the letter whose pages are displayed under the
+// sheet; nothing when the decision has a page of its own.
+const onScreen = () => $("[data-doc='1']")?.dataset.sha256;
+
 whenPresent("[data-decision][data-content]", (panel) => {
   const { dossier, decision, actor, content, stateUrl } = panel.dataset;
   const reason = motive(panel, `motif:${actor}:${dossier}`);
   const run = ceremony(panel, {
     actor,
     safe: decision === "refus" ? "Rien n’est décidé. Votre motif est gardé." : "Rien n’est décidé.",
-    items: () => [{ dossier, decision, reason: reason ? reason.text() : undefined, content }],
+    items: () => [{ dossier, decision, reason: reason ? reason.text() : undefined, content, shown: onScreen() }],
     valid: () => !reason || reason.valid(),
     finished: ([outcome]) => {
       if (reason) reason.forget();

@@ -18,6 +18,8 @@ export async function refresh() {
     const old = document.getElementById(fresh.id);
     const html = fresh.outerHTML;
     if (!old || served.get(fresh.id) === html) continue;
+    // A list that appears or empties changes the whole page around it.
+    if (old.matches(".empty") !== fresh.matches(".empty") && !$("dialog[open]")) { location.reload(); return; }
     served.set(fresh.id, html);
     replace(old, document.adoptNode(fresh));
     changed = true;
