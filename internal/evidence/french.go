@@ -259,7 +259,8 @@ func (p *page) limits(r *Report) {
 			p.line("    (--journal) pour l’établir.")
 		}
 	}
-	p.line("  – Que le certificat n’était pas révoqué%s: ce contrôle se fait auprès de l’autorité.", nbsp)
+	p.line("  – Que le certificat n’était pas révoqué, si la lettre n’en porte pas la preuve%s: ce contrôle se", nbsp)
+	p.line("    fait auprès de l’autorité.")
 }
 
 // quoted puts French quotes.
