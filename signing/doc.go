@@ -11,6 +11,9 @@
 // [Sign] runs both with a [Signer] that answers at once. [Detached] seals any bytes, such as an
 // evidence manifest, with a CAdES signature that stands beside them.
 //
+// [Check] judges every signature of a document and what later revisions changed; a [Report] says
+// what it found. [OpenDetached] and [VerifyDetached] do the same for a detached signature.
+//
 // The document is never rewritten: the first Size bytes of the signed file are, byte for byte, the
 // document that was read. Prepare is deterministic: given the same document and options it makes
 // the same bytes, so a crash between the use of the key and the commit of the result can be redone.

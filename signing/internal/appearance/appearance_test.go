@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -241,4 +242,34 @@ func FuzzLayout(f *testing.F) {
 			e.Dict(ref)
 		}
 	})
+}
+
+// The subsets kept from one block to the next are those that the block would build alone, in
+// parallel and after so many others that the cache was emptied.
+func TestSubsetsAreReused(t *testing.T) {
+	t.Parallel()
+	build := func(name string) string {
+		o, err := Layout(Text{Name: name, Date: "23 novembre 2026"}).Build()
+		if err != nil {
+			t.Error(err)
+		}
+		all := string(o.Form)
+		for _, x := range o.Extra {
+			all += x.Dict(func(i int) string { return fmt.Sprint(i) }) + string(x.Stream)
+		}
+		return all
+	}
+	want := build("Élise Préfète")
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if other := build(string(rune('A'+i%26)) + "gnès Kœnig " + strings.Repeat("z", i/26)); other == want {
+				t.Error("another name, the same block")
+			}
+			if build("Élise Préfète") != want {
+				t.Error("the same block, other bytes")
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Tone is the shade of a line.
@@ -61,8 +62,10 @@ var (
 	boldFile []byte
 )
 
-// faces parses the two embedded fonts: regular, then bold.
-func faces() ([2]*face, error) {
+// faces returns the two embedded fonts: regular, then bold. They are parsed once and never change.
+var faces = sync.OnceValues(parseFaces)
+
+func parseFaces() ([2]*face, error) {
 	regular, err := parseFace("PublicSans-Regular", 84, regularFile)
 	if err != nil {
 		return [2]*face{}, fmt.Errorf("regular face: %w", err)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf16"
 )
 
@@ -23,26 +24,66 @@ const (
 // Type0 font with Identity-H, CIDFontType2, descriptor, FontFile2, ToUnicode.
 // base is the index of the first of them among [Objects].Extra.
 func (s *subset) objects(base int) ([]Object, error) {
-	file, err := s.build()
+	e, err := s.embedded()
 	if err != nil {
 		return nil, err
 	}
-	name := subsetTag(file) + "+" + s.face.name
-	packed, cmap := deflate(file), deflate(s.toUnicode())
+	name := e.name
 	out := make([]Object, objectsPerFace)
 	out[type0At].Dict = func(ref func(int) string) string {
 		return fmt.Sprintf("<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[%s]/ToUnicode %s>>",
 			name, ref(base+cidFontAt), ref(base+toUnicodeAt))
 	}
-	widths := s.widths()
 	out[cidFontAt].Dict = func(ref func(int) string) string {
 		return fmt.Sprintf("<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"+
-			"/FontDescriptor %s/CIDToGIDMap/Identity/DW 0/W[1[%s]]>>", name, ref(base+descriptorAt), widths)
+			"/FontDescriptor %s/CIDToGIDMap/Identity/DW 0/W[1[%s]]>>", name, ref(base+descriptorAt), e.widths)
 	}
 	out[descriptorAt].Dict = func(ref func(int) string) string { return s.descriptor(name, ref(base+fontFileAt)) }
-	out[fontFileAt] = streamObject(packed, fmt.Sprintf("/Length1 %d", len(file)))
-	out[toUnicodeAt] = streamObject(cmap, "")
+	out[fontFileAt] = streamObject(e.file, fmt.Sprintf("/Length1 %d", e.length))
+	out[toUnicodeAt] = streamObject(e.toUnicode, "")
 	return out, nil
+}
+
+// embedding is what a file needs of a subset; it depends on the face and the characters alone, and
+// nobody changes it.
+type embedding struct {
+	name            string // PostScript name with its tag
+	file, toUnicode []byte // deflated
+	length          int    // of the file before
+	widths          string
+}
+
+// maxEmbeddings bounds the memory of the subsets kept, some 15 KB each: a batch of letters signed
+// by the same person on the same day needs two.
+const maxEmbeddings = 32
+
+var (
+	embeddingsMu sync.Mutex
+	embeddings   = map[string]*embedding{} // by name of the face and characters in order
+)
+
+// embedded builds the subset, or finds it again: deflating two fonts takes longer than signing.
+func (s *subset) embedded() (*embedding, error) {
+	key := s.face.name + " " + string(s.chars)
+	embeddingsMu.Lock()
+	e := embeddings[key]
+	embeddingsMu.Unlock()
+	if e != nil {
+		return e, nil
+	}
+	file, err := s.build()
+	if err != nil {
+		return nil, err
+	}
+	e = &embedding{name: subsetTag(file) + "+" + s.face.name, file: deflate(file), toUnicode: deflate(s.toUnicode()),
+		length: len(file), widths: s.widths()}
+	embeddingsMu.Lock()
+	defer embeddingsMu.Unlock()
+	if len(embeddings) >= maxEmbeddings {
+		clear(embeddings)
+	}
+	embeddings[key] = e
+	return e, nil
 }
 
 func (s *subset) widths() string {
@@ -106,13 +147,21 @@ func subsetTag(file []byte) string {
 	return string(tag)
 }
 
-func deflate(b []byte) []byte {
-	var out bytes.Buffer
-	w, err := zlib.NewWriterLevel(&out, zlib.BestCompression)
+// deflaters keeps the writers, whose tables take 800 KB each.
+var deflaters = sync.Pool{New: func() any {
+	w, err := zlib.NewWriterLevel(nil, zlib.BestCompression)
 	if err != nil { // only an invalid level can fail
 		panic(err)
 	}
+	return w
+}}
+
+func deflate(b []byte) []byte {
+	var out bytes.Buffer
+	w := deflaters.Get().(*zlib.Writer)
+	w.Reset(&out)
 	w.Write(b) // a bytes.Buffer accepts everything
 	w.Close()
+	deflaters.Put(w)
 	return out.Bytes()
 }

@@ -16,6 +16,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,16 +34,17 @@ type Entity struct {
 	Key         crypto.Signer
 }
 
-// PKI is a hierarchy made for one test.
+// PKI is a hierarchy made for one test; its subtests may issue and stamp in parallel.
 type PKI struct {
 	Root, Issuing, Unit Entity // Unit signs the time-stamps
-	serial              int64
+	serial              atomic.Int64
 }
 
 // New makes a root, an issuing authority and a time-stamping unit.
 func New(t testing.TB) *PKI {
 	t.Helper()
-	p := &PKI{serial: 1000}
+	p := &PKI{}
+	p.serial.Store(1000)
 	ca := func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
@@ -85,9 +87,8 @@ func (p *PKI) RootPEM() []byte {
 
 func (p *PKI) issue(t testing.TB, name string, key crypto.Signer, parent Entity, change func(*x509.Certificate)) Entity {
 	t.Helper()
-	p.serial++
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(p.serial),
+		SerialNumber: big.NewInt(p.serial.Add(1)),
 		Subject:      pkix.Name{CommonName: name, Organization: []string{"Mairie de test"}, Country: []string{"FR"}},
 		NotBefore:    Now().AddDate(-10, 0, 0),
 		NotAfter:     Now().AddDate(20, 0, 0),
