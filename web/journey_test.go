@@ -16,6 +16,7 @@ import (
 
 	cdpdom "github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
 	cdpwa "github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
@@ -518,4 +519,66 @@ func (p *person) manageKeys() {
 	p.until("one device keeps one key", `!document.querySelector("form[data-enrol] [data-state=failed]").hidden`)
 	p.shoot("mes-cles")
 	p.accessible("a key that was refused")
+}
+
+// lies are answers that a hostile or broken server could give to a browser
+// that asks to decide. Each changes one thing of what the gesture commits to.
+func lies() map[string]string {
+	restate := func(change string) string {
+		return `const st = JSON.parse(text(a.statements[0])); ` + change + `; a.statements[0] = code(JSON.stringify(st));`
+	}
+	return map[string]string{
+		"another document":  restate(`st.doc_sha256 = "00".repeat(32)`),
+		"another letter":    restate(`st.dossier = "01930000-0000-7000-8000-000000000000"`),
+		"another decision":  restate(`st.decision = "refus"`),
+		"another person":    restate(`st.actor = "quelqu’un"`),
+		"another statement": restate(`st.nonce = "11".repeat(32)`),
+		"one more":          `a.statements.push(a.statements[0]);`,
+		"another set":       `const set = JSON.parse(text(a.set)); set.nonce = "22".repeat(32); a.set = code(JSON.stringify(set));`,
+		"another challenge": `(a.options.publicKey || a.options).challenge = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";`,
+	}
+}
+
+// TestBrowserRefusesALyingServer: the script checks by itself what it is told
+// to sign, and does not ask the authenticator when one thing is off.
+func TestBrowserRefusesALyingServer(t *testing.T) {
+	at := newTown(t)
+	browser := chromium(t)
+	letter := sampleLetter(t)
+	drafter, manager := at.person(t, browser, 1440, 900), at.person(t, browser, 390, 844)
+	drafter.enrol(demo.Drafter)
+	manager.enrol(demo.DGS)
+	path := drafter.deposit(letter, "Réfection du trottoir")
+	for name, lie := range lies() {
+		script := `(() => {
+			window.gestures = 0;
+			const get = navigator.credentials.get.bind(navigator.credentials);
+			navigator.credentials.get = (o) => { window.gestures++; return get(o); };
+			const text = (s) => new TextDecoder().decode(Uint8Array.from(atob(s.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0)));
+			const code = (s) => btoa(String.fromCharCode(...new TextEncoder().encode(s))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+			const send = window.fetch;
+			window.fetch = async (url, o) => {
+				const r = await send(url, o);
+				if (!String(url).includes("/decision/debut")) return r;
+				const a = await r.json();
+				` + lie + `
+				return new Response(JSON.stringify(a), {status: r.status});
+			};
+		})()`
+		added, err := chromedp.Call(manager.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		manager.open(path + "/viser")
+		manager.tap("[data-go=visa]")
+		manager.until(name+" is refused", `document.querySelector("[data-why-title]").textContent.startsWith("Ce n’est pas la lettre")`)
+		if got := manager.eval("window.gestures"); got != "0" {
+			t.Errorf("%s: the authenticator was asked %s times", name, got)
+		}
+		if _, err := chromedp.Call(manager.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manager.shoot("mensonge")
+	manager.decide(path, "visa")
 }

@@ -81,7 +81,7 @@ func (p *letterPage) verbs(at string, can dossiers.Verbs) {
 		case !ok:
 		case p.Main == nil:
 			p.Main = &v
-		case p.Second == nil && !v.Post && v.Name != "withdraw":
+		case p.Second == nil && v.Name != "withdraw" && p.Main.Name != "start":
 			p.Second = &v
 		default:
 			p.More = append(p.More, v)
