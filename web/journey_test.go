@@ -524,15 +524,24 @@ func (p *person) manageKeys() {
 // lies are answers that a hostile or broken server could give to a browser
 // that asks to decide. Each changes one thing of what the gesture commits to.
 func lies() map[string]string {
+	// A consistent liar makes the root and the challenge again.
 	restate := func(change string) string {
-		return `const st = JSON.parse(text(a.statements[0])); ` + change + `; a.statements[0] = code(JSON.stringify(st));`
+		return `const st = JSON.parse(text(a.statements[0])), set = JSON.parse(text(a.set)), enc = (s) => new TextEncoder().encode(s);
+			` + change + `;
+			const sha = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer()));
+			const statement = JSON.stringify(st);
+			a.statements[0] = code(statement);
+			set.merkle_root = [...await sha(Uint8Array.of(0), enc(statement))].map((b) => b.toString(16).padStart(2, "0")).join("");
+			a.set = code(JSON.stringify(set));
+			(a.options.publicKey || a.options).challenge = btoa(String.fromCharCode(...await sha(enc("parapheur.decision-set.v1\n"), enc(JSON.stringify(set))))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");`
 	}
 	return map[string]string{
 		"another document":  restate(`st.doc_sha256 = "00".repeat(32)`),
 		"another letter":    restate(`st.dossier = "01930000-0000-7000-8000-000000000000"`),
 		"another decision":  restate(`st.decision = "refus"`),
 		"another person":    restate(`st.actor = "quelqu’un"`),
-		"another statement": restate(`st.nonce = "11".repeat(32)`),
+		"another statement": `const st = JSON.parse(text(a.statements[0])); st.nonce = "11".repeat(32); a.statements[0] = code(JSON.stringify(st));`,
+		"another town":      restate(`set.rp_id = "ailleurs.example"`),
 		"one more":          `a.statements.push(a.statements[0]);`,
 		"another set":       `const set = JSON.parse(text(a.set)); set.nonce = "22".repeat(32); a.set = code(JSON.stringify(set));`,
 		"another challenge": `(a.options.publicKey || a.options).challenge = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";`,
