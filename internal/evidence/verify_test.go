@@ -272,3 +272,23 @@ func TestSamePerson(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkVerify verifies five decisions, one signature and one seal.
+func BenchmarkVerify(b *testing.B) {
+	s := theSample(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		verify(b, s.zip, s.letter, s.options())
+	}
+}
+
+// BenchmarkWrite writes the same package, without its seal.
+func BenchmarkWrite(b *testing.B) {
+	w := theSample(b).world
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write(b.Context(), io.Discard, w.pkg(), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
