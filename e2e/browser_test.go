@@ -72,6 +72,11 @@ func arrive(t *testing.T, browser context.Context, j *journey, name string, widt
 	if err == nil && phone {
 		_, err = chromedp.Call(tab, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
 	}
+	if err == nil { // a sheet that slides in would be photographed on its way
+		_, err = chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}},
+		})
+	}
 	if err == nil {
 		_, err = chromedp.Call(tab, cdpwa.Enable, cdpwa.EnableParams{})
 	}
