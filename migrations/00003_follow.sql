@@ -25,6 +25,10 @@ grant update on participant to parapheur_app;
 -- Signatures decided and not there yet: what a node that starts takes up.
 create index dossier_unsealed on dossier (tenant, updated_at) where phase = 'running' and open_desk is null;
 
+-- What names somebody of another town is refused like everywhere else.
+alter table session add foreign key (tenant, person) references person;
+alter table idempotency add foreign key (tenant, application) references application;
+
 -- A town's own row: everyone may look a host up, a town numbers its own
 -- dossiers only.
 alter table tenant enable row level security;

@@ -110,16 +110,20 @@ func Seed(ctx context.Context, s *wiring.System, ownerDSN, origin string) (dossi
 	if err != nil {
 		return dossiers.Tenant{}, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
 	}
-	t := dossiers.Tenant{SIRET: siret, Name: townName, Place: place, RPID: u.Hostname(), Origin: origin, Demo: true}
-	exists, err := tenant(ctx, ownerDSN, &t)
-	if err != nil {
+	return SeedTown(ctx, s, ownerDSN, dossiers.Tenant{SIRET: siret, Name: townName, Place: place, RPID: u.Hostname(), Origin: origin, Demo: true})
+}
+
+// SeedTown is Seed for a town of another name. Its ID is drawn here. A town
+// whose seeding was interrupted before it had people is founded now.
+func SeedTown(ctx context.Context, s *wiring.System, ownerDSN string, t dossiers.Tenant) (dossiers.Tenant, dossiers.Founded, error) {
+	if err := tenant(ctx, ownerDSN, &t); err != nil {
 		return t, dossiers.Founded{}, fmt.Errorf("seed: %w", err)
 	}
-	if exists {
+	f, err := s.Office.Found(ctx, t, Plan())
+	if errors.Is(err, dossiers.ErrConflict) {
 		again, err := s.Office.Reinvite(ctx, t)
 		return t, dossiers.Founded{Invitations: again}, err
 	}
-	f, err := s.Office.Found(ctx, t, Plan())
 	if err != nil {
 		return t, f, fmt.Errorf("seed: %w", err)
 	}
@@ -127,19 +131,19 @@ func Seed(ctx context.Context, s *wiring.System, ownerDSN, origin string) (dossi
 }
 
 // tenant creates the town, or, when it exists, moves it to the origin of this
-// start (the port may have changed) and reports so.
-func tenant(ctx context.Context, ownerDSN string, t *dossiers.Tenant) (exists bool, err error) {
+// start: the port may have changed.
+func tenant(ctx context.Context, ownerDSN string, t *dossiers.Tenant) error {
 	conn, err := pgx.Connect(ctx, ownerDSN)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing left to say
 	err = conn.QueryRow(ctx, `update tenant set origin = $2 where siret = $1 and demo returning id::text`, t.SIRET, t.Origin).Scan(&t.ID)
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return true, err
+		return err
 	}
 	t.ID = dossiers.TenantID(uuid.NewString())
-	return false, postgres.AddTenant(ctx, conn, *t)
+	return postgres.AddTenant(ctx, conn, *t)
 }
 
 // addKeys gives the Mayor a demonstration key, and the town its seal.

@@ -71,6 +71,21 @@ func On(t testing.TB, dsn string, change ...func(*wiring.Config)) *Town {
 	return town
 }
 
+// Neighbour seeds another town on the same node.
+func (town *Town) Neighbour(t testing.TB) *Town {
+	t.Helper()
+	other := &Town{System: town.System, DSN: town.DSN, Config: town.Config, people: map[string]*Person{}}
+	var err error
+	other.Tenant, other.Founded, err = demo.SeedTown(t.Context(), town.System, town.DSN, dossiers.Tenant{
+		SIRET: "21490888800017", Name: "Ville de Saint-Martin-des-Prés", Place: "Saint-Martin-des-Prés",
+		RPID: "voisine.localhost", Origin: "http://voisine.localhost:8080", Demo: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
 // Node is the configuration of a node over a database and a folder. Nodes of
 // one town share both, in this process or in another.
 func Node(dsn, dir string) wiring.Config {
