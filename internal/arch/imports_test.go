@@ -89,6 +89,7 @@ func rules() map[string]rule {
 		"internal/measure":         {},
 		"internal/deps":            {third: "*"}, // pins modules until the code that uses them has landed
 		"e2e":                      {},
+		"docs":                     {},
 	}
 }
 
