@@ -49,9 +49,10 @@ type SignatureReport struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []Reason `json:"reasons,omitempty"` // why it is not Valid, and remarks
 	// Level is the baseline level that was reached, "PAdES-BASELINE-T"; empty when not Valid or Unknown,
-	// and for a document time-stamp. LT and LTA are recognised by the presence of their structures:
-	// revocation data in the document is believed when it revokes, its completeness and its
-	// freshness are not evaluated here.
+	// and for a document time-stamp. LT means that the document itself proves, with data that was
+	// fresh and signed by the issuers, that no certificate of the signer's and the time-stamps' paths
+	// was revoked; LTA that a document time-stamp covers all of it. A document with validation data
+	// that does not suffice is told by [EvidenceMissing] or [EvidenceNotCovered].
 	Level     string `json:"level,omitempty"`
 	Kind      Kind   `json:"kind"`
 	Field     string `json:"field"`
@@ -132,18 +133,16 @@ func Check(r io.ReaderAt, size int64, opt CheckOptions) (*Report, error) {
 
 // checker is one run of Check.
 type checker struct {
-	doc        *pdf.Doc
-	r          io.ReaderAt
-	size       int64
-	opt        CheckOptions
-	found      []*candidate
-	revisions  []RevisionReport
-	broken     int // first revision whose place in the file is wrong, or len(revisions)
-	reasons    []Reason
-	evidence   []*x509.Certificate // of the DSS
-	hasDSS     bool
-	revocation bool // the DSS has revocation data
-	revoked    revocations
+	doc       *pdf.Doc
+	r         io.ReaderAt
+	size      int64
+	opt       CheckOptions
+	found     []*candidate
+	revisions []RevisionReport
+	broken    int // first revision whose place in the file is wrong, or len(revisions)
+	reasons   []Reason
+	hasDSS    bool
+	proofs    *proofs // of the DSS
 }
 
 // candidate is one signature under examination.
@@ -153,6 +152,7 @@ type candidate struct {
 	rep         SignatureReport
 	a, b, end   int64 // its ByteRange is [0 a b end-b]
 	cms         []byte
+	paths       []judged // of the signer and of the time-stamps that count, when they were trusted
 }
 
 func (c *candidate) add(code Code, detail string) {
@@ -181,8 +181,7 @@ func (c *checker) run() error {
 	if err := c.verifyAll(); err != nil {
 		return err
 	}
-	c.levels()
-	return nil
+	return c.levels()
 }
 
 // collect lists the signatures of every revision: one that a later revision hides is still listed.

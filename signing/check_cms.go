@@ -72,8 +72,16 @@ func (c *checker) verify(s *candidate, d *digester) error {
 	if err != nil {
 		return err
 	}
-	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence, pades: sub == "ETSI.CAdES.detached", stamp: c.stampAfter(s.rep.Revision), revoked: &c.revoked}
+	v := verifier{opt: &c.opt, rep: &s.rep, proofs: c.proofs, pades: sub == "ETSI.CAdES.detached"}
+	stamp := c.stampAfter(s.rep.Revision)
+	if stamp != nil {
+		v.stamp = stamp.rep.Timestamp
+	}
 	v.signature(sd, digest)
+	s.paths = v.paths
+	if stamp != nil && s.rep.Timestamp == stamp.rep.Timestamp {
+		s.paths = append(s.paths, stamp.paths...)
+	}
 	return nil
 }
 
@@ -106,11 +114,12 @@ func parseSigned(rep *SignatureReport, der []byte) (*cms.SignedData, bool) {
 type verifier struct {
 	opt   *CheckOptions
 	rep   *SignatureReport
-	more  []*x509.Certificate // from the document
-	pades bool                // the rules of PAdES baseline apply
-	stamp *TimestampReport    // a document time-stamp over the signature, or nil
-	// revoked is what the document knows of revocations, or nil
-	revoked *revocations
+	pades bool             // the rules of PAdES baseline apply
+	stamp *TimestampReport // a document time-stamp over the signature, or nil
+	// proofs is what the document knows of certificates and revocations, or nil.
+	proofs *proofs
+	// paths are those of the signer and of the time-stamps that were trusted.
+	paths []judged
 }
 
 func (v *verifier) add(code Code, detail string) {

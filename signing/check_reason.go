@@ -67,7 +67,9 @@ const (
 
 	// Remarks: the verdict does not change.
 
-	KeyNearEnd Code = "key_near_end" // RSA under 3072 bits
+	KeyNearEnd         Code = "key_near_end"         // RSA under 3072 bits
+	EvidenceMissing    Code = "evidence_missing"     // the level stays T: nothing proves this certificate unrevoked
+	EvidenceNotCovered Code = "evidence_not_covered" // the level stays LT: no document time-stamp covers the evidence
 )
 
 // finding is what a code means.
@@ -134,6 +136,8 @@ func findings() map[Code]finding {
 		TimestampUntrusted:    unknown("L’horodatage n’est rattaché à aucune autorité de confiance"),
 		RevokedSince:          unknown("Le certificat du signataire a été révoqué et aucun horodatage n’établit que la signature est antérieure"),
 		KeyNearEnd:            {Valid, "Remarque : la clé RSA du signataire fait moins de 3072 bits"},
+		EvidenceMissing:       {Valid, "Remarque : le niveau LT n’est pas atteint, car rien dans le document ne prouve que ce certificat n’était pas révoqué"},
+		EvidenceNotCovered:    {Valid, "Remarque : le niveau LTA n’est pas atteint, car aucun horodatage d’archivage ne couvre les données de validation"},
 	}
 }
 

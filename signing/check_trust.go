@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"slices"
 	"time"
 
 	"parapheur/signing/internal/cms"
-	"parapheur/signing/internal/pdf"
 )
 
 // timestamps verifies the signature time-stamps and keeps the earliest sound one, which counts
@@ -52,11 +52,12 @@ func (v *verifier) token(t *cms.Token, digest []byte) (ts *TimestampReport, ok b
 	if roots == nil {
 		roots = v.opt.Roots
 	}
-	chains := v.chains(cert, roots, t.SignedData.Certificates, t.Time, x509.ExtKeyUsageTimeStamping)
-	if len(chains) == 0 || v.revoked != nil && v.revoked.before(chains[0], t.Time) {
+	chains := v.unrevoked(v.chains(cert, roots, t.SignedData.Certificates, t.Time, x509.ExtKeyUsageTimeStamping), t.Time)
+	if len(chains) == 0 {
 		v.add(TimestampUntrusted, nameOf(cert))
 		return nil, false
 	}
+	v.paths = append(v.paths, judged{chains, t.Time})
 	ts = &TimestampReport{Time: t.Time.UTC(), Authority: nameOf(cert), Certificate: *describeCertificate(cert)}
 	ts.Certificate.Trusted = true
 	return ts, true
@@ -100,13 +101,11 @@ func (v *verifier) trust(cert *x509.Certificate, carried []*x509.Certificate) {
 // counts against a signature that a time-stamp proves to be later; without one it leaves a doubt.
 func (v *verifier) chainOf(cert *x509.Certificate, carried []*x509.Certificate, at time.Time, proven bool) {
 	chains := v.chains(cert, v.opt.Roots, carried, at, x509.ExtKeyUsageAny)
-	for _, chain := range chains {
-		if v.revoked == nil || !v.revoked.before(chain, at) {
-			v.rep.Certificate.Trusted = true
-			return
-		}
-	}
+	good := v.unrevoked(chains, at)
 	switch {
+	case len(good) > 0:
+		v.rep.Certificate.Trusted = true
+		v.paths = append(v.paths, judged{good, at})
 	case len(chains) == 0:
 		v.add(SignerUntrusted, "")
 	case proven:
@@ -116,13 +115,25 @@ func (v *verifier) chainOf(cert *x509.Certificate, carried []*x509.Certificate, 
 	}
 }
 
+// unrevoked keeps the chains of which the document does not say that a certificate was revoked.
+func (v *verifier) unrevoked(chains [][]*x509.Certificate, at time.Time) [][]*x509.Certificate {
+	if v.proofs == nil {
+		return chains
+	}
+	return slices.DeleteFunc(chains, func(chain []*x509.Certificate) bool { return v.proofs.revoked(chain, at) })
+}
+
 // chains looks for the chains through the certificates at hand.
 func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) [][]*x509.Certificate {
 	if roots == nil {
 		return nil
 	}
 	pool := x509.NewCertPool()
-	for _, list := range [][]*x509.Certificate{carried, v.more, v.opt.Intermediates} {
+	lists := [][]*x509.Certificate{carried, v.opt.Intermediates}
+	if v.proofs != nil {
+		lists = append(lists, v.proofs.certs)
+	}
+	for _, list := range lists {
 		for _, c := range list {
 			if !bytes.Equal(c.Raw, cert.Raw) {
 				pool.AddCert(c)
@@ -142,98 +153,28 @@ func (c *checker) documentTimestamp(s *candidate, t *cms.Token, digest []byte) {
 	if cert, err := t.SignedData.Signer(); err == nil {
 		s.rep.Name, s.rep.Certificate = nameOf(cert), describeCertificate(cert)
 	}
-	v := verifier{opt: &c.opt, rep: &s.rep, more: c.evidence, revoked: &c.revoked}
+	v := verifier{opt: &c.opt, rep: &s.rep, proofs: c.proofs}
 	if c.opt.Roots == nil && c.opt.TimestampRoots == nil {
 		s.add(NoTrustAnchors, "")
 	}
 	if ts, ok := v.token(t, digest); ok {
-		s.rep.Timestamp, s.rep.Certificate.Trusted = ts, true
+		s.rep.Timestamp, s.rep.Certificate.Trusted, s.paths = ts, true, v.paths
 	}
 }
 
-// stampAfter returns the earliest sound document time-stamp over a later revision than r, or nil.
-func (c *checker) stampAfter(r int) *TimestampReport {
-	var first *TimestampReport
+// stampAfter returns the sound document time-stamp over a later revision than r that is the
+// earliest, or nil.
+func (c *checker) stampAfter(r int) *candidate {
+	var first *candidate
 	for _, d := range c.found {
-		if d.rep.Kind == KindDocumentTimestamp && d.rep.Timestamp != nil && !d.failed() && d.rep.Revision > r &&
-			(first == nil || d.rep.Timestamp.Time.Before(first.Time)) {
-			first = d.rep.Timestamp
+		if d.stamps() && d.rep.Revision > r && (first == nil || d.rep.Timestamp.Time.Before(first.rep.Timestamp.Time)) {
+			first = d
 		}
 	}
 	return first
 }
 
-// Bounds of the evidence that is read from the document.
-const (
-	maxEvidence     = 128
-	maxEvidenceSize = 64 << 10
-)
-
-// readEvidence reads the certificates of the /DSS, which complete the chains, and notes whether it
-// has revocation data (EN 319 142-1, 5.4.2).
-func (c *checker) readEvidence() error {
-	_, cat, err := c.doc.Catalog()
-	if err != nil {
-		return err
-	}
-	dss, err := c.doc.Dict(cat.Get("DSS"))
-	if err != nil || dss == nil {
-		return ignoreSyntax(err)
-	}
-	c.hasDSS = true
-	if err := c.readRevocations(dss); err != nil {
-		return err
-	}
-	certs, err := c.doc.Array(dss.Get("Certs"))
-	if err := ignoreSyntax(err); err != nil {
-		return err
-	}
-	for _, v := range certs[:min(len(certs), maxEvidence)] {
-		cert, err := c.certificate(v)
-		if err != nil {
-			return err
-		}
-		if cert != nil {
-			c.evidence = append(c.evidence, cert)
-		}
-	}
-	return nil
-}
-
-// certificate reads one of them; nil when it is not one.
-func (c *checker) certificate(v pdf.Object) (*x509.Certificate, error) {
-	v, err := c.doc.Resolve(v)
-	st, ok := v.(*pdf.Stream)
-	if err != nil || !ok {
-		return nil, ignoreSyntax(err)
-	}
-	der, err := c.doc.Decode(st, maxEvidenceSize)
-	if err != nil {
-		return nil, nil // too large or unreadable: it completes no chain
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, nil
-	}
-	return cert, nil
-}
-
-// levels names the level of each signature (EN 319 142-1, 6.1).
-func (c *checker) levels() {
-	for _, s := range c.found {
-		if s.rep.Kind != KindSignature || s.rep.SubFilter != "ETSI.CAdES.detached" || s.failed() {
-			continue
-		}
-		level := BB
-		switch evidence := c.hasDSS && c.revocation; {
-		case s.rep.Timestamp == nil:
-		case evidence && c.stampAfter(s.rep.Revision) != nil:
-			level = BLTA
-		case evidence:
-			level = BLT
-		default:
-			level = BT
-		}
-		s.rep.Level = level.String()
-	}
+// stamps reports whether the candidate is a sound and trusted document time-stamp.
+func (c *candidate) stamps() bool {
+	return c.rep.Kind == KindDocumentTimestamp && c.rep.Timestamp != nil && !c.failed()
 }

@@ -137,7 +137,8 @@ func TestEvidenceAndCertification(t *testing.T) {
 		return o.cmsOf(t, mayor, cms.Builder{}, digest, func(sig []byte) []byte { return o.stamp(t, sig) })
 	}
 	archive := forgery{kind: "DocTimeStamp", filter: "ETSI.RFC3161", noTime: true,
-		dss: [][2]string{{"Certs", string(o.pki.Root.Certificate.Raw)}, {"CRLs", o.revocationList(t, nil, time.Time{})}}, name: "(archive)",
+		dss: [][2]string{{"Certs", string(o.pki.Root.Certificate.Raw)}, {"CRLs", o.revocationList(t, nil, time.Time{})},
+			{"CRLs", o.listOf(t, o.pki.Root, nil, time.Time{})}}, name: "(archive)",
 		value: func(d []byte) []byte { return o.stampDigest(t, d) }}
 	signed := forgery{value: plain}.apply(t, base(letterObjects()))
 	archived := archive.apply(t, signed)
@@ -166,11 +167,17 @@ func TestEvidenceAndCertification(t *testing.T) {
 // revocationList is a CRL of the issuing authority that revokes one certificate, or none.
 func (o *office) revocationList(t testing.TB, cert *x509.Certificate, at time.Time) string {
 	t.Helper()
+	return o.listOf(t, o.pki.Issuing, cert, at)
+}
+
+// listOf is the list of an authority with cert on it, if it is not nil.
+func (o *office) listOf(t testing.TB, authority signtest.Entity, cert *x509.Certificate, at time.Time) string {
+	t.Helper()
 	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: signtest.Now(), NextUpdate: signtest.Now().AddDate(0, 1, 0)}
 	if cert != nil {
 		l.RevokedCertificateEntries = []x509.RevocationListEntry{{SerialNumber: cert.SerialNumber, RevocationTime: at}}
 	}
-	der, err := x509.CreateRevocationList(crand.Reader, l, o.pki.Issuing.Certificate, o.pki.Issuing.Key)
+	der, err := x509.CreateRevocationList(crand.Reader, l, authority.Certificate, authority.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

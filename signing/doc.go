@@ -8,7 +8,8 @@
 //	Complete  verifies the signature value, wraps it (and a time-stamp) in the hole   no document
 //	          -> the tail: the bytes to append to the document
 //
-// [Sign] runs both with a [Signer] that answers at once. [Detached] seals any bytes, such as an
+// [Sign] runs both with a [Signer] that answers at once. [Augment] brings all signatures of a document
+// from B-T to B-LT and B-LTA and renews its archive time-stamp. [Detached] seals any bytes, such as an
 // evidence manifest, with a CAdES signature that stands beside them.
 //
 // [Check] judges every signature of a document and what later revisions changed; a [Report] says
@@ -25,8 +26,10 @@
 // [ErrLimit], [ErrFilter], [ErrEncrypted], [ErrCertified]), a field or a place that is not available
 // ([ErrField], [ErrPlace]). Complete fails with [ErrSignature] when the value does not verify with
 // the certificate, [ErrTimestamp] when the token is missing or covers something else, [ErrReserve]
-// when the result does not fit: nothing is ever truncated and no level is lowered in silence. The
-// levels that need revocation evidence answer [ErrLevelUnavailable].
+// when the result does not fit: nothing is ever truncated and no level is lowered in silence.
+// Augment refuses a document with a signature that does not hold ([ErrUnsound]), and gives nothing
+// when the evidence is not complete ([ErrEvidence]): the document keeps its level and the caller
+// tries again later.
 //
 // The package must not know key files, HTTP, a database or the clock, nor decide which authorities
 // are trusted. Nothing here is shared between calls: every function may run concurrently, on the

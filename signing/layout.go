@@ -61,11 +61,8 @@ func (l *layout) chooseField() error {
 	}
 	name := l.opt.Field.Name
 	if name == "" {
-		for n := 1; ; n++ {
-			if l.field = fmt.Sprintf("Signature%d", n); l.free(l.field) {
-				return nil
-			}
-		}
+		l.field = freeName(l.fields, "Signature")
+		return nil
 	}
 	if i := taken(name); i >= 0 {
 		l.field, l.target = name, &l.fields[i]
@@ -81,9 +78,11 @@ func (l *layout) chooseField() error {
 
 // free reports whether no field has the name, nor a name under it.
 func (l *layout) free(name string) bool {
-	return !slices.ContainsFunc(l.fields, func(f pdf.Field) bool {
-		return f.Name == name || strings.HasPrefix(f.Name, name+".")
-	})
+	return !slices.ContainsFunc(l.fields, func(f pdf.Field) bool { return nameTaken(f, name) })
+}
+
+func nameTaken(f pdf.Field, name string) bool {
+	return f.Name == name || strings.HasPrefix(f.Name, name+".")
 }
 
 // useTarget checks that the existing field can be signed and takes its rectangle.

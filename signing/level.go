@@ -37,7 +37,8 @@ func (l Level) String() string {
 
 // Errors of this package. They come wrapped with what was being done; test with errors.Is.
 var (
-	// ErrLevelUnavailable answers a level that cannot be made here.
+	// ErrLevelUnavailable answers a level that [Prepare] or [Detached] cannot make: [Augment] makes B-LT
+	// and B-LTA, of documents only.
 	ErrLevelUnavailable = errors.New("signing: level not available")
 	// ErrOptions refuses options that contradict each other or miss something required.
 	ErrOptions = errors.New("signing: invalid options")
@@ -54,6 +55,10 @@ var (
 	ErrReserve = errors.New("signing: reserved space too small")
 	// ErrTimestamp says that the time-stamp token is missing, malformed or not over this signature.
 	ErrTimestamp = errors.New("signing: time-stamp token refused")
+	// ErrUnsound refuses to augment a document whose signatures do not hold, or that has none.
+	ErrUnsound = errors.New("signing: a signature of the document does not hold")
+	// ErrEvidence says that the revocation data for a higher level is missing or does not suffice.
+	ErrEvidence = errors.New("signing: revocation evidence missing")
 	// ErrKeyMismatch says that a key is not the one of the certificate.
 	ErrKeyMismatch = errors.New("signing: key does not belong to the certificate")
 	// ErrPrepared says that stored prepared data cannot be read back.

@@ -50,7 +50,7 @@ type Field struct {
 // Options is one signature to prepare.
 type Options struct {
 	Identity Identity    // of the signer
-	Level    Level       // BB or BT
+	Level    Level       // BB or BT; with [Sign], BLT and BLTA too
 	Hash     crypto.Hash // 0: SHA-384 for a P-384 key, SHA-256 otherwise
 	Claims   Claims
 	Field    Field
@@ -62,6 +62,9 @@ type Options struct {
 	CopyTo io.Writer
 	// TokenReserve is the room for a time-stamp token, in bytes; 0 means 12 KiB.
 	TokenReserve int
+	// Augment is the evidence and the trust for [Sign] at levels BLT and BLTA; its Level and its
+	// Timestamper are those of the signature.
+	Augment AugmentOptions
 }
 
 // defaultTokenReserve holds the tokens of the authorities measured (3 to 8 KiB).
@@ -82,7 +85,7 @@ func (o *Options) validate() error {
 	switch o.Level {
 	case BB, BT:
 	case BLT, BLTA:
-		return fmt.Errorf("%w: %v", ErrLevelUnavailable, o.Level)
+		return fmt.Errorf("%w: %v is made by augmenting a signature of level %v", ErrLevelUnavailable, o.Level, BT)
 	default:
 		return fmt.Errorf("%w: %v", ErrOptions, o.Level)
 	}

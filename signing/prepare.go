@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"fmt"
@@ -44,8 +45,11 @@ func prepare(ctx context.Context, doc Source, opt *Options) (*Prepared, error) {
 		return nil, err
 	}
 	p.field, p.page, p.rect = l.field, l.page.Number, Rect(l.rect)
-	w, err := hashDocument(ctx, doc, opt, p.hash)
+	w, err := hashDocument(ctx, doc, opt.HashState, opt.CopyTo, p.hash)
 	if err != nil {
+		return nil, err
+	}
+	if p.state, err = marshalState(w); err != nil {
 		return nil, err
 	}
 	w.Write(p.tail[:p.hole.Start])
@@ -78,56 +82,88 @@ func (p *Prepared) reserve(opt *Options) (int, error) {
 }
 
 // hashDocument returns the hash after the whole document, from its saved state when there is one,
-// and copies the document when that was asked.
-func hashDocument(ctx context.Context, doc Source, opt *Options, h crypto.Hash) (hash.Hash, error) {
-	if opt.HashState == nil {
+// and copies the document to copyTo when that is not nil.
+func hashDocument(ctx context.Context, doc Source, state HashState, copyTo io.Writer, h crypto.Hash) (hash.Hash, error) {
+	if state == nil {
 		w := h.New()
 		var to io.Writer = w
-		if opt.CopyTo != nil {
-			to = io.MultiWriter(w, opt.CopyTo)
+		if copyTo != nil {
+			to = io.MultiWriter(w, copyTo)
 		}
 		return w, stream(ctx, to, doc)
 	}
-	w, err := opt.HashState.open(h)
+	w, err := state.open(h)
 	if err != nil {
 		return nil, err
 	}
-	if n := opt.HashState.Length(); n != doc.Size() {
+	if n := state.Length(); n != doc.Size() {
 		return nil, fmt.Errorf("%w: state of %d bytes, document of %d", ErrHashState, n, doc.Size())
 	}
-	if opt.CopyTo != nil {
-		return w, stream(ctx, opt.CopyTo, doc)
+	if copyTo != nil {
+		return w, stream(ctx, copyTo, doc)
 	}
 	return w, nil
 }
 
 // Sign prepares a signature, has it signed and time-stamped, and completes it. Options.Identity is
-// taken from the signer when it is empty. tsa may be nil at level BB only. It returns the bytes to
+// taken from the signer when it is empty. tsa may be nil at level BB only. At levels BLT and BLTA it
+// then augments every signature of the document, with Options.Augment; when that fails the signature
+// just made is not returned, so that nobody takes it for what was asked. It returns the bytes to
 // append to doc.
 func Sign(ctx context.Context, doc Source, opt Options, signer Signer, tsa Timestamper) ([]byte, error) {
 	if opt.Level >= BT && tsa == nil {
 		return nil, fmt.Errorf("%w: %v without time-stamping authority", ErrOptions, opt.Level)
 	}
+	if opt.Level != BLT && opt.Level != BLTA {
+		tail, _, err := sign(ctx, doc, opt, signer, tsa)
+		return tail, err
+	}
+	more := opt.Augment
+	more.Level, more.Timestamper = opt.Level, tsa
+	if err := more.validate(); err != nil {
+		return nil, fmt.Errorf("preparing a signature: %w", err)
+	}
+	opt.Level = BT
+	tail, state, err := sign(ctx, doc, opt, signer, tsa)
+	if err != nil {
+		return nil, err
+	}
+	more.HashState = nil
+	if bytes.HasPrefix(state, []byte(stateMagic(more.hash()))) {
+		if more.HashState, err = state.Extend(more.hash(), tail); err != nil {
+			return nil, err
+		}
+	}
+	rest, err := Augment(ctx, grown{doc, tail}, more)
+	if err != nil {
+		return nil, err
+	}
+	return append(tail, rest...), nil
+}
+
+// sign makes a signature at level BB or BT; it also returns the hash state after the document.
+func sign(ctx context.Context, doc Source, opt Options, signer Signer, tsa Timestamper) ([]byte, HashState, error) {
 	if opt.Identity.Certificate == nil {
 		var err error
 		if opt.Identity, err = signer.Identity(ctx); err != nil {
-			return nil, fmt.Errorf("asking the signer for its certificate: %w", err)
+			return nil, nil, fmt.Errorf("asking the signer for its certificate: %w", err)
 		}
 	}
 	p, err := Prepare(ctx, doc, opt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sig, err := signer.Sign(ctx, p.ToBeSigned(), p.Hash())
 	if err != nil {
-		return nil, fmt.Errorf("signing the attributes: %w", err)
+		return nil, nil, fmt.Errorf("signing the attributes: %w", err)
 	}
 	var token []byte
 	if opt.Level >= BT {
 		digest, h := p.TimestampInput(sig)
 		if token, err = tsa.Timestamp(ctx, h, digest); err != nil {
-			return nil, fmt.Errorf("time-stamping the signature: %w", err)
+			return nil, nil, fmt.Errorf("time-stamping the signature: %w", err)
 		}
 	}
-	return p.Complete(sig, token)
+	tail, err := p.Complete(sig, token)
+	return tail, p.state, err
 }

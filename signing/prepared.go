@@ -26,6 +26,7 @@ type Prepared struct {
 	field      string
 	page       int
 	rect       Rect
+	state      HashState // after the document; not stored
 }
 
 // Level is the level that Complete will reach.
