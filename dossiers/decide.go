@@ -34,6 +34,9 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 		if items[i].Reason, err = text("reason", items[i].Reason, 4000); err != nil {
 			return DecisionRequest{}, err
 		}
+		if items[i].Reason != "" && items[i].Decision != string(proof.Refusal) {
+			return DecisionRequest{}, &InvalidError{"reason", "Seul un refus porte un motif."}
+		}
 		d, err := o.visible(ctx, v, items[i].Dossier)
 		if err != nil {
 			return DecisionRequest{}, err
