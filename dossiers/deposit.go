@@ -73,7 +73,15 @@ func (o *Office) freeze(ctx context.Context, got *Received, fill func(io.Writer)
 	if got.HashState, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
 		return fmt.Errorf("hash state: %w", err)
 	}
+	// The disk works while the check does. Should it fail here, it fails again,
+	// and is told, when the bytes are stored.
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_ = f.Sync()
+	}()
 	found, err := o.Inspect(ctx, f)
+	<-written
 	if err != nil {
 		return err
 	}
