@@ -47,6 +47,14 @@ func (o *Office) Applications(ctx context.Context, v Viewer) ([]Application, err
 	return o.Store.Applications(ctx, v.Tenant.ID)
 }
 
+// JournalHead is the last entry of the town's journal.
+func (o *Office) JournalHead(ctx context.Context, v Viewer) (journal.Entry, error) {
+	if err := v.administers(); err != nil {
+		return journal.Entry{}, err
+	}
+	return o.Store.JournalHead(ctx, v.Tenant.ID)
+}
+
 // JournalTail reads the journal of the town after an entry.
 func (o *Office) JournalTail(ctx context.Context, v Viewer, after int64, limit int) ([]journal.Entry, error) {
 	if err := v.administers(); err != nil {

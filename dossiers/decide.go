@@ -41,6 +41,9 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 		if err != nil {
 			return DecisionRequest{}, err
 		}
+		if err := o.read(ctx, v, d, len(items)); err != nil {
+			return DecisionRequest{}, err
+		}
 		if statements[i], err = statement(d, p, items[i], o.now()); err != nil {
 			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", d.ID, err)
 		}
@@ -57,6 +60,19 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 		return DecisionRequest{}, err
 	}
 	return DecisionRequest{Ceremony: c.ID, Options: req.OptionsJSON, Statements: req.Statements, Set: req.Set, Expires: req.Expires}, nil
+}
+
+// read refuses to decide on several letters at once when one of them was
+// never opened as it stands.
+func (o *Office) read(ctx context.Context, v Viewer, d Dossier, together int) error {
+	if together < 2 {
+		return nil
+	}
+	opened, err := o.Store.Opened(ctx, v.Tenant.ID, d.ID, v.Person.ID, d.Main().Revision.SHA256)
+	if err == nil && !opened {
+		err = fmt.Errorf("decide on %s: %w", d.ID, ErrUnread)
+	}
+	return err
 }
 
 // statement says what item decides about d as it stands, or why it cannot.

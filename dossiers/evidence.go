@@ -74,18 +74,8 @@ func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidenc
 	if p.Enrolments, err = o.Store.Enrolments(ctx, t.ID); err != nil {
 		return p, err
 	}
-	var after int64
-	if n := len(p.Journal); n > 0 {
-		p.Head = p.Journal[n-1]
-		after = p.Head.Seq
-	}
-	for e, err := range o.journal(ctx, t.ID, after) {
-		if err != nil {
-			return p, err
-		}
-		p.Head = e
-	}
-	return p, nil
+	p.Head, err = o.Store.JournalHead(ctx, t.ID)
+	return p, err
 }
 
 // journal yields the entries of the town after one, page by page.

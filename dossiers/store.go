@@ -29,7 +29,8 @@ var (
 	ErrTypeUnknown   = errors.New("unknown type")
 	ErrReasonMissing = errors.New("a refusal needs its reason")
 	ErrKeyReused     = errors.New("idempotency key used for something else")
-	ErrAwaiting      = errors.New("waiting for a timestamp") // the sealing job tries again later
+	ErrUnread        = errors.New("not opened in this version yet") // a letter decided with others is read first
+	ErrAwaiting      = errors.New("waiting for a timestamp")        // the sealing job tries again later
 )
 
 // An InvalidError names the field that is wrong and says why in French. It
@@ -234,6 +235,8 @@ type Store interface {
 	KeepSignature(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
 
 	Journal(ctx context.Context, t TenantID, after int64, limit int) ([]journal.Entry, error)
+	// JournalHead is the last entry of the town's journal, or its genesis.
+	JournalHead(ctx context.Context, t TenantID) (journal.Entry, error)
 	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
 	Feed(ctx context.Context, t TenantID, application string, after int64, limit int) ([]FeedEntry, error)
 

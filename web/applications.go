@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -140,10 +141,11 @@ const journalPageSize = 50
 
 // journal is /administration/journal: the last lines, or those before one.
 func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error {
-	last, err := s.lastEntry(v, r)
+	head, err := s.Office.JournalHead(r.Context(), v.viewer)
 	if err != nil {
 		return err
 	}
+	last := head.Seq
 	if before, err := strconv.ParseInt(r.URL.Query().Get("avant"), 10, 64); err == nil && before > 1 {
 		last = min(last, before-1)
 	}
@@ -161,42 +163,12 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 	return s.show(w, r, http.StatusOK, p)
 }
 
-// lastEntry finds the number of the last entry. Numbers have no gap, so one
-// entry after n exists exactly when n is not the last: doubling, then halving,
-// asks for one row some forty times at most.
-func (s *server) lastEntry(v *visit, r *http.Request) (int64, error) {
-	after := func(n int64) (bool, error) {
-		e, err := s.Office.JournalTail(r.Context(), v.viewer, n, 1)
-		return len(e) > 0, err
-	}
-	high := int64(0)
-	for {
-		more, err := after(high)
-		if err != nil {
-			return 0, err
-		}
-		if !more {
-			break
-		}
-		high = max(64, high*2)
-	}
-	low := high / 2
-	if high <= 64 {
-		low = 0
-	}
-	for low < high {
-		middle := low + (high-low)/2
-		more, err := after(middle)
-		if err != nil {
-			return 0, err
-		}
-		if more {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, nil
+// exportJournal is /administration/journal/export: the whole journal in the
+// form that "parapheur verify --journal" reads.
+func (s *server) exportJournal(v *visit, w http.ResponseWriter, r *http.Request) error {
+	return s.download(w, r, "application/jsonl", "journal-"+v.tenant.SIRET+".jsonl", func(out io.Writer) error {
+		return s.Office.ExportJournal(r.Context(), v.viewer, out)
+	})
 }
 
 func newJournalPage(entries []journal.Entry, c calendar) *journalPage {

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -169,15 +170,23 @@ func (s *server) evidence(v *visit, w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
+	return s.download(w, r, "application/zip", fmt.Sprintf("preuve-%d.zip", d.Number), func(out io.Writer) error {
+		return s.Office.Evidence(r.Context(), v.viewer, id, out)
+	})
+}
+
+// download streams what write makes. An error before the first byte becomes a
+// page; after it, the connection breaks, for half a file must not pass for a
+// whole one.
+func (s *server) download(w http.ResponseWriter, r *http.Request, kind, name string, write func(io.Writer) error) error {
 	out := &firstWrite{ResponseWriter: w, before: func(h http.Header) {
-		h.Set("Content-Type", "application/zip")
+		h.Set("Content-Type", kind)
 		h.Set("Cache-Control", "private, no-store")
-		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="preuve-%d.zip"`, d.Number))
+		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, name))
 	}}
-	err = s.Office.Evidence(r.Context(), v.viewer, id, out)
+	err := write(out)
 	if err != nil && out.begun {
-		// Half a file must not pass for a whole one.
-		s.Log.ErrorContext(r.Context(), "evidence interrupted", "dossier", string(id), "err", err)
+		s.Log.ErrorContext(r.Context(), "download interrupted", "file", name, "err", err)
 		panic(http.ErrAbortHandler)
 	}
 	return err

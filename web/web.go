@@ -129,4 +129,5 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Post("/applications/{id}/cles", s.someone(s.addAPIKey))
 	r.Post("/cles/{id}/revoquer", s.someone(s.revokeAPIKey))
 	r.Get("/journal", s.someone(s.journal))
+	r.Get("/journal/export", s.someone(s.exportJournal))
 }

@@ -84,6 +84,24 @@ func (s *Store) Journal(ctx context.Context, t dossiers.TenantID, after int64, l
 	return s.entries(ctx, t, `select `+entryColumns+` from journal where tenant = $1 and seq > $2 order by seq limit $3`, t, after, limit)
 }
 
+// JournalHead implements dossiers.Store.
+func (s *Store) JournalHead(ctx context.Context, t dossiers.TenantID) (journal.Entry, error) {
+	last, err := s.entries(ctx, t, `select `+entryColumns+` from journal where tenant = $1 order by seq desc limit 1`, t)
+	if err != nil || len(last) == 1 {
+		return first(last), err
+	}
+	town, err := s.Tenant(ctx, t)
+	return journal.Genesis(town.SIRET), err
+}
+
+// first is the first of entries, or none.
+func first(entries []journal.Entry) (e journal.Entry) {
+	if len(entries) > 0 {
+		e = entries[0]
+	}
+	return e
+}
+
 // JournalOf implements dossiers.Store.
 func (s *Store) JournalOf(ctx context.Context, t dossiers.TenantID, id dossiers.ID) ([]journal.Entry, error) {
 	return s.entries(ctx, t, `select `+entryColumns+` from journal where tenant = $1 and subject = $2 order by seq`, t, string(id))
