@@ -31,13 +31,7 @@ func BenchmarkSign(b *testing.B) {
 	for _, size := range []int{100 << 10, 10 << 20, 100 << 20} {
 		doc := pdftest.Big(size)
 		out := make([]byte, len(doc)+64<<10)
-		floor := func(b *testing.B) {
-			copy(out, doc)
-			sum := sha256.Sum256(doc)
-			if _, err := p.Key.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
-				b.Fatal(err)
-			}
-		}
+		floor := floorOf(b, p, doc, out)
 		state, err := signing.NewHashState(b.Context(), source(doc), crypto.SHA256)
 		if err != nil {
 			b.Fatal(err)
@@ -65,6 +59,17 @@ func BenchmarkSign(b *testing.B) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// floorOf is the least that a signed copy costs.
+func floorOf(b *testing.B, p person, doc, out []byte) func(*testing.B) {
+	return func(*testing.B) {
+		copy(out, doc)
+		sum := sha256.Sum256(doc)
+		if _, err := p.Key.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -133,6 +133,17 @@ func (o *office) cmsOf(t testing.TB, e signtest.Entity, b cms.Builder, digest []
 	return o.assemble(t, e, b, attrs, token)
 }
 
+// builder is that of an entity.
+func (o *office) builder(e signtest.Entity) cms.Builder {
+	return cms.Builder{Certificate: e.Certificate}
+}
+
+// stampedCMS is a sound B-T value of a new signer.
+func (o *office) stampedCMS(t testing.TB, digest []byte) []byte {
+	t.Helper()
+	return o.cmsOf(t, o.pki.Signer(t, "Certificateur", signtest.P256(t), nil), cms.Builder{}, digest, func(sig []byte) []byte { return o.stamp(t, sig) })
+}
+
 // assemble signs attributes, sound or not.
 func (o *office) assemble(t testing.TB, e signtest.Entity, b cms.Builder, attrs []byte, token func(sig []byte) []byte) []byte {
 	t.Helper()
