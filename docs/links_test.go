@@ -13,8 +13,9 @@ import (
 	"unicode"
 )
 
-// link finds the target of [text](target) and of ![text](target).
-var link = regexp.MustCompile(`\]\(([^()\s]+(?:\([^()\s]*\))?)(?:\s+"[^"]*")?\)`)
+// link finds the target of [text](target), of ![text](target) and of
+// <img src="target">.
+var link = regexp.MustCompile(`(?:\]\(|<img src=")([^()\s"]+)(?:\s+"[^"]*")?["\)]`)
 
 // Every relative link of every document leads to a file of the project and,
 // where it names one, to a heading of that file.
@@ -37,8 +38,8 @@ func TestLinks(t *testing.T) {
 // The test sees what it is for.
 func TestLinksAreSeen(t *testing.T) {
 	t.Parallel()
-	text := "# Le titre\n[a](b.md) ![c](d.png \"e\")\n```\n[no](code)\n```\n`[no](inline)` [f](#le-titre)\n"
-	if got, want := linksOf(text), []string{"b.md", "d.png", "#le-titre"}; !slices.Equal(got, want) {
+	text := "# Le titre\n[a](b.md) ![c](d.png \"e\")\n```\n[no](code)\n```\n`[no](inline)` [f](#le-titre)\n<img src=\"g.png\" alt=\"h\">\n"
+	if got, want := linksOf(text), []string{"b.md", "d.png", "#le-titre", "g.png"}; !slices.Equal(got, want) {
 		t.Errorf("links %q, want %q", got, want)
 	}
 	if got, want := headings("# Ce qu’il faut, d’abord\n## `code` (1)\n"), []string{"ce-quil-faut-dabord", "code-1"}; !slices.Equal(got, want) {
