@@ -38,6 +38,8 @@ func commands() []command {
 		{"demo", "démarre une ville de démonstration, sans rien installer d’autre", demoCommand},
 		{"serve", "sert les pages et l’API d’une installation", serveCommand},
 		{"migrate", "met la base de données au schéma de cette version", migrateCommand},
+		{"town", "crée une collectivité et invite son premier administrateur", townCommand},
+		{"key", "importe une clé de signature", keyCommand},
 		{"verify", "vérifie hors ligne une lettre signée, sa preuve ou un journal", verify},
 		{"version", "affiche la version", versionCommand},
 	}
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		}
 	}
 	w, code := errOut, exitUsage
-	if len(args) > 0 && slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+	if len(args) > 0 && isHelp(args[0]) {
 		w, code = out, exitOK
 	}
 	fmt.Fprintf(w, "Usage : parapheur <commande> [options]\n\n")
@@ -70,6 +72,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fmt.Fprintf(w, "\n« parapheur <commande> -h » donne les options d’une commande.\n")
 	return code
 }
+
+func isHelp(arg string) bool { return slices.Contains([]string{"help", "-h", "--help"}, arg) }
 
 func versionCommand(_ context.Context, _ []string, out, _ io.Writer) int {
 	fmt.Fprintf(out, "parapheur %s\n", fullVersion())
@@ -88,9 +92,4 @@ func fullVersion() string {
 		}
 	}
 	return version
-}
-
-func fail(errOut io.Writer, err error) int {
-	fmt.Fprintf(errOut, "parapheur : %v\n", err)
-	return exitError
 }

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/wiring"
+)
+
+// operatorName signs in the journal what is done from the command line.
+const operatorName = "Opérateur du service"
+
+// townCommand is "parapheur town add|invite|list": what must exist before
+// somebody can sign in and administer.
+func townCommand(ctx context.Context, args []string, out, errOut io.Writer) int {
+	return sub(ctx, "town", []command{
+		{"add", "crée une collectivité et montre, une fois, le lien de son premier administrateur", addTown},
+		{"invite", "refait un lien d’enrôlement pour une personne, par exemple quand le premier a expiré", inviteFromTown},
+		{"list", "liste les collectivités", listTowns},
+	}, args, out, errOut)
+}
+
+// sub runs one of the commands of a family.
+func sub(ctx context.Context, family string, all []command, args []string, out, errOut io.Writer) int {
+	for _, c := range all {
+		if len(args) > 0 && args[0] == c.name {
+			return c.run(ctx, args[1:], out, errOut)
+		}
+	}
+	w, code := errOut, exitUsage
+	if len(args) > 0 && isHelp(args[0]) {
+		w, code = out, exitOK
+	}
+	fmt.Fprintf(w, "Usage : parapheur %s <commande> [options]\n\n", family)
+	for _, c := range all {
+		fmt.Fprintf(w, "  %-8s  %s\n", c.name, c.help)
+	}
+	return code
+}
+
+// A newTown is what "town add" is told.
+type newTown struct {
+	siret, name, place, origin, email, admin string
+}
+
+func addTown(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var n newTown
+	fs := flag.NewFlagSet("parapheur town add", flag.ContinueOnError)
+	dsn := fs.String("database-url", "", "adresse de PostgreSQL, pour un rôle propriétaire du schéma, comme « migrate »")
+	fs.StringVar(&n.siret, "siret", "", "SIRET de la collectivité, 14 chiffres : il figure dans toutes les preuves")
+	fs.StringVar(&n.name, "name", "", "nom : « Ville de Saint-Aubin-sur-Loire »")
+	fs.StringVar(&n.place, "place", "", "lieu qui figure dans les lettres : « Saint-Aubin-sur-Loire »")
+	fs.StringVar(&n.origin, "origin", "", "adresse du parapheur : « https://parapheur.saint-aubin.fr » ; en changer rend les clés d’accès inutilisables")
+	fs.StringVar(&n.email, "admin-email", "", "adresse électronique du premier administrateur")
+	fs.StringVar(&n.admin, "admin-name", "", "prénom et nom du premier administrateur : le prénom est le premier mot")
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	t, err := n.tenant()
+	if err != nil {
+		return usage(errOut, err)
+	}
+	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
+		link, err := found(ctx, o, t, n)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s est créée.\n\nLien de %s, valable sept jours et montré cette seule fois :\n\n  %s\n\n", t.Name, n.admin, link)
+		fmt.Fprintln(out, "Suite : nommer les titulaires des bureaux, puis importer les certificats de signature (« parapheur key import »).")
+		return nil
+	})
+}
+
+// tenant checks what cannot be changed later.
+func (n *newTown) tenant() (dossiers.Tenant, error) {
+	n.siret = strings.ReplaceAll(n.siret, " ", "")
+	switch {
+	case !validSIRET(n.siret):
+		return dossiers.Tenant{}, fmt.Errorf("--siret : %q n’est pas un SIRET valable (14 chiffres, avec leur clé)", n.siret)
+	case strings.TrimSpace(n.name) == "", strings.TrimSpace(n.place) == "":
+		return dossiers.Tenant{}, errors.New("--name et --place sont nécessaires")
+	case n.email == "":
+		return dossiers.Tenant{}, errors.New("--admin-email est nécessaire")
+	case len(strings.Fields(n.admin)) < 2:
+		return dossiers.Tenant{}, errors.New("--admin-name : indiquez le prénom, puis le nom")
+	}
+	host, err := originHost(n.origin)
+	if err != nil {
+		return dossiers.Tenant{}, err
+	}
+	return dossiers.Tenant{
+		SIRET: n.siret, Name: strings.TrimSpace(n.name), Place: strings.TrimSpace(n.place), RPID: host, Origin: n.origin,
+	}, nil
+}
+
+// originHost returns the host that passkeys are bound to. Browsers give
+// passkeys to secure sites with a name, and to localhost.
+func originHost(origin string) (string, error) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme+"://"+u.Host != origin || u.Hostname() == "" || origin != strings.ToLower(origin) {
+		return "", fmt.Errorf("--origin : %q n’est pas de la forme https://parapheur.ma-ville.fr, en minuscules et sans rien après", origin)
+	}
+	host := u.Hostname()
+	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
+	switch {
+	case u.Scheme != "https" && (u.Scheme != "http" || !local):
+		return "", fmt.Errorf("--origin : %s doit commencer par https:// : les clés d’accès ne fonctionnent pas sans", origin)
+	case !local && (!strings.Contains(host, ".") || strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":")):
+		return "", fmt.Errorf("--origin : %s doit être un nom, non une adresse IP : les clés d’accès y sont attachées", host)
+	}
+	return host, nil
+}
+
+// validSIRET checks the key of Luhn; the offices of La Poste, which have
+// another rule, are no towns.
+func validSIRET(s string) bool {
+	sum := 0
+	for i, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+		d := int(c - '0')
+		if i%2 == 0 { // from the right, of 14 digits: every second one
+			d *= 2
+		}
+		sum += d/10 + d%10
+	}
+	return len(s) == 14 && sum%10 == 0 && sum > 0
+}
+
+// found creates the town with its administrator and the two desks and two
+// circuits that every town hall begins with, and answers the link.
+func found(ctx context.Context, o *wiring.Operator, t dossiers.Tenant, n newTown) (string, error) {
+	t, err := o.AddTown(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	given, family, _ := strings.Cut(strings.TrimSpace(n.admin), " ")
+	f, err := o.Office.Found(ctx, t, firstDay(dossiers.PlannedPerson{
+		GivenName: given, FamilyName: strings.TrimSpace(family), Email: n.email, Admin: true,
+	}))
+	if err != nil {
+		return "", err
+	}
+	for _, token := range f.Invitations {
+		return enrolmentLink(t, token), nil
+	}
+	return "", errors.New("l’invitation n’a pas été faite : relancez « parapheur town invite »")
+}
+
+func enrolmentLink(t dossiers.Tenant, token string) string { return t.Origin + "/enrolement/" + token }
+
+// firstDay is how a town begins: an administrator, who names the rest.
+func firstDay(admin dossiers.PlannedPerson) dossiers.Plan {
+	const dgs, mayor = "Direction générale des services", "Maire"
+	visa := circuits.Step{ID: "visa-dgs", Kind: circuits.Visa, Desk: dgs, Title: "Visa de la direction générale"}
+	signature := circuits.Step{ID: "signature-maire", Kind: circuits.Signature, Desk: mayor, Title: "Signature du maire"}
+	return dossiers.Plan{
+		People: []dossiers.PlannedPerson{admin},
+		Desks:  []string{dgs, mayor},
+		Types: []dossiers.Type{
+			{
+				Code: "courrier-simple", Name: "Courrier simple", Hint: "Information ou réponse, sans décision.",
+				Circuit: circuits.Definition{Code: "courrier-simple", Version: 1, Name: "Courrier simple", Steps: []circuits.Step{visa, signature}},
+			},
+			{
+				Code: "courrier-cabinet", Name: "Courrier du cabinet", Hint: "Félicitations, invitations : signature sans visa.",
+				Circuit: circuits.Definition{Code: "courrier-cabinet", Version: 1, Name: "Courrier du cabinet", Steps: []circuits.Step{signature}},
+			},
+		},
+	}
+}
+
+func inviteFromTown(ctx context.Context, args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("parapheur town invite", flag.ContinueOnError)
+	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
+	siret := fs.String("siret", "", "SIRET de la collectivité")
+	email := fs.String("email", "", "adresse électronique d’une personne déjà connue de la collectivité")
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
+		t, err := o.Town(ctx, *siret)
+		if err != nil {
+			return noTown(*siret, err)
+		}
+		p, err := o.Store.PersonByEmail(ctx, t.ID, *email)
+		if err != nil {
+			return noPerson(*email, err)
+		}
+		operator := dossiers.Viewer{Tenant: t, Person: &dossiers.Person{FamilyName: operatorName, Admin: true}}
+		token, expires, err := o.Office.InvitePerson(ctx, operator, p.ID)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "Lien de %s, valable jusqu’au %s et montré cette seule fois :\n\n  %s\n\n", p.Name(), expires.Format("02/01/2006 15:04 MST"), enrolmentLink(t, token))
+		if p.Passkeys > 0 {
+			fmt.Fprintf(out, "Attention : %s a déjà une clé d’accès. Qui ouvre ce lien pourra décider en son nom ; l’invitation est inscrite au journal.\n", p.Name())
+		}
+		return nil
+	})
+}
+
+func listTowns(ctx context.Context, args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("parapheur town list", flag.ContinueOnError)
+	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
+		towns, err := o.Towns(ctx)
+		for _, t := range towns {
+			mark := ""
+			if t.Demo {
+				mark = "  (démonstration)"
+			}
+			fmt.Fprintf(out, "%s  %s  %s%s\n", t.SIRET, t.Origin, t.Name, mark)
+		}
+		return err
+	})
+}
+
+// operate runs what the operator asked on a database.
+func operate(ctx context.Context, dsn string, errOut io.Writer, do func(*wiring.Operator) error) int {
+	if dsn == "" {
+		return usage(errOut, errNoDatabase)
+	}
+	o, err := wiring.OpenOperator(ctx, dsn, time.Now)
+	if err != nil {
+		return fail(errOut, err)
+	}
+	defer o.Close()
+	if err := do(o); err != nil {
+		return fail(errOut, err)
+	}
+	return exitOK
+}
+
+func noTown(siret string, err error) error {
+	if errors.Is(err, dossiers.ErrNotFound) {
+		return fmt.Errorf("aucune collectivité n’a le SIRET %q : voyez « parapheur town list »", siret)
+	}
+	return err
+}
+
+func noPerson(email string, err error) error {
+	if errors.Is(err, dossiers.ErrNotFound) {
+		return fmt.Errorf("personne n’a l’adresse %q dans cette collectivité", email)
+	}
+	return err
+}
