@@ -22,6 +22,9 @@ func (s *Store) TenantByHost(ctx context.Context, host string) (t dossiers.Tenan
 
 // Tenant implements dossiers.Store.
 func (s *Store) Tenant(ctx context.Context, id dossiers.TenantID) (t dossiers.Tenant, err error) {
+	if !validUUID(string(id)) {
+		return t, fmt.Errorf("town %q: %w", id, dossiers.ErrNotFound)
+	}
 	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo from tenant where id = $1`, id).
 		Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo)
 	return t, one("town", err)

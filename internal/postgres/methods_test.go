@@ -1,0 +1,389 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"parapheur/approvals"
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/demo"
+	"parapheur/internal/keyring"
+	"parapheur/internal/postgres"
+	"parapheur/internal/towntest"
+	"parapheur/internal/wiring"
+)
+
+// A belonging is what a town has, by the names under which it is asked for.
+type belonging struct {
+	town       *towntest.Town
+	t          dossiers.TenantID
+	signed     dossiers.Dossier // completed
+	running    dossiers.ID
+	person     dossiers.Person // the DGS
+	desk       circuits.DeskID
+	kid        []byte
+	app        dossiers.Application
+	token      [32]byte // of the DGS's session
+	session    dossiers.Session
+	invitation [32]byte
+	ceremony   approvals.Ceremony
+}
+
+func belongings(t *testing.T, town *towntest.Town) belonging {
+	t.Helper()
+	b := belonging{town: town, t: town.Tenant.ID, signed: lived(t, town)}
+	b.running = town.Deposit(t).ID
+	dgs := town.Person(t, demo.DGS)
+	b.person, b.session, b.token = *dgs.Viewer(t).Person, dgs.Session, sha256.Sum256([]byte(dgs.Token))
+	b.desk = b.person.Seats[0].Desk
+	ctx, s := t.Context(), town.Store
+	keys, err := s.Credentials(ctx, b.t, b.person.ID)
+	if err != nil || len(keys) == 0 {
+		t.Fatal(err)
+	}
+	b.kid = keys[0].ID
+	apps, err := s.Applications(ctx, b.t)
+	if err != nil || len(apps) == 0 || len(apps[0].Keys) == 0 {
+		t.Fatal(err)
+	}
+	b.app = apps[0]
+	b.invitation = sha256.Sum256([]byte(town.Founded.Invitations[demo.Preparer])) // not used yet
+	b.ceremony = approvals.Ceremony{
+		ID: []byte(uuid.NewString()), Purpose: approvals.PurposeLogin, HTTPSession: []byte(b.session.ID), Challenge: []byte(uuid.NewString()), Expires: time.Now().Add(time.Minute),
+	}
+	if err := s.KeepCeremony(ctx, b.t, b.ceremony, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// nothing is what a method answers that found nothing.
+var nothing = dossiers.ErrNotFound //nolint:errname // reads as a word below
+
+// some turns an empty answer into nothing.
+func some[T any](n int, err error, _ T) error {
+	if err == nil && n == 0 {
+		return nothing
+	}
+	return err
+}
+
+// A call uses one method of the store, in town t, on what b has. It answers
+// an error that is ErrNotFound when nothing was found.
+type call func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error
+
+var by = circuits.Actor{Name: "test"} //nolint:gochecknoglobals // a value of this test
+
+func reads() map[string]call {
+	return map[string]call{
+		"Dossier": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Dossier(ctx, t, b.signed.ID)
+			return err
+		},
+		"Revisions": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Revisions(ctx, t, b.signed.ID, 1)
+			return some(len(x), err, x)
+		},
+		"Evidence": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Evidence(ctx, t, b.signed.ID)
+			return some(len(x), err, x)
+		},
+		"List": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			found := 0
+			for _, bin := range dossiers.Bins() {
+				x, _, err := s.List(ctx, t, b.person, bin, dossiers.Page{Limit: 10})
+				if found += len(x); err != nil {
+					return err
+				}
+			}
+			return some(found, nil, b)
+		},
+		"Count": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Count(ctx, t, b.person)
+			found := 0
+			for _, n := range x {
+				found += n
+			}
+			return some(found, err, x)
+		},
+		"Search": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, _, err := s.Search(ctx, t, b.app.ID, dossiers.Filter{Query: "lettre", ExternalReference: "GEC-1", Phase: circuits.Running}, dossiers.Page{Limit: 10})
+			return some(len(x), err, x)
+		},
+		"Opened": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			ok, err := s.Opened(ctx, t, b.signed.ID, b.person.ID, b.signed.Main().Approved.SHA256)
+			if err == nil && !ok {
+				return nothing
+			}
+			return err
+		},
+		"Sealing": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Sealing(ctx, t, b.signed.ID, 1, 1)
+			return err
+		},
+		"JournalOf": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.JournalOf(ctx, t, b.signed.ID)
+			return some(len(x), err, x)
+		},
+		"Feed": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Feed(ctx, t, b.app.ID, 0, 100)
+			return some(len(x), err, x)
+		},
+		"Person": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Person(ctx, t, b.person.ID)
+			return err
+		},
+		"PersonByHandle": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.PersonByHandle(ctx, t, b.person.Handle)
+			return err
+		},
+		"Invitation": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Invitation(ctx, t, b.invitation, time.Now())
+			return err
+		},
+		"Credentials": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Credentials(ctx, t, b.person.ID)
+			return some(len(x), err, x)
+		},
+		"Session": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Session(ctx, t, b.token, time.Now())
+			return err
+		},
+		"APIKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, _, _, err := s.APIKey(ctx, t, b.app.Keys[0].ID)
+			return err
+		},
+		"SigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			mayor, err := s.PersonByEmail(ctx, b.t, demo.Mayor)
+			if err == nil {
+				_, err = s.SigningKey(ctx, t, mayor.ID)
+			}
+			return err
+		},
+	}
+}
+
+// writes come after reads, each once in the other town and then at home.
+func writes() map[string]call {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	return map[string]call{
+		"Update": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Update(ctx, t, b.running, b.person.ID, func(w dossiers.Work) (dossiers.Change, error) {
+				events, err := w.Dossier.State.Withdraw(circuits.Actor{Person: w.Dossier.Drafter.Person}, "", at)
+				return dossiers.Change{Events: events}, err
+			})
+			return err
+		},
+		"Create": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			d := b.signed
+			d.ID, d.ExternalReference, d.Application, d.CreatedAt = dossiers.ID(uuid.NewString()), "", b.app.ID, at
+			events, err := circuits.State{}.Deposit(circuits.Deposited{By: circuits.Actor{Application: b.app.ID}, Drafter: d.Drafter.Person, At: at})
+			if err != nil {
+				return err
+			}
+			d.State = circuits.State{}
+			for i := range d.Documents {
+				d.Documents[i].Revision = d.Documents[i].Approved
+			}
+			_, _, err = s.Create(ctx, t, dossiers.Creation{Dossier: d, Events: events, Application: b.app.ID, Key: "k2"})
+			return err
+		},
+		"MarkOpened": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.MarkOpened(ctx, t, b.signed.ID, b.person.ID, circuits.Digest{7}, at)
+		},
+		"KeepPrepared": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.KeepPrepared(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 9, Step: 9, Prepared: []byte("p"), StartedAt: at})
+			return err
+		},
+		"KeepSignature": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.KeepSignature(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 1, Step: 1, Signature: []byte("another")})
+			return err
+		},
+		"SetSeat": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.SetSeat(ctx, t, b.desk, b.person.ID, "Directeur", false, by, at)
+		},
+		"Invite": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.Invite(ctx, t, dossiers.Invitation{TokenHash: sha256.Sum256([]byte(t)), Person: b.person.ID, Expires: at}, by, at)
+		},
+		"OpenSession": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.OpenSession(ctx, t, sha256.Sum256([]byte(uuid.NewString())), dossiers.Session{ID: "s", Person: b.person.ID, Expires: at})
+		},
+		"TakeCeremony": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, _, err := s.TakeCeremony(ctx, t, b.ceremony.ID, string(b.ceremony.Purpose), b.session.ID, time.Now())
+			return err
+		},
+		"AddApplication": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.AddApplication(ctx, t, dossiers.Application{ID: uuid.NewString(), Name: "Une de plus", DefaultDrafter: b.person.ID}, by, at)
+		},
+		"AddAPIKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.AddAPIKey(ctx, t, b.app.ID, dossiers.APIKey{ID: uuid.NewString(), Scopes: dossiers.Scopes(), CreatedAt: at}, [32]byte{}, by, at)
+		},
+		"AddSigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.AddSigningKey(ctx, t, keyring.StoredKey{ID: uuid.NewString(), Person: b.person.ID, Label: "x", Sealed: []byte("x"), Certificate: []byte("x"), NotAfter: at}, by, at)
+		},
+		"RenameCredential": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.RenameCredential(ctx, t, b.person.ID, b.kid, "Téléphone")
+		},
+		"TouchCredential": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			err := s.TouchCredential(ctx, t, dossiers.Credential{Person: b.person.ID, Credential: approvals.Credential{ID: b.kid, SignCount: 3}}, at)
+			if errors.Is(err, approvals.ErrUnknownCredential) {
+				return nothing
+			}
+			return err
+		},
+		"Enrol": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			head, err := s.EnrolmentHead(ctx, t)
+			if err != nil {
+				return err
+			}
+			return s.Enrol(ctx, t, dossiers.Credential{Person: b.person.ID, Credential: approvals.Credential{
+				ID: []byte(uuid.NewString()), COSE: []byte("x"), EnrolmentStatement: []byte(`{}`), EnrolmentHash: [32]byte{5},
+			}}, head, nil, by, at)
+		},
+	}
+}
+
+// last take something away: they come after all others.
+func last() map[string]call {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	return map[string]call{
+		"RevokeAPIKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.RevokeAPIKey(ctx, t, b.app.Keys[0].ID, by, at)
+		},
+		"RevokeCredential": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.RevokeCredential(ctx, t, b.person.ID, b.kid, by, "perdue", at)
+		},
+	}
+}
+
+// ofTown take no identifier but the town's: what they answer in one town may
+// name nothing of another. The errors of the rest tell what they found.
+func ofTown() map[string]func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+	return map[string]func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error){
+		"Journal": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Journal(ctx, t, 0, 1000)
+		},
+		"JournalHead": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.JournalHead(ctx, t)
+		},
+		"Types": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) { return s.Types(ctx, t) },
+		"Desks": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) { return s.Desks(ctx, t) },
+		"People": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.People(ctx, t)
+		},
+		"Applications": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Applications(ctx, t)
+		},
+		"Enrolments": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Enrolments(ctx, t)
+		},
+		"EnrolmentHead": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.EnrolmentHead(ctx, t)
+		},
+		"Tenant": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Tenant(ctx, t)
+		},
+		"PersonByEmail": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.PersonByEmail(ctx, t, demo.DGS)
+		},
+	}
+}
+
+// elsewhere names the methods that other tests use: what is made at
+// founding, what ends silently, and what is of no town.
+func elsewhere() []string {
+	return []string{
+		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", // founding and every journey
+		"CloseSession", "TouchAPIKey", // silent: their traces are compared below
+		"Ping", "Listen", "Sweep", "Unsealed",
+	}
+}
+
+// Every method of the store runs on the migrated schema, finds what its own
+// town has, and finds nothing when it is given what another town has.
+func TestMethodsStayInTheirTown(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t)
+	other := town.Neighbour(t)
+	home, abroad := belongings(t, town), belongings(t, other)
+	ctx, s, owner := t.Context(), town.Store, town.Owner(t)
+	before := print(t, owner, other.Tenant.ID)
+	covered := map[string]bool{}
+	for _, group := range []map[string]call{reads(), writes(), last()} {
+		for name, use := range group {
+			covered[name] = true
+			if err := use(ctx, s, home.t, abroad); !errors.Is(err, dossiers.ErrNotFound) {
+				t.Errorf("%s finds what the other town has: %v", name, err)
+			}
+			if err := use(ctx, s, home.t, home); err != nil {
+				t.Errorf("%s at home: %v", name, err)
+			}
+		}
+	}
+	for name, use := range ofTown() {
+		covered[name] = true
+		theirs := fmt.Sprint(abroad.t, abroad.signed.ID, abroad.person.ID, abroad.desk, abroad.app.ID)
+		got, err := use(ctx, s, home.t)
+		raw, _ := json.Marshal(got) //nolint:errchkjson // plain values
+		if err != nil || len(raw) < 3 {
+			t.Errorf("%s at home: %s, %v", name, raw, err)
+		}
+		for id := range strings.FieldsSeq(theirs) {
+			if strings.Contains(string(raw), id) {
+				t.Errorf("%s names %s of the other town", name, id)
+			}
+		}
+		if _, err := use(ctx, s, "no town"); !errors.Is(err, dossiers.ErrNotFound) {
+			t.Errorf("%s of no town: %v", name, err)
+		}
+	}
+	if err := errors.Join(s.CloseSession(ctx, home.t, abroad.token), s.TouchAPIKey(ctx, home.t, abroad.app.Keys[0].ID, time.Now())); err != nil {
+		t.Error(err)
+	}
+	for table, sum := range print(t, owner, other.Tenant.ID) {
+		if sum != before[table] {
+			t.Errorf("%s of the other town changed", table)
+		}
+	}
+	for _, name := range elsewhere() {
+		covered[name] = true
+	}
+	for m := range reflect.TypeFor[*postgres.Store]().Methods() {
+		if !covered[m.Name] {
+			t.Errorf("no test gives %s what another town has", m.Name)
+		}
+	}
+}
+
+// What has expired goes, what has not stays.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t, func(c *wiring.Config) { c.Workers = 0 })
+	dgs := town.Person(t, demo.DGS)
+	if _, err := town.Office.BeginSignIn(t.Context(), town.Tenant, dgs.Session); err != nil {
+		t.Fatal(err)
+	}
+	left := func() (n int) {
+		if err := town.Owner(t).QueryRow(t.Context(), `select (select count(*) from session) * 100 + (select count(*) from ceremony)`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	all := left()
+	if err := town.Store.Sweep(t.Context(), time.Now()); err != nil || left() != all || all != 201 {
+		t.Errorf("swept too early: %d of %d, %v", left(), all, err)
+	}
+	if err := town.Store.Sweep(t.Context(), time.Now().Add(24*time.Hour)); err != nil || left() != 0 {
+		t.Errorf("not swept: %d, %v", left(), err)
+	}
+}
