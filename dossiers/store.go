@@ -71,7 +71,7 @@ type Change struct {
 	Evidence *EvidenceRecord // of the decision, if one was taken
 	Revision *NewRevision    // of the main document, if it grew or was replaced
 	Seal     bool            // enqueue the sealing job
-	Touched  *Credential     // passkey counters to write back
+	Touched  *Credential     // passkey counters to write back; see Store.TouchCredential
 }
 
 // NewRevision is a revision of document N to record. Name and Pages belong
@@ -217,7 +217,9 @@ type Store interface {
 	Dossier(ctx context.Context, t TenantID, id ID) (Dossier, error)
 	Revisions(ctx context.Context, t TenantID, id ID, n int) ([]Revision, error)
 	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
+	// List reads a bin by keyset, in time that does not grow with the town.
 	List(ctx context.Context, t TenantID, p Person, b Bin, page Page) ([]Row, string, error)
+	// Count counts every bin, each up to 1000: the index is read no further.
 	Count(ctx context.Context, t TenantID, p Person) (map[Bin]int, error)
 	// Search and Feed are narrowed to one application's dossiers, or to none
 	// when application is empty.
@@ -265,7 +267,8 @@ type Store interface {
 	// Enrolments returns every enrolment statement of the town, in order.
 	Enrolments(ctx context.Context, t TenantID) ([][]byte, error)
 	Credentials(ctx context.Context, t TenantID, p circuits.PersonID) ([]Credential, error)
-	// TouchCredential writes back the counter, backup state and clone flag.
+	// TouchCredential writes back the counter, backup state and clone flag; a
+	// passkey revoked meanwhile is approvals.ErrUnknownCredential.
 	TouchCredential(ctx context.Context, t TenantID, c Credential, at time.Time) error
 	RenameCredential(ctx context.Context, t TenantID, p circuits.PersonID, kid []byte, label string) error
 	RevokeCredential(ctx context.Context, t TenantID, p circuits.PersonID, kid []byte, by circuits.Actor, reason string, at time.Time) error

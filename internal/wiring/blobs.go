@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/blobs"
 )
-
-func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // blobs opens the blob store that the configuration names.
 func (s *System) blobs(ctx context.Context) (dossiers.Blobs, error) {

@@ -9,6 +9,7 @@
 package wiring
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -226,7 +227,7 @@ func (s *System) seal(ctx context.Context, t dossiers.Tenant, manifest []byte) (
 	if s.Office.Timestamper == nil {
 		opt.Level = signing.BB
 	}
-	return signing.Detached(ctx, newReader(manifest), opt, signer, s.Office.Timestamper)
+	return signing.Detached(ctx, bytes.NewReader(manifest), opt, signer, s.Office.Timestamper)
 }
 
 // Start listens to the journal and works jobs, until Close.
