@@ -27,7 +27,7 @@ type config struct {
 	s3Insecure                                        bool
 	tsa, tsaRoots, roots                              string
 	workers, maxDocumentMiB                           int
-	logLevel                                          string
+	logLevel, trustedProxies                          string
 	migrate                                           bool
 }
 
@@ -49,6 +49,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.roots, "roots", "", "fichier PEM des racines des certificats de signature")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
+	fs.StringVar(&c.trustedProxies, "trusted-proxies", "", "adresses ou réseaux des mandataires dont l’en-tête X-Forwarded-For est cru, séparés par des virgules")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn ou error")
 	fs.BoolVar(&c.migrate, "migrate", false, "met d’abord la base au schéma de cette version")
 }

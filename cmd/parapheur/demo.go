@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
@@ -43,8 +44,14 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.data, 0o755); err != nil {
+	// Closed to others, but crossed by the user of the private PostgreSQL when
+	// root runs us.
+	if err := os.MkdirAll(c.data, 0o711); err != nil {
 		return fmt.Errorf("dossier de données : %w", err)
+	}
+	trusted, err := parseProxies(c.trustedProxies)
+	if err != nil {
+		return err
 	}
 	stopDB, err := c.database(ctx, out)
 	if err != nil {
@@ -52,6 +59,9 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	}
 	defer stopDB()
 	if err := migrations.Apply(ctx, c.databaseURL); err != nil {
+		return err
+	}
+	if err := c.onlyDemo(ctx); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", c.listen)
@@ -70,12 +80,10 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	if err := c.welcome(ctx, system, origin, out); err != nil {
 		return err
 	}
-	go func() {
-		if err := system.Render.Warm(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "page images will be slow at first", slog.String("error", err.Error()))
-		}
-	}()
-	s := &server{system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: int64(c.maxDocumentMiB) << 20}
+	s := &server{
+		system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: int64(c.maxDocumentMiB) << 20,
+		proxies: trusted, elsewhere: origin,
+	}
 	return s.serve(ctx, listener, c.metrics, false)
 }
 
@@ -107,11 +115,27 @@ func (c *config) assembleDemo(ctx context.Context, log *slog.Logger, origin stri
 		return nil, err
 	}
 	node.DemoURL = origin + "/pki"
-	system, err := wiring.Assemble(ctx, node)
+	return c.start(ctx, node)
+}
+
+// onlyDemo refuses a database where a real town lives: on this node every
+// demonstration key is accepted, and nobody must be able to use one there.
+func (c *config) onlyDemo(ctx context.Context) error {
+	o, err := wiring.OpenOperator(ctx, c.databaseURL, time.Now)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return system, system.Start(ctx)
+	defer o.Close()
+	towns, err := o.Towns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range towns {
+		if !t.Demo {
+			return fmt.Errorf("cette base contient une vraie collectivité (%s) : la démonstration veut une base à elle", t.Name)
+		}
+	}
+	return nil
 }
 
 // welcome seeds the town and tells a newcomer where to go.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 
@@ -45,6 +46,10 @@ func (c *config) serve(ctx context.Context, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := parseProxies(c.trustedProxies)
+	if err != nil {
+		return err
+	}
 	if c.migrate {
 		if err := migrations.Apply(ctx, c.databaseURL); err != nil {
 			return err
@@ -54,20 +59,58 @@ func (c *config) serve(ctx context.Context, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	system, err := wiring.Assemble(ctx, node)
-	if err != nil {
-		return err
-	}
-	if err := system.Start(ctx); err != nil {
-		return err
-	}
+	// The address first: a node that cannot listen must not take jobs.
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return fmt.Errorf("écouter : %w", err)
 	}
-	log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "version", fullVersion())
-	s := &server{system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: node.MaxDocument}
+	system, err := c.start(ctx, node)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	c.remind(ctx, node, log)
+	log.InfoContext(ctx, "serving", slog.String("listen", listener.Addr().String()), slog.String("version", fullVersion()))
+	s := &server{
+		system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: node.MaxDocument, proxies: trusted,
+	}
 	return s.serve(ctx, listener, c.metrics, true)
+}
+
+// start assembles a node, starts it, and prepares what makes the first page
+// image slow. A node that does not start leaves nothing running.
+func (c *config) start(ctx context.Context, node wiring.Config) (*wiring.System, error) {
+	system, err := wiring.Assemble(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	if err := system.Start(ctx); err != nil {
+		return nil, errors.Join(err, system.Close(ctx))
+	}
+	go func() {
+		if err := system.Render.Warm(ctx); err != nil && ctx.Err() == nil {
+			node.Log.WarnContext(ctx, "page images will be slow at first", slog.String("error", err.Error()))
+		}
+	}()
+	return system, nil
+}
+
+// remind warns of what an installation forgets and notices too late.
+func (c *config) remind(ctx context.Context, node wiring.Config, log *slog.Logger) {
+	if len(node.Roots) == 0 {
+		log.WarnContext(ctx, "no --roots: no signature can be judged valid, so letters wait for their seal")
+	}
+	if len(node.TSA) == 0 {
+		log.WarnContext(ctx, "no --tsa: signatures are PAdES-BASELINE-B, without a time-stamp")
+	}
+	o, err := wiring.OpenOperator(ctx, c.databaseURL, node.Now)
+	if err != nil {
+		log.WarnContext(ctx, "the towns cannot be listed", slog.String("error", err.Error()))
+		return
+	}
+	defer o.Close()
+	if towns, err := o.Towns(ctx); err == nil && len(towns) == 0 {
+		log.WarnContext(ctx, "no town yet: create one with « parapheur town add »")
+	}
 }
 
 func migrateCommand(ctx context.Context, args []string, out, errOut io.Writer) int {

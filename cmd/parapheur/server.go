@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,25 +31,47 @@ type server struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 	leaving atomic.Bool
-	limit   int64
+	limit   int64   // of one document, in bytes
+	proxies proxies // whose X-Forwarded-For is believed
+	// elsewhere, if set, is where a newcomer who typed the address of this
+	// machine instead of its name is sent: passkeys want a name.
+	elsewhere string
 }
 
 // handler routes everything a node serves in public.
 func (s *server) handler(secure bool) http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.metrics.Middleware)
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	r.Get("/readyz", s.ready)
+	r.Use(s.metrics.Middleware, hurry)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		r.Method(method, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") }))
+		r.Method(method, "/readyz", http.HandlerFunc(s.ready))
+	}
 	if s.system.Demo != nil {
 		r.Mount("/pki", s.system.Demo.Handler())
 	}
 	r.Mount("/api", api.New(api.Options{
 		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit,
 	}))
-	r.Mount("/", web.New(web.Options{
-		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(),
+	// Mounted as the router it is: what answers HEAD looks through it.
+	r.With(s.byName).Mount("/", web.New(web.Options{
+		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.client,
 	}))
 	return r
+}
+
+// byName sends who reads a page by the address of this machine to its name.
+func (s *server) byName(pages http.Handler) http.Handler {
+	if s.elsewhere == "" {
+		return pages
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if ip := net.ParseIP(host); err == nil && ip.IsLoopback() && r.Method == http.MethodGet {
+			http.Redirect(w, r, s.elsewhere+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // ready says whether this node should be sent requests.
@@ -110,6 +131,3 @@ func (s *server) stop(ctx context.Context, servers ...*http.Server) error {
 	defer cancelJobs()
 	return errors.Join(append(errs, s.system.Close(handing))...)
 }
-
-// secure reports whether people reach origin over TLS.
-func secure(origin string) bool { return strings.HasPrefix(origin, "https://") }
