@@ -93,6 +93,10 @@ func (p *PKI) issue(t testing.TB, name string, key crypto.Signer, parent Entity,
 		NotBefore:    Now().AddDate(-10, 0, 0),
 		NotAfter:     Now().AddDate(20, 0, 0),
 	}
+	if parent.Certificate != nil { // addresses that nobody answers: validators only want to see them
+		c.IssuingCertificateURL = []string{"http://pki.exemple.fr/autorite.cer"}
+		c.CRLDistributionPoints = []string{"http://pki.exemple.fr/autorite.crl"}
+	}
 	change(c)
 	if parent.Certificate == nil {
 		parent = Entity{c, key}
