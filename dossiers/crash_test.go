@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -130,6 +131,29 @@ func TestKilledNode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Many nodes seal the same letter at once, as after a rescue: each ends well,
+// and the letter is signed once.
+func TestSealedByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t, func(c *wiring.Config) { c.Workers = 0 })
+	d := town.Deposit(t)
+	for _, x := range []struct{ who, decision string }{{demo.DGS, "visa"}, {demo.Mayor, "signature"}} {
+		if _, err := town.Person(t, x.who).Decide(t, d.ID, x.decision, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var nodes sync.WaitGroup
+	for range 8 {
+		nodes.Go(func() {
+			if err := town.Office.Seal(t.Context(), town.Tenant.ID, d.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	nodes.Wait()
+	signedOnce(t, town, town.Await(t, d.ID, completed))
 }
 
 func completed(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed }

@@ -206,7 +206,10 @@ func writes() map[string]call {
 			return err
 		},
 		"KeepSignature": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			_, err := s.KeepSignature(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 1, Step: 1, Signature: []byte("another")})
+			kept, err := s.KeepSignature(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 1, Step: 1, Signature: []byte("another")})
+			if err == nil && string(kept.Signature) == "another" {
+				return errors.New("the value that was kept is replaced")
+			}
 			return err
 		},
 		"SetSeat": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/descope/virtualwebauthn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"parapheur/approvals/proof"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/pgtest"
@@ -162,13 +163,24 @@ func (town *Town) Person(t testing.TB, email string) *Person {
 		return p
 	}
 	p := &Person{
-		town: town, Email: email, key: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		town: town, Email: email, key: newKey(),
 		rp:   virtualwebauthn.RelyingParty{ID: town.Tenant.RPID, Name: "Parapheur", Origin: town.Tenant.Origin},
 		auth: virtualwebauthn.NewAuthenticator(),
 	}
 	p.enrol(t)
 	town.people[email] = p
 	return p
+}
+
+// newKey draws a passkey. The software authenticator drops the leading zeros
+// of coordinates, once in 128 keys, which real ones do not: it draws again.
+func newKey() virtualwebauthn.Credential {
+	for {
+		c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		if _, err := proof.ParseKey(c.Key.AttestationData()); err == nil {
+			return c
+		}
+	}
 }
 
 func (p *Person) enrol(t testing.TB) {
