@@ -3,15 +3,31 @@
 -- row-level security to the town named in parapheur.tenant, for the role that
 -- serves requests. That role owns nothing and cannot bypass the policies.
 
+-- Who may not create roles has them created beforehand, by somebody who may.
 -- +goose StatementBegin
 do $$ begin
   if not exists (select from pg_roles where rolname = 'parapheur_app') then
     create role parapheur_app nologin;
   end if;
-exception when duplicate_object or unique_violation then null; -- another node was faster
+exception
+  when duplicate_object or unique_violation then null; -- another node was faster
+  when insufficient_privilege then
+    raise insufficient_privilege using message = format('%I may not create the role parapheur_app', current_user),
+      hint = format('As a superuser: create role parapheur_app nologin; grant parapheur_app to %I;', current_user);
 end $$;
 -- +goose StatementEnd
-grant parapheur_app to current_user;
+-- +goose StatementBegin
+do $$ begin
+  -- Always tried: since PostgreSQL 16, who creates a role is a member of it
+  -- without the right to take it, until granted so.
+  grant parapheur_app to current_user;
+exception when insufficient_privilege then
+  if not pg_has_role(current_user, 'parapheur_app', 'member') then
+    raise insufficient_privilege using message = format('%I is not a member of parapheur_app', current_user),
+      hint = format('As a superuser: grant parapheur_app to %I;', current_user);
+  end if;
+end $$;
+-- +goose StatementEnd
 
 -- +goose StatementBegin
 create function current_tenant() returns uuid language sql stable as
