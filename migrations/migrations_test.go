@@ -15,7 +15,7 @@ import (
 // once more: each finds the newest schema.
 func TestApplyTogether(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.DSN(t, nothing)
+	dsn := pgtest.DSN(t, nil)
 	var nodes sync.WaitGroup
 	for range 4 {
 		nodes.Go(func() {
@@ -55,5 +55,3 @@ func TestApplyNowhere(t *testing.T) {
 		t.Error("migrated what does not exist")
 	}
 }
-
-func nothing(context.Context, string) error { return nil }
