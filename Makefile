@@ -18,7 +18,7 @@ RACE    ?= ./journal ./circuits ./certs ./approvals/... ./dossiers ./internal/bl
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z/]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## Build bin/parapheur, one static binary
@@ -49,6 +49,10 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 slow: ## Suites against real servers, built on demand: a time-stamping authority, an S3 gateway
 	@scripts/setup.sh test
 	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3' -v ./certs ./internal/blobs
+
+.PHONY: conformance
+conformance: ## EU DSS, pyHanko, poppler and qpdf judge every level (needs Java 17, Maven, Python 3)
+	$(GO) test -tags slow $(TESTFLAGS) -timeout 30m -v ./signing/conformance
 
 .PHONY: bench
 bench: ## Speed and memory, as ratios to a floor measured in the same run (COUNT=5)
