@@ -48,6 +48,8 @@ type Parts struct {
 	// Verify is the verdict on a signed letter before it becomes visible: nil
 	// only when every signature in it holds (signing.Check under our roots).
 	Verify func(ctx context.Context, pdf io.ReaderAt, size int64) error
+	// Trust is what the verifications asked by strangers rest on.
+	Trust Trust
 	// Seal signs the manifest of an evidence file with the town's seal
 	// (cachet). Nil, or a nil answer without error: the town has none.
 	Seal     func(ctx context.Context, t Tenant, manifest []byte) ([]byte, error)

@@ -161,7 +161,7 @@ func (s *System) office(store dossiers.Blobs) error {
 			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed, Untidy: info.NeedsRepair}, err
 		},
 		Repair:      inspector.Repair,
-		Timestamper: tsa, Verify: s.verify, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
+		Timestamper: tsa, Verify: s.verify, Trust: dossiers.Trust{Roots: s.Roots(), DemoMark: certs.DemoMarker}, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
 		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
 	})
 	return nil
