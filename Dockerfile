@@ -14,16 +14,15 @@ COPY . .
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /out/parapheur ./cmd/parapheur
 # What an empty image lacks: authorities for TLS (S3, time-stamping), French time, a place for temporary files and for the
-# data, both of the user that will run.
-RUN mkdir -p /out/tmp /out/data \
- && chmod 1777 /out/tmp && chmod 0700 /out/data && chown 65532:65532 /out/data \
+# data. The two folders are copied through their parent, which is how their modes survive.
+RUN mkdir -p /out/folders/tmp /out/folders/data \
+ && chmod 1777 /out/folders/tmp && chmod 0700 /out/folders/data \
  && cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /out/zoneinfo.zip
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/zoneinfo.zip /zoneinfo.zip
-COPY --from=build /out/tmp /tmp
-COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build --chown=65532:65532 /out/folders/ /
 COPY --from=build /out/parapheur /parapheur
 ENV ZONEINFO=/zoneinfo.zip \
     PARAPHEUR_DATA=/data \
