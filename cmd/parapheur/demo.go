@@ -53,7 +53,7 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stopDB, err := c.database(ctx, out)
+	stopDB, err := c.database(ctx, out, log)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 }
 
 // database starts the private PostgreSQL unless another one is named.
-func (c *config) database(ctx context.Context, out io.Writer) (stop func(), err error) {
+func (c *config) database(ctx context.Context, out io.Writer, log *slog.Logger) (stop func(), err error) {
 	if c.databaseURL != "" {
 		return func() {}, nil
 	}
@@ -96,7 +96,8 @@ func (c *config) database(ctx context.Context, out io.Writer) (stop func(), err 
 	if err != nil {
 		return nil, err
 	}
-	pg, err := pgdev.Start(ctx, pgdev.Options{Dir: dir})
+	options := pgdev.Options{Dir: dir}
+	pg, err := pgdev.Start(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (c *config) database(ctx context.Context, out io.Writer) (stop func(), err 
 	if c.databaseURL, err = pg.Database(ctx, "parapheur"); err != nil {
 		return nil, errors.Join(err, pg.Stop())
 	}
-	return func() { _ = pg.Stop() }, nil
+	return keepUp(ctx, pg, options, log), nil
 }
 
 func (c *config) assembleDemo(ctx context.Context, log *slog.Logger, origin string) (*wiring.System, error) {
