@@ -120,6 +120,7 @@ func (s *server) routes() {
 	s.registerDossiers()
 	s.registerDocuments()
 	s.registerEvidence()
+	s.registerVerifications()
 	s.registerEvents()
 	s.registerTypes()
 	s.registerMe()

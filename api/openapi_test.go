@@ -109,7 +109,9 @@ func TestNoOperationDecides(t *testing.T) {
 		}
 	}
 	asked := officeMethods(t)
-	want := []string{"Authenticate", "Content", "Deposit", "Events", "Evidence", "Receive", "Search", "Tenant", "Types", "View", "Withdraw"}
+	// Hold and Examine verify a file that is sent: they read no dossier and
+	// write nothing.
+	want := []string{"Authenticate", "Content", "Deposit", "Events", "Evidence", "Examine", "Hold", "Receive", "Search", "Tenant", "Types", "View", "Withdraw"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the interface asks the office for %q, want %q: state why here", asked, want)
 	}
