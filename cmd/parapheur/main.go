@@ -41,6 +41,7 @@ func commands() []command {
 		{"town", "crée une collectivité et invite son premier administrateur", townCommand},
 		{"key", "importe une clé de signature", keyCommand},
 		{"verify", "vérifie hors ligne une lettre signée, sa preuve ou un journal", verify},
+		{"pades", "signe, augmente, inspecte et vérifie des PDF (PAdES)", padesCommand},
 		{"version", "affiche la version", versionCommand},
 	}
 }

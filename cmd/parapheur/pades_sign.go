@@ -255,7 +255,7 @@ func reached(got string, want signing.Level) bool {
 }
 
 // padesWrite makes the output beside its place, has it approved, and then only gives it its name.
-func padesWrite(in, to string, force bool, make func(signing.Source, io.Writer) error, approve func(signing.Source) error) (err error) {
+func padesWrite(in, to string, force bool, produce func(signing.Source, io.Writer) error, approve func(signing.Source) error) (err error) {
 	if _, statErr := os.Lstat(to); statErr == nil && !force {
 		return fmt.Errorf("%s : %w", to, fs.ErrExist)
 	}
@@ -273,7 +273,7 @@ func padesWrite(in, to string, force bool, make func(signing.Source, io.Writer) 
 			err = errors.Join(err, tmp.Close(), os.Remove(tmp.Name()))
 		}
 	}()
-	if err := make(io.NewSectionReader(f, 0, size), tmp); err != nil {
+	if err := produce(io.NewSectionReader(f, 0, size), tmp); err != nil {
 		return err
 	}
 	end, err := tmp.Seek(0, io.SeekEnd)
