@@ -18,7 +18,7 @@ const (
 	tagEvidence  = "Preuves"
 	tagEvents    = "Suivi"
 	tagCircuits  = "Circuits"
-	tagMe        = "Clé d’accès"
+	tagMe        = "Clé d’application"
 )
 
 func tags() []*huma.Tag {

@@ -123,6 +123,9 @@ func (c *config) s3() (*blobs.S3Options, error) {
 	if c.s3Endpoint == "" {
 		return nil, nil //nolint:nilnil // no S3 store is configured
 	}
+	if c.s3Bucket == "" || c.s3AccessKey == "" || c.s3SecretKeyFile == "" {
+		return nil, errors.New("avec --s3-endpoint, --s3-bucket, --s3-access-key et --s3-secret-key-file sont nécessaires")
+	}
 	secret, err := os.ReadFile(c.s3SecretKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("secret S3 : %w", err)

@@ -46,7 +46,11 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	}
 	// Closed to others, but crossed by the user of the private PostgreSQL when
 	// root runs us.
-	if err := os.MkdirAll(c.data, 0o711); err != nil {
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711
+	}
+	if err := os.MkdirAll(c.data, mode); err != nil {
 		return fmt.Errorf("dossier de données : %w", err)
 	}
 	trusted, err := parseProxies(c.trustedProxies)

@@ -2,7 +2,7 @@
 // already has: a unix socket and no port, no password, an unprivileged user even when the caller is root, and no server
 // left behind when the caller dies.
 //
-// It is no production database: production sets DATABASE_URL and never comes here. It downloads nothing and knows no
+// It is no production database: production sets PARAPHEUR_DATABASE_URL and never comes here. It downloads nothing and knows no
 // address to download from; it creates no schema.
 //
 // # Failure handling
@@ -36,13 +36,13 @@ import (
 
 var (
 	// ErrNoBinaries says that no PostgreSQL server of a supported version was found.
-	ErrNoBinaries = errors.New("no PostgreSQL server (15 or newer) found: run scripts/setup.sh run, install your system's postgresql package, or set DATABASE_URL")
+	ErrNoBinaries = errors.New("no PostgreSQL server (15 or newer) found: run scripts/setup.sh run, install your system's postgresql package, or set PARAPHEUR_DATABASE_URL")
 	// ErrVersion says that the data folder belongs to a major version whose binaries are not installed.
 	ErrVersion = errors.New("the data folder needs another PostgreSQL version")
 )
 
 // FrenchNoBinaries is [ErrNoBinaries] for people who only wanted to try the product.
-const FrenchNoBinaries = "PostgreSQL (version 15 ou plus récente) est introuvable sur cette machine : installez le paquet « postgresql » de votre système, ou indiquez l’adresse d’une base dans DATABASE_URL."
+const FrenchNoBinaries = "PostgreSQL (version 15 ou plus récente) est introuvable sur cette machine : installez le paquet « postgresql » de votre système, ou indiquez l’adresse d’une base dans PARAPHEUR_DATABASE_URL."
 
 // Superuser is the role that owns the private cluster; it bypasses row-level security.
 const Superuser = "parapheur"
@@ -183,7 +183,7 @@ func (s *Server) initdb(ctx context.Context) error {
 		if err = os.RemoveAll(fresh); err != nil {
 			return fmt.Errorf("clear an interrupted initdb: %w", err)
 		}
-		err = s.run(ctx, "initdb", "-D", fresh, "-U", Superuser, "-A", "trust", "--encoding=UTF8", "--locale="+locale,
+		err = s.run(ctx, "initdb", "-D", fresh, "-U", Superuser, "-A", "trust", "--auth-host=reject", "--encoding=UTF8", "--locale="+locale,
 			"--no-sync", "--no-instructions")
 		if err == nil {
 			return os.Rename(fresh, s.data())
@@ -192,7 +192,7 @@ func (s *Server) initdb(ctx context.Context) error {
 			return err
 		}
 		if strings.Contains(err.Error(), "effective user ID") {
-			return fmt.Errorf("PostgreSQL needs an entry in the password file for user %d; add one or set DATABASE_URL: %w", os.Geteuid(), err)
+			return fmt.Errorf("PostgreSQL needs an entry in the password file for user %d; add one or set PARAPHEUR_DATABASE_URL: %w", os.Geteuid(), err)
 		}
 	}
 	return err

@@ -18,6 +18,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -68,6 +69,11 @@ func For(err error) Problem {
 		if errors.Is(err, r.Err) {
 			return r.Problem
 		}
+	}
+	// What we stand on does not answer: the database, the store of documents.
+	var unreachable *net.OpError
+	if errors.As(err, &unreachable) {
+		return busy()
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return busy()
@@ -130,7 +136,7 @@ func internal() Problem {
 func busy() Problem {
 	return Problem{
 		Status: http.StatusServiceUnavailable, Type: "unavailable", Title: "Le parapheur est momentanément indisponible",
-		Detail: "La demande n’a pas pu aboutir à temps. Réessayez dans un instant.", RetryAfter: 5 * time.Second,
+		Detail: "La demande n’a pas pu aboutir. Réessayez dans un instant.", RetryAfter: 5 * time.Second,
 	}
 }
 
@@ -145,7 +151,7 @@ func tooLarge() Problem {
 func plain() []Problem {
 	return []Problem{
 		{Status: http.StatusBadRequest, Type: "bad-request", Title: "La demande est mal formée", Detail: "Elle ne suit pas la documentation de l’interface."},
-		{Status: http.StatusUnauthorized, Type: "key-needed", Title: "Une clé d’accès est nécessaire", Detail: "Présentez une clé d’application en vigueur dans l’en-tête Authorization : « Bearer pk_… »."},
+		{Status: http.StatusUnauthorized, Type: "key-needed", Title: "Une clé d’application est nécessaire", Detail: "Présentez une clé d’application en vigueur dans l’en-tête Authorization : « Bearer pk_… »."},
 		{Status: http.StatusForbidden, Type: "forbidden", Title: "Vous n’avez pas ce droit", Detail: "Cette action n’est pas ouverte à votre compte. Voyez avec votre administrateur."},
 		{Status: http.StatusNotFound, Type: "not-found", Title: "Introuvable", Detail: "Cette adresse ne correspond à rien que vous puissiez voir."},
 		{Status: http.StatusMethodNotAllowed, Type: "method-not-allowed", Title: "Cette action n’existe pas ici", Detail: "L’adresse existe, mais pas avec cette méthode : l’en-tête Allow dit lesquelles."},

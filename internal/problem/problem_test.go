@@ -7,7 +7,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -172,5 +174,19 @@ func TestAllNamesEachTypeOnce(t *testing.T) {
 		if !seen[r.Type] {
 			t.Errorf("%s is not listed", r.Type)
 		}
+	}
+}
+
+// TestUnreachable: a database or a store that does not answer is a 503 to try
+// again, not a fault of ours.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	_, err := (&net.Dialer{}).DialContext(t.Context(), "unix", filepath.Join(t.TempDir(), "nobody"))
+	p := For(fmt.Errorf("session: %w", err))
+	if p.Status != http.StatusServiceUnavailable || p.RetryAfter == 0 {
+		t.Errorf("%v: %+v", err, p)
+	}
+	if p := For(errors.New("something else")); p.Status != http.StatusInternalServerError {
+		t.Errorf("an unknown error: %+v", p)
 	}
 }
