@@ -173,6 +173,7 @@ func (c *config) welcome(ctx context.Context, system *wiring.System, origin stri
 		fmt.Fprintf(out, "  %-18s %s\n", who.role, link)
 	}
 	fmt.Fprintf(out, "\n  Clé d’API (GEC)    %s\n  API                %s/api/docs\n  Lettres d’exemple  %s\n  Racine de démo     %s\n\n", key, origin, letters, root)
+	fmt.Fprintf(out, "Vérifier une lettre signée, hors ligne :\n  parapheur verify LETTRE.pdf --evidence PREUVE.zip --root %s\n\n", root)
 	fmt.Fprintf(out, "Une personne par profil de navigateur. Ctrl+C arrête tout ; les données restent dans %s.\n", c.data)
 	return nil
 }
