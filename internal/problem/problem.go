@@ -70,15 +70,30 @@ func For(err error) Problem {
 			return r.Problem
 		}
 	}
-	// What we stand on does not answer: the database, the store of documents.
-	var unreachable *net.OpError
-	if errors.As(err, &unreachable) {
+	if away(err) {
 		return busy()
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return busy()
 	}
 	return internal()
+}
+
+// away reports whether what we stand on does not answer: the database or the
+// store of documents.
+func away(err error) bool {
+	var unreachable *net.OpError
+	if errors.As(err, &unreachable) {
+		return true
+	}
+	var database interface{ SQLState() string }
+	if !errors.As(err, &database) {
+		return false
+	}
+	code := database.SQLState()
+	// Connection exceptions, insufficient resources, operator intervention
+	// (PostgreSQL, appendix A): a restart is under way, or soon.
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P0")
 }
 
 // Invalid is the problem of an input that does not fit; say which in Fields.

@@ -186,7 +186,18 @@ func TestUnreachable(t *testing.T) {
 	if p.Status != http.StatusServiceUnavailable || p.RetryAfter == 0 {
 		t.Errorf("%v: %+v", err, p)
 	}
+	for code, want := range map[string]int{"57P01": 503, "57P03": 503, "53300": 503, "08006": 503, "57014": 500, "23505": 500} {
+		if p := For(fmt.Errorf("session: %w", state(code))); p.Status != want {
+			t.Errorf("SQLSTATE %s: %d, want %d", code, p.Status, want)
+		}
+	}
 	if p := For(errors.New("something else")); p.Status != http.StatusInternalServerError {
 		t.Errorf("an unknown error: %+v", p)
 	}
 }
+
+// state is an error as the driver of PostgreSQL makes them.
+type state string
+
+func (s state) Error() string    { return "SQLSTATE " + string(s) }
+func (s state) SQLState() string { return string(s) }

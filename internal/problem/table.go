@@ -94,8 +94,6 @@ func ofDossiers() []Row {
 	const unprocessable = http.StatusUnprocessableEntity
 	return []Row{
 		as(dossiers.ErrTooLarge, pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large")),
-		row(dossiers.ErrTypeUnknown, unprocessable, "type-unknown", "Ce type de courrier n’existe pas", "Choisissez un type de la liste."),
-		row(dossiers.ErrReasonMissing, unprocessable, "reason-needed", "Un refus doit être motivé", "Dites en quelques mots pourquoi : le rédacteur les lira."),
 		row(dossiers.ErrReference, conflict, "reference-used", "Cette référence est déjà utilisée", "Un dossier de la même application porte cette référence externe."),
 		row(dossiers.ErrKeyReused, unprocessable, "idempotency-key-reused", "La clé d’idempotence a déjà servi", "La même clé accompagne une autre demande : une clé nouvelle est nécessaire pour un envoi différent."),
 		row(dossiers.ErrInvitation, http.StatusGone, "invitation-expired", "Cette invitation n’est plus valable", "Elle a servi, ou elle a expiré.", "Demandez-en une nouvelle à votre administrateur."),
