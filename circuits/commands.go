@@ -79,7 +79,7 @@ func (s State) Refuse(c Choice, reason string) ([]Event, error) {
 // AwaitTimestamp records that the key did its work and the time-stamping
 // authority did not answer. Saying it twice is refused by state.
 func (s State) AwaitTimestamp(step int, at time.Time) ([]Event, error) {
-	if s.SealingStep() != step || s.Steps[step].Awaiting != "" {
+	if i := s.SealingStep(); i < 0 || i != step || s.Steps[step].Awaiting != "" {
 		return nil, fmt.Errorf("await timestamp: %w", ErrState)
 	}
 	return []Event{TimestampAwaited{step, at}}, nil

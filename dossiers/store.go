@@ -15,22 +15,20 @@ import (
 
 // Errors the Office and its Store answer with. Match them with errors.Is.
 var (
-	ErrNotFound      = errors.New("not found")              // also what is not yours to see
-	ErrForbidden     = errors.New("not allowed")            // known, yet not yours to do
-	ErrConflict      = errors.New("changed meanwhile")      // somebody was faster; read again
-	ErrReference     = errors.New("reference already used") // external_reference of the same application
-	ErrInvalid       = errors.New("invalid input")
-	ErrInvitation    = errors.New("invitation unknown, used or expired")
-	ErrSignInNeeded  = errors.New("no open session")
-	ErrCeremony      = errors.New("ceremony unknown, used or expired")
-	ErrKeyless       = errors.New("no signing key for this person")
-	ErrLastPasskey   = errors.New("the last passkey cannot be revoked by its holder")
-	ErrUnavailable   = errors.New("preview unavailable")
-	ErrTypeUnknown   = errors.New("unknown type")
-	ErrReasonMissing = errors.New("a refusal needs its reason")
-	ErrKeyReused     = errors.New("idempotency key used for something else")
-	ErrUnread        = errors.New("not opened in this version yet") // a letter decided with others is read first
-	ErrAwaiting      = errors.New("waiting for a timestamp")        // the sealing job tries again later
+	ErrNotFound     = errors.New("not found")              // also what is not yours to see
+	ErrForbidden    = errors.New("not allowed")            // known, yet not yours to do
+	ErrConflict     = errors.New("changed meanwhile")      // somebody was faster; read again
+	ErrReference    = errors.New("reference already used") // external_reference of the same application
+	ErrInvalid      = errors.New("invalid input")
+	ErrInvitation   = errors.New("invitation unknown, used or expired")
+	ErrSignInNeeded = errors.New("no open session")
+	ErrCeremony     = errors.New("ceremony unknown, used or expired")
+	ErrKeyless      = errors.New("no signing key for this person")
+	ErrLastPasskey  = errors.New("the last passkey cannot be revoked by its holder")
+	ErrUnavailable  = errors.New("preview unavailable")
+	ErrKeyReused    = errors.New("idempotency key used for something else")
+	ErrUnread       = errors.New("not opened in this version yet") // a letter decided with others is read first
+	ErrAwaiting     = errors.New("waiting for a timestamp")        // the sealing job tries again later
 )
 
 // An InvalidError names the field that is wrong and says why in French. It

@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,12 +44,20 @@ type Store struct {
 
 var _ dossiers.Store = (*Store)(nil)
 
+// connections is the size of a node's pool when the address names none.
+const connections = 16
+
 // Pool connects to dsn. Each connection serves as parapheur_app, whoever
 // logged in: never as an owner, never past row-level security.
 func Pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
+	}
+	if !strings.Contains(dsn, "pool_max_conns") {
+		// The driver's default, one connection a core, starves a node whose
+		// jobs, streams and requests wait on the disk and not on the processor.
+		cfg.MaxConns = max(cfg.MaxConns, connections)
 	}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, `set role parapheur_app`)
