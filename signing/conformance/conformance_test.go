@@ -183,9 +183,9 @@ func (w world) augmenting(level signing.Level) signing.AugmentOptions {
 	return signing.AugmentOptions{Level: level, Evidence: w.source, Timestamper: w.tsa, Trust: signing.CheckOptions{Roots: roots, At: time.Now()}}
 }
 
-// produce signs a letter by n people one after the other, all at a level.
-func (w world) produce(t *testing.T, level signing.Level, n int, renew bool) []byte {
-	file := pdftest.Letter(2)
+// produce has a document signed by n people one after the other, all at a level.
+func (w world) produce(t *testing.T, file []byte, level signing.Level, n int, renew bool) []byte {
+	t.Helper()
 	for i, s := range w.signers[:n] {
 		opt := signing.Options{Level: level, Augment: w.augmenting(level), Claims: signing.Claims{Name: "Élise Préfète-Gœury", Quality: "Maire",
 			Town: "Saint-Aubin-sur-Loire", Reason: "Décision no 12 : été (x", Time: time.Now()}}
@@ -211,6 +211,7 @@ func (w world) produce(t *testing.T, level signing.Level, n int, renew bool) []b
 // sample is one file to judge. Its name begins with the level: judge.py reads it there.
 type sample struct {
 	file, path, level, key string
+	input                  string // what kind of document
 	signers                int
 	renewed                bool
 	verdict                map[string]string // by judge
@@ -224,12 +225,8 @@ func samples(t *testing.T, w world, dir string) []*sample {
 				if renew && level != signing.BLTA {
 					continue
 				}
-				s := &sample{level: short, key: w.name, signers: n, renewed: renew, verdict: map[string]string{}}
-				s.file = fmt.Sprintf("%s.%s.%d.%v.pdf", short, strings.ReplaceAll(w.name, " ", "-"), n, renew)
-				s.path = filepath.Join(dir, s.file)
-				if err := os.WriteFile(s.path, w.produce(t, level, n, renew), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				s := &sample{input: "letter", level: short, key: w.name, signers: n, renewed: renew}
+				s.write(t, dir, w.produce(t, pdftest.Letter(2), level, n, renew))
 				out = append(out, s)
 			}
 		}
@@ -237,17 +234,43 @@ func samples(t *testing.T, w world, dir string) []*sample {
 	return out
 }
 
+// inputs are other kinds of documents, each at B-LTA by two people.
+func inputs(t *testing.T, w world, dir string) []*sample {
+	t.Helper()
+	var out []*sample
+	for name, doc := range pdftest.Sound() {
+		s := &sample{input: name, level: "LTA", key: w.name, signers: 2}
+		s.write(t, dir, w.produce(t, doc, signing.BLTA, 2, false))
+		out = append(out, s)
+	}
+	return out
+}
+
+func (s *sample) write(t *testing.T, dir string, file []byte) {
+	t.Helper()
+	s.verdict = map[string]string{}
+	s.file = strings.ReplaceAll(fmt.Sprintf("%s.%s.%s.%d.%v.pdf", s.level, s.key, s.input, s.signers, s.renewed), " ", "-")
+	s.path = filepath.Join(dir, strings.ReplaceAll(s.file, "/", "-"))
+	s.file = filepath.Base(s.path)
+	if err := os.WriteFile(s.path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestConformance has every file judged by everyone.
 func TestConformance(t *testing.T) {
 	judges := installed(t)
 	var all []*sample
-	for _, w := range worlds(t) {
+	for i, w := range worlds(t) {
 		dir := t.TempDir()
 		root := filepath.Join(dir, "root.pem")
 		if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Raw}), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		list := samples(t, w, dir)
+		if i == 0 {
+			list = append(list, inputs(t, w, dir)...)
+		}
 		judges.dss(t, root, list)
 		judges.pyhanko(t, root, list)
 		for _, s := range list {
@@ -264,7 +287,37 @@ func TestConformance(t *testing.T) {
 }
 
 func (s *sample) sortKey() string {
-	return fmt.Sprint(len(s.level), s.level, s.renewed, s.key, s.signers)
+	return fmt.Sprint(s.input != "letter", len(s.level), s.level, s.renewed, s.input, s.key, s.signers)
+}
+
+// TestJudgesCanRefuse shows that the judges judge: a letter altered after its signatures, and one whose
+// time-stamped signature claims a level that its evidence does not carry.
+func TestJudgesCanRefuse(t *testing.T) {
+	judges := installed(t)
+	w := demonstration(t)
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root.pem")
+	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sound := w.produce(t, pdftest.Letter(2), signing.BLTA, 1, false)
+	at := bytes.Index(sound, []byte("MediaBox")) + len("MediaBox [0 0 5")
+	altered := bytes.Clone(sound)
+	altered[at]++
+	a, b := &sample{input: "altered", level: "LTA", signers: 1}, &sample{input: "bare", level: "LT", signers: 1}
+	a.write(t, dir, altered)
+	b.write(t, dir, w.produce(t, pdftest.Letter(2), signing.BT, 1, false))
+	list := []*sample{a, b}
+	dss := rows(must(t, "java", append([]string{"-cp", judges.classpath, "Judge", root}, paths(list)...)...))
+	python := rows(must(t, judges.python, append([]string{"judge/judge.py", root}, paths(list)...)...))
+	for _, s := range list {
+		if f := dss[s.file]; len(f) != 1 || f[0][1] == "TOTAL_PASSED" || f[0][0] == "PAdES-BASELINE-LT" {
+			t.Errorf("%s: DSS says %v", s.file, f)
+		}
+		if f := python[s.file]; len(f) != 1 || f[0][2] != "INVALID" {
+			t.Errorf("%s: pyHanko says %v", s.file, f)
+		}
+	}
 }
 
 // check is our own verdict, so that the two agree.

@@ -9,11 +9,13 @@ same requirement.
 """
 
 import asyncio
+import logging
 import sys
 
 from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESPassed
+from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.validation import DocumentSecurityStore, async_validate_pdf_signature
 from pyhanko.sign.validation.ades import ades_lta_validation
 from pyhanko.sign.validation.policy_decl import (
@@ -28,6 +30,11 @@ from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolic
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
 
+def sound(status):
+    """What follows the signature is allowed."""
+    return status.modification_level != ModificationLevel.OTHER
+
+
 async def simple(root, sig, level):
     """Levels B, T and LT."""
     settings = {"trust_roots": [root], "allow_fetching": False}
@@ -37,7 +44,7 @@ async def simple(root, sig, level):
     else:
         context = ValidationContext(**settings)
     status = await async_validate_pdf_signature(sig, signer_validation_context=context)
-    good = status.bottom_line and (level == "B") == (status.timestamp_validity is None)
+    good = status.bottom_line and sound(status) and (level == "B") == (status.timestamp_validity is None)
     return "VALID" if good else "INVALID", status.coverage.name, status.modification_level.name
 
 
@@ -60,22 +67,28 @@ async def archived(root, sig):
     if not good:
         stamp = result.signature_timestamp_status
         return "INVALID", f"{result.ades_subindic} {result.failure_msg} {stamp and stamp.ades_subindic}", ""
-    return "VALID", status.coverage.name, status.modification_level.name
+    return "VALID" if sound(status) else "INVALID", status.coverage.name, status.modification_level.name
+
+
+async def judged(root, path, name):
+    """Prints the verdict on each signature of a file."""
+    level = name.split(".")[0]
+    with open(path, "rb") as f:
+        for sig in PdfFileReader(f, strict=True).embedded_regular_signatures:
+            verdict = await (archived(root, sig) if level == "LTA" else simple(root, sig, level))
+            print("\t".join([name, sig.field_name, level, *verdict]))
 
 
 async def main():
-    """Prints the verdicts; an exception is a verdict too."""
+    """Judges every file; an exception is a verdict too."""
+    logging.disable()  # a refusal is told by its verdict
     root = load_cert_from_pemder(sys.argv[1])
     for path in sys.argv[2:]:
         name = path.rsplit("/", 1)[-1]
-        level = name.split(".")[0]
-        with open(path, "rb") as f:
-            for sig in PdfFileReader(f, strict=True).embedded_regular_signatures:
-                try:
-                    verdict = await (archived(root, sig) if level == "LTA" else simple(root, sig, level))
-                except Exception as e:  # what a validator throws is what it thinks
-                    verdict = "INVALID", type(e).__name__, " ".join(str(e).split())
-                print("\t".join([name, sig.field_name, level, *verdict]))
+        try:
+            await judged(root, path, name)
+        except Exception as e:
+            print("\t".join([name, "", "", "INVALID", type(e).__name__, " ".join(str(e).split())]))
 
 
 asyncio.run(main())
