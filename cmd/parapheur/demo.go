@@ -163,8 +163,11 @@ func (c *config) welcome(ctx context.Context, system *wiring.System, origin stri
 	}
 	fmt.Fprintf(out, "\n%s (démonstration) : %s\n\n", tenant.Name, origin)
 	for _, who := range []struct{ role, email string }{
-		{"Rédactrice", demo.Drafter}, {"Directeur général", demo.DGS}, {"Maire", demo.Mayor},
-		{"Administrateur", demo.Administrator}, {"Préparatrice", demo.Preparer},
+		{"Rédactrice", demo.Drafter},
+		{"Directeur général", demo.DGS},
+		{"Maire", demo.Mayor},
+		{"Administrateur", demo.Administrator},
+		{"Préparatrice", demo.Preparer},
 	} {
 		link := "clé d’accès déjà enrôlée : " + origin + "/connexion"
 		if token, ok := founded.Invitations[who.email]; ok {

@@ -92,7 +92,7 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	fmt.Fprintln(w, text) //nolint:errcheck // the client is gone
+	fmt.Fprintln(w, text)
 }
 
 // serve answers on listener until ctx ends, then drains: readiness goes first,

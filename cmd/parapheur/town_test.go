@@ -119,11 +119,23 @@ func TestTownAdd(t *testing.T) {
 func TestTownAddRefuses(t *testing.T) {
 	t.Parallel()
 	for _, bad := range [][2]string{
-		{"--siret", "21490999900011"}, {"--siret", "2149099990001"}, {"--siret", "2149099990001a"}, {"--siret", "00000000000000"},
-		{"--name", " "}, {"--place", ""}, {"--admin-email", ""}, {"--admin-name", "Marc"},
-		{"--origin", "parapheur.essai.fr"}, {"--origin", "http://parapheur.essai.fr"}, {"--origin", "https://parapheur.essai.fr/"},
-		{"--origin", "https://Parapheur.essai.fr"}, {"--origin", "https://192.0.2.1"}, {"--origin", "https://[::1]"},
-		{"--origin", "https://u@parapheur.essai.fr"}, {"--origin", "https://parapheur"}, {"--origin", ""},
+		{"--siret", "21490999900011"},
+		{"--siret", "2149099990001"},
+		{"--siret", "2149099990001a"},
+		{"--siret", "00000000000000"},
+		{"--name", " "},
+		{"--place", ""},
+		{"--admin-email", ""},
+		{"--admin-name", "Marc"},
+		{"--origin", "parapheur.essai.fr"},
+		{"--origin", "http://parapheur.essai.fr"},
+		{"--origin", "https://parapheur.essai.fr/"},
+		{"--origin", "https://Parapheur.essai.fr"},
+		{"--origin", "https://192.0.2.1"},
+		{"--origin", "https://[::1]"},
+		{"--origin", "https://u@parapheur.essai.fr"},
+		{"--origin", "https://parapheur"},
+		{"--origin", ""},
 	} {
 		_, said := parapheur(t, exitUsage, addArgs("postgres://nowhere.invalid/x", bad[0], bad[1])...)
 		if !strings.Contains(said, bad[0]) {
