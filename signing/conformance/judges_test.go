@@ -149,14 +149,14 @@ func (j *judges) dss(t *testing.T, root string, list []*sample) {
 	}
 }
 
-// pyhankoRefuses are the documents that pyHanko refuses for what they were before they were signed,
-// with what it says of them.
+// pyhankoRefuses are the documents that pyHanko refuses whatever signs them, with what it says.
 func pyhankoRefuses() map[string]string {
 	return map[string]string{
 		// Its comparison of revisions knows no annotation written directly in /Annots.
 		"direct annotations": "2 × INVALID (modification OTHER)",
 		"form":               "2 × INVALID (modification OTHER)",
-		// It reads an object marked free in the table and found through /XRefStm as one brought back.
+		// Its strict reader takes the update of an object marked free in the table and held by /XRefStm for
+		// the return of a deleted one.
 		"hybrid": "1 × INVALID (PdfStrictReadError)",
 	}
 }
@@ -245,9 +245,9 @@ last signature brings the evidence of all of them. P-256 is the demonstration PK
 the other keys belong to a test PKI with revocation lists. The suite also shows the judges an altered letter and one
 without evidence, which they must refuse.
 
-pyHanko refuses three documents for what they are before any signature: its comparison of revisions does not know
-annotations written directly in /Annots (two files), and its strict reader refuses a hybrid file whose table marks
-objects free that /XRefStm holds. They are signed all the same, without rewriting a byte of them, and their cells say so.
+pyHanko refuses three documents, and their cells say so. Its comparison of revisions does not know annotations written
+directly in /Annots (two files). Its strict reader refuses any update of an object that the table of a hybrid file marks
+free and /XRefStm holds; in our hybrid file that object is the page. EU DSS accepts all three.
 
 Judges, all offline and trusting the root of the PKI alone: EU DSS %s (default policy), pyHanko %s (strict; at B-LT and
 B-LTA revocation data is required for every certificate and comes from the file alone; at B-LTA the algorithm of
