@@ -53,7 +53,7 @@ func inspectFrench(file string, i *signing.Info) string {
 		}
 		fmt.Fprintf(&b, "%d. %s : %s (%s)", n+1, s.Field, what, s.SubFilter)
 		if s.Name != "" {
-			fmt.Fprintf(&b, ", certificat de %s", s.Name)
+			fmt.Fprintf(&b, ", certificat de %s valable jusqu’au %s", s.Name, s.NotAfter.Format("02/01/2006"))
 		}
 		if len(s.Timestamps) > 0 {
 			fmt.Fprintf(&b, ", horodatage %s", strings.Join(s.Timestamps, ", "))
