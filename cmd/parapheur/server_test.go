@@ -97,6 +97,17 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	// A job that waits, as a deciding transaction leaves it.
+	tx, err := s.system.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.system.Queue.EnqueueSeal(t.Context(), tx, "town", "dossier"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	side := httptest.NewServer(s.metrics.Handler())
 	t.Cleanup(side.Close)
 	for path, status := range map[string]int{"/metrics": 200, "/": 404, "/healthz": 404} {
@@ -114,6 +125,9 @@ func TestMetrics(t *testing.T) {
 		}
 		if !strings.Contains(string(body), `route="/enrolement/{token}"`) || strings.Contains(string(body), "a-secret-token") {
 			t.Errorf("metrics:\n%s", body)
+		}
+		if !strings.Contains(string(body), `parapheur_jobs{kind="seal",state="available"} 1`) {
+			t.Errorf("the waiting job is not counted:\n%s", body)
 		}
 	}
 }

@@ -5,12 +5,14 @@
 package metrics
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -35,10 +37,42 @@ func New(pool *pgxpool.Pool, version string) *Metrics {
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "parapheur_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	m.registry.MustRegister(m.requests, info, jobs{pool}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("parapheur_db_connections_in_use", "Database connections in use.", func() float64 { return float64(pool.Stat().AcquiredConns()) }),
 		gauge("parapheur_db_connections_waited_total", "Times a request waited for a connection.", func() float64 { return float64(pool.Stat().EmptyAcquireCount()) }))
 	return m
+}
+
+// jobs counts what waits in the queue when it is asked: signatures that wait
+// for their timestamp are jobs to be tried again.
+type jobs struct{ pool *pgxpool.Pool }
+
+// scrapeLimit bounds the question: a database in trouble must not hold up the
+// metrics that tell of it.
+const scrapeLimit = 2 * time.Second
+
+func (jobs) description() *prometheus.Desc {
+	return prometheus.NewDesc("parapheur_jobs", "Jobs of the service that are not done, by kind and state; retryable ones failed and are tried again.", []string{"kind", "state"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (j jobs) Describe(out chan<- *prometheus.Desc) { out <- j.description() }
+
+// Collect implements prometheus.Collector. Without an answer the metric is
+// absent, which an alert can see.
+func (j jobs) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeLimit) //nolint:forbidigo // the interface of collectors has no context
+	defer cancel()
+	rows, err := j.pool.Query(ctx, `select kind, state::text, count(*) from river_job where finalized_at is null group by 1, 2`)
+	if err != nil {
+		return
+	}
+	var kind, state string
+	var n int64
+	_, _ = pgx.ForEachRow(rows, []any{&kind, &state, &n}, func() error {
+		out <- prometheus.MustNewConstMetric(j.description(), prometheus.GaugeValue, float64(n), kind, state)
+		return nil
+	})
 }
 
 func gauge(name, help string, read func() float64) prometheus.GaugeFunc {
