@@ -135,6 +135,7 @@ func TestRealPages(t *testing.T) {
 		{"/connexion", 200, 303, 303, 303},
 		{"/enrolement/" + invitation, 200, 200, 200, 200},
 		{"/enrolement/faux", 410, 410, 410, 410},
+		{"/verifier", 200, 200, 200, 200},
 		{"/accessibilite", 200, 200, 200, 200},
 		{"/manifest.webmanifest", 200, 200, 200, 200},
 		{"/favicon.ico", 200, 200, 200, 200},

@@ -138,6 +138,9 @@ func problemOf(err error) problem.Problem {
 	if errors.Is(err, errTooMany) {
 		return problem.Of(http.StatusTooManyRequests)
 	}
+	if errors.Is(err, errBusy) {
+		return problem.Of(http.StatusServiceUnavailable)
+	}
 	p := problem.For(err)
 	if errors.Is(err, errForged) {
 		p.Detail = "La demande ne vient pas d’une page à jour du parapheur. Rechargez la page, puis recommencez."

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -350,6 +351,14 @@ func samples(s *server) []sample {
 	}, c)
 	journalPage.frame, journalPage.Older = fr(administrator(), "Le journal", "administration"), "/administration/journal?avant=4411"
 	add("journal", journalPage)
+
+	public := func(title string) frame { return s.frame(&visit{tenant: sampleTenant()}, title, "verifier") }
+	add("verifier", &verifyPage{frame: public("Vérifier une lettre"), MaxSize: size(100 << 20)})
+	add("verifier-erreur", &verifyPage{frame: fr(mayor(), "Vérifier une lettre", "verifier"), MaxSize: size(100 << 20), File: field{Error: "Choisissez le PDF à vérifier."}})
+	verdicts := verifySamples()
+	for _, name := range slices.Sorted(maps.Keys(verdicts)) {
+		add("verifier-"+name, &verifyPage{frame: public(verdicts[name].Heading), Verdict: verdicts[name]})
+	}
 
 	add("accessibilite", &accessPage{fr(mayor(), "Déclaration d’accessibilité", "")})
 	text := newTextPage("Réfection du trottoir, rue des Mariniers", "0193", []string{"Madame, Monsieur,\r\nPar votre lettre du 2 novembre, vous avez appelé mon attention sur l’état du\r\ntrottoir devant votre domicile.\r\nJe vous remercie.\r\n", "La Maire,\nHélène Garnier"})

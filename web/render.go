@@ -86,6 +86,8 @@ func templateName(p page) string {
 		return "applications"
 	case *journalPage:
 		return "journal"
+	case *verifyPage:
+		return "verifier"
 	case *accessPage:
 		return "accessibilite"
 	case *textPage:

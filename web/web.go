@@ -28,10 +28,11 @@ type Options struct {
 // server answers the routes.
 type server struct {
 	Options
-	assets    *assets
-	pages     templates
-	addresses *limiter
-	sessions  *limiter
+	assets        *assets
+	pages         templates
+	addresses     *limiter
+	sessions      *limiter
+	verifications *verifier
 }
 
 // New returns the handler of every page, to be mounted at "/". It panics when
@@ -59,6 +60,7 @@ func newServer(o Options) (*server, error) {
 	return &server{
 		Options: o, assets: a, pages: pages,
 		addresses: newLimiter(addressRate, addressBurst), sessions: newLimiter(sessionRate, sessionBurst),
+		verifications: newVerifier(),
 	}, nil
 }
 
@@ -77,6 +79,8 @@ func (s *server) routes() http.Handler {
 	r.Get("/connexion", s.anyone(s.signIn))
 	r.Get("/enrolement/{token}", s.anyone(s.enrol))
 	r.Get("/accessibilite", s.anyone(s.accessibility))
+	r.Get("/verifier", s.anyone(s.verifyForm))
+	r.Post("/verifier", s.stranger(s.verify))
 	r.Post("/quitter", s.anyone(s.quit))
 
 	r.Post("/ceremonies/connexion/debut", s.ceremony(s.beginSignIn))
