@@ -13,6 +13,8 @@ LINT    ?= $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 # Where data races would matter: what is shared between requests, jobs and nodes.
 RACE    ?= ./journal ./circuits ./certs ./approvals/... ./dossiers ./internal/blobs/... ./internal/child ./internal/keyring \
            ./internal/live ./internal/postgres ./internal/preview ./internal/work ./internal/wiring ./signing ./api ./web
+# Not the tests that drive a browser: it takes the cores, and what it waits for gets no quicker by being watched.
+RACE_SKIP ?= Browser|TestFromDepositToSigned|TestOtherRoads
 
 .DEFAULT_GOAL := help
 
@@ -43,7 +45,7 @@ test: ## Run every test (installs what they need if it may)
 .PHONY: race
 race: ## Run the tests of what is shared under the race detector (RACE=./... for all)
 	@scripts/setup.sh test
-	$(GO) test -race -timeout 20m $(TESTFLAGS) $(RACE)
+	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
 slow: ## Suites against real servers, built on demand: a time-stamping authority, an S3 gateway
