@@ -2,7 +2,9 @@ package web
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"parapheur/dossiers"
@@ -75,7 +77,11 @@ func newVerdict(v *dossiers.Verification, name string, c calendar) *verdict {
 	var signers []dossiers.FoundSignature
 	if check := v.Letter.Check; check != nil {
 		for i, s := range check.Signatures {
-			out.Signatures = append(out.Signatures, newSignatureLine(i, len(check.Revisions), s, c))
+			l := newSignatureLine(i, len(check.Revisions), s, c)
+			if out.Demo && l.Tag.Kind == "ok" {
+				l.Tag = tag{"late", "info", "essai, sans valeur"}
+			}
+			out.Signatures = append(out.Signatures, l)
 			if s.Kind == "signature" {
 				signers = append(signers, s)
 			}
@@ -126,7 +132,7 @@ func (out *verdict) decide(v *dossiers.Verification, signers []dossiers.FoundSig
 		say("unsure", "circle-help", "Nous ne pouvons pas conclure", "Rien de faux n’a été trouvé, mais un contrôle n’a pas pu être fait\u00a0: voyez ce que nous ne savons pas.",
 			"Ne tenez pas cette lettre pour authentique sur la foi de cette page.")
 	case out.Demo:
-		say("unsure", "info", "Signature de démonstration, sans valeur", "Les contrôles réussissent et la lettre n’a pas changé, mais elle a été signée avec une clé d’essai\u00a0: elle n’engage personne.", "")
+		say("unsure", "info", "Une signature d’essai, qui n’engage personne", "Les contrôles réussissent et la lettre n’a pas changé, mais la clé est celle d’une démonstration.", "")
 	case len(signers) == 1:
 		say("ok", "check", "La signature est valable et la lettre n’a pas changé", signedBy(signers, c), "")
 	default:
@@ -213,7 +219,7 @@ func newSignatureLine(i, revisions int, s dossiers.FoundSignature, c calendar) s
 	add("Étendue", coverage(s, revisions))
 	if cert := s.Certificate; cert != nil {
 		add("Certificat délivré par", plain(commonName(cert.Issuer)))
-		add("Validité du certificat", "de "+strings.TrimPrefix(c.full(cert.NotBefore), "le ")+" à "+strings.TrimPrefix(c.full(cert.NotAfter), "le "))
+		add("Validité du certificat", "du "+c.date(cert.NotBefore)+" au "+c.date(cert.NotAfter))
 	}
 	for _, r := range s.Reasons {
 		l.Points = append(l.Points, typeset(plain(r.French())))
@@ -221,13 +227,19 @@ func newSignatureLine(i, revisions int, s dossiers.FoundSignature, c calendar) s
 	return l
 }
 
+// date returns "1er décembre 2026".
+func (c calendar) date(t time.Time) string {
+	t = t.In(c.now.Location())
+	return dayMonth(t) + " " + strconv.Itoa(t.Year())
+}
+
 // dateOf says when, and on whose word.
 func dateOf(s dossiers.FoundSignature, c calendar) string {
 	switch {
 	case s.Timestamp != nil && s.Timestamp.Certificate.Trusted:
-		return c.full(s.Timestamp.Time) + ", horodatage de " + plain(s.Timestamp.Authority)
+		return c.full(s.Timestamp.Time) + ", horodatage par " + plain(s.Timestamp.Authority)
 	case s.Timestamp != nil:
-		return c.full(s.Timestamp.Time) + ", horodatage de " + plain(s.Timestamp.Authority) + ", autorité inconnue ici"
+		return c.full(s.Timestamp.Time) + ", horodatage par " + plain(s.Timestamp.Authority) + ", autorité inconnue ici"
 	case s.ClaimedTime != nil:
 		return c.full(*s.ClaimedTime) + ", déclarée par le signataire\u00a0: aucun tiers ne l’atteste"
 	}
@@ -310,7 +322,7 @@ func newDecisionLine(d dossiers.FoundDecision, c calendar) decisionLine {
 		l.Notes = append(l.Notes, "Ne compte plus\u00a0: reprise ensuite par son auteur.")
 	}
 	if k := d.Key; k != nil {
-		l.Notes = append(l.Notes, "Geste vérifié avec une clé d’accès remise par "+plain(k.EnrolledBy)+".")
+		l.Notes = append(l.Notes, "Geste fait avec une clé d’accès, et vérifié. Répondant\u00a0: "+plain(k.EnrolledBy)+".")
 	}
 	if d.Signature != nil {
 		l.Notes = append(l.Notes, "C’est pour elle que la signature "+number(int64(*d.Signature+1))+" de la lettre a été faite.")
