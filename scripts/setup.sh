@@ -116,7 +116,7 @@ packages=$(missing "$purpose")
 line=$(echo "$packages" | tr '\n' ' ')
 line=${line% }
 
-can_install || give_up "$line" "As an administrator on Debian or Ubuntu: apt-get install $line; on macOS: brew install postgresql@17 poppler qpdf openssl softhsm and a Chrome browser; or set DATABASE_URL to a PostgreSQL $minimum or newer."
+can_install || give_up "$line" "As an administrator on Debian or Ubuntu: apt-get install $line; on macOS: brew install postgresql@17 poppler qpdf openssl softhsm and a Chrome browser; or set PARAPHEUR_DATABASE_URL to a PostgreSQL $minimum or newer."
 
 echo "setup: installing $line" >&2
 log=$(mktemp)

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"parapheur/dossiers"
 	"parapheur/internal/problem"
 )
@@ -162,7 +164,7 @@ func (s *server) fail(v *visit, w http.ResponseWriter, r *http.Request, err erro
 	if p.Status >= http.StatusInternalServerError {
 		ref = s.reference()
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "page failed", slog.String("ref", ref), slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.String("tenant", string(v.tenant.ID)), slog.Any("err", err))
+			slog.String("route", route(r)), slog.String("tenant", string(v.tenant.ID)), slog.Any("err", err))
 	}
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(p.RetryAfter.Seconds())))
@@ -180,6 +182,15 @@ func (s *server) fail(v *visit, w http.ResponseWriter, r *http.Request, err erro
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "error page failed", slog.Any("err", err))
 		http.Error(w, p.Title, p.Status)
 	}
+}
+
+// route is the pattern that r matched, for the log: a path may hold the token
+// of an invitation.
+func route(r *http.Request) string {
+	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
+		return c.RoutePattern()
+	}
+	return "none"
 }
 
 // reference draws a short name for one failure, found again in the log.

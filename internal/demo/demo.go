@@ -39,7 +39,7 @@ const (
 const GEC = "Gestion du courrier (démonstration)"
 
 const (
-	siret    = "21490999900015"
+	siret    = "21490999900010"
 	townName = "Ville de Saint-Aubin-sur-Loire"
 	place    = "Saint-Aubin-sur-Loire"
 )

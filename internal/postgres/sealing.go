@@ -111,6 +111,11 @@ func (s *Store) AddSigningKey(ctx context.Context, t dossiers.TenantID, k keyrin
 		By          circuits.Actor    `json:"by"`
 	}{k.Person, k.Label, certificate, by}
 	return s.administer(ctx, t, fact{at: at, subject: k.ID, kind: kindSigningKeyAdded, body: body}, func(tx pgx.Tx) error {
+		// One key in force a person: the one before is kept and retired.
+		if _, err := tx.Exec(ctx, `update signing_key set retired_at = $3
+			where tenant = $1 and person is not distinct from nullif($2, '')::uuid and retired_at is null`, t, string(k.Person), at); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `insert into signing_key (tenant, id, person, label, sealed, certificate, not_after, created_at)
 			values ($1, $2, nullif($3, '')::uuid, $4, $5, $6, $7, $8)`,
 			t, k.ID, string(k.Person), k.Label, k.Sealed, k.Certificate, k.NotAfter, at)
