@@ -56,6 +56,26 @@ func ExampleSign() {
 	// Output: true
 }
 
+// A signed letter is brought to the level of an archive; the same call, years later, renews it.
+func ExampleAugment() {
+	var (
+		letter []byte                 // signed, at level B-T
+		source signing.EvidenceSource // asks OCSP responders and revocation lists
+		tsa    signing.Timestamper    // asks a time-stamping authority
+		roots  *x509.CertPool         // whom to trust
+	)
+	archived, err := signing.Augment(context.Background(), bytes.NewReader(letter), signing.AugmentOptions{
+		Level:       signing.BLTA,
+		Evidence:    source,
+		Timestamper: tsa,
+		Trust:       signing.CheckOptions{Roots: roots, At: time.Now()},
+	})
+	if err != nil {
+		log.Fatal(err) // nothing was reached in part: try again later
+	}
+	fmt.Println(len(append(letter, archived...)))
+}
+
 // A remote key signs hours later: what was prepared waits in a database.
 func ExamplePrepare() {
 	now := time.Date(2026, 11, 23, 10, 47, 0, 0, time.UTC)

@@ -1,6 +1,9 @@
 package pdf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Evidence is validation data in DER.
 type Evidence struct{ Certs, OCSPs, CRLs [][]byte }
@@ -9,14 +12,14 @@ type Evidence struct{ Certs, OCSPs, CRLs [][]byte }
 func (e Evidence) Empty() bool { return len(e.Certs)+len(e.OCSPs)+len(e.CRLs) == 0 }
 
 // AddEvidence adds streams to the document security store (/DSS; ETSI EN 319 142-1, 5.4.2) and
-// makes it when the document has none. What was there stays, and an indirect array is replaced
-// alone. No /VRI is written (5.4.2.3).
+// makes it when the document has none. The store is written as a new object with the entries of the
+// old one, which stays as it is: should something else refer to it or to its arrays, that would have
+// changed too. No /VRI is written (5.4.2.3).
 func (u *Update) AddEvidence(e Evidence) error {
 	if e.Empty() {
 		return nil
 	}
-	v := u.catalog.Get("DSS")
-	dss, err := u.dict(v)
+	dss, err := u.dict(u.catalog.Get("DSS"))
 	if err != nil {
 		return fmt.Errorf("reading the /DSS: %w", err)
 	}
@@ -28,19 +31,17 @@ func (u *Update) AddEvidence(e Evidence) error {
 		if len(list.data) == 0 {
 			continue
 		}
-		refs := make([]Object, len(list.data))
-		for i, der := range list.data {
-			r := u.Alloc()
-			u.PutStream(r, NewDict(), der)
-			refs[i] = r
-		}
-		if err := u.appendTo(dss, list.key, refs...); err != nil {
+		old, err := u.doc.Array(dss.Get(list.key))
+		if err != nil {
 			return fmt.Errorf("reading the /DSS: %w", err)
 		}
-	}
-	if r, ok := v.(Ref); ok {
-		u.Replace(r, dss)
-		return nil
+		all := slices.Clone(old)
+		for _, der := range list.data {
+			r := u.Alloc()
+			u.PutStream(r, NewDict(), der)
+			all = append(all, r)
+		}
+		dss.Set(list.key, all)
 	}
 	r := u.Alloc()
 	u.Put(r, dss)

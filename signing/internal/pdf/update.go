@@ -326,8 +326,8 @@ func (u *Update) AddAnnotation(page Page, annotation Ref) error {
 	return nil
 }
 
-// appendTo adds values to the array under k: in place when it is direct, as an object when it is not.
-func (u *Update) appendTo(d *Dict, k Name, more ...Object) error {
+// appendTo adds v to the array under k: in place when it is direct, as an object when it is not.
+func (u *Update) appendTo(d *Dict, k Name, v Object) error {
 	cur := d.Get(k)
 	old, err := u.Resolve(cur)
 	if err != nil {
@@ -337,7 +337,7 @@ func (u *Update) appendTo(d *Dict, k Name, more ...Object) error {
 	if !ok && old != nil {
 		return fmt.Errorf("%w: /%s is not an array", ErrSyntax, k)
 	}
-	array = append(slices.Clone(array), more...)
+	array = append(slices.Clone(array), v)
 	if r, ok := cur.(Ref); ok {
 		if old == nil { // dangling reference: nothing to replace
 			d.Set(k, array)
