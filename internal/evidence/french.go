@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,6 +125,8 @@ func (p *page) signature(i int, s signing.SignatureReport) {
 	switch {
 	case s.Timestamp != nil:
 		p.line("    Horodatée le %s par %s", instantText(s.Timestamp.Time), s.Timestamp.Authority)
+	case s.ClaimedTime != nil && unknownAuthority(s):
+		p.line("    Datée par son auteur du %s ; son horodatage ne compte qu’avec la racine de son autorité (--root)", instantText(*s.ClaimedTime))
 	case s.ClaimedTime != nil:
 		p.line("    Datée par son auteur du %s, sans horodatage d’un tiers", instantText(*s.ClaimedTime))
 	}
@@ -135,6 +138,12 @@ func (p *page) signature(i int, s signing.SignatureReport) {
 	for _, reason := range s.Reasons {
 		p.line("    – %s", spaced(reason.French()))
 	}
+}
+
+// unknownAuthority reports whether s carries a time-stamp whose authority is
+// none of those given: it exists, and proves nothing yet.
+func unknownAuthority(s signing.SignatureReport) bool {
+	return slices.ContainsFunc(s.Reasons, func(r signing.Reason) bool { return r.Code == signing.TimestampUntrusted })
 }
 
 // verdictWord names a decision.
