@@ -112,7 +112,7 @@ func (c calendar) since(t time.Time) string {
 	case n <= 0 && t.Hour() < 12 && c.now.Hour() >= 12:
 		return "depuis ce matin"
 	case n <= 0:
-		return "depuis " + clock(t)
+		return "depuis aujourd’hui à " + clock(t)
 	case n == 1:
 		return "depuis hier"
 	case n < 7:

@@ -11,7 +11,7 @@ func TestCalendarSpeaksFrench(t *testing.T) {
 	utc := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for _, one := range []struct{ name, got, want string }{
 		{"this morning", c.since(at(23, 9, 0)), "depuis ce matin"},
-		{"an hour ago", c.since(at(23, 12, 5)), "depuis 12\u00a0h\u00a005"},
+		{"an hour ago", c.since(at(23, 12, 5)), "depuis aujourd’hui à 12\u00a0h\u00a005"},
 		{"yesterday, late", c.since(at(22, 23, 59)), "depuis hier"},
 		{"within the week", c.since(at(20, 9, 0)), "depuis vendredi"},
 		{"a week ago names the date, not the day", c.since(at(16, 9, 0)), "depuis le 16\u00a0novembre"},

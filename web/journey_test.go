@@ -119,9 +119,10 @@ func chromium(t *testing.T) context.Context {
 // A person is somebody with a device of their own: a browser profile and an
 // authenticator in it.
 type person struct {
-	t   *testing.T
-	ctx context.Context
-	at  *town
+	t    *testing.T
+	ctx  context.Context
+	at   *town
+	auth cdpwa.AuthenticatorID
 }
 
 func (at *town) person(t *testing.T, browser context.Context, width, height int64) *person {
@@ -133,7 +134,7 @@ func (at *town) person(t *testing.T, browser context.Context, width, height int6
 	if _, err := chromedp.Call(ctx, cdpwa.Enable, cdpwa.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := chromedp.Call(ctx, cdpwa.AddVirtualAuthenticator, cdpwa.AddVirtualAuthenticatorParams{Options: &cdpwa.VirtualAuthenticatorOptions{
+	added, err := chromedp.Call(ctx, cdpwa.AddVirtualAuthenticator, cdpwa.AddVirtualAuthenticatorParams{Options: &cdpwa.VirtualAuthenticatorOptions{
 		Protocol: cdpwa.AuthenticatorProtocolCtap2, Ctap2version: cdpwa.Ctap2versionCtap21, Transport: cdpwa.AuthenticatorTransportInternal,
 		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		DefaultBackupEligibility: true, DefaultBackupState: true,
@@ -146,7 +147,18 @@ func (at *town) person(t *testing.T, browser context.Context, width, height int6
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return &person{t, ctx, at}
+	return &person{t, ctx, at, added.AuthenticatorID}
+}
+
+// present says whether the authenticator answers for its user. Without it the
+// sign-in page, which proposes the account by itself, would be answered at
+// once, while another page is being asked for.
+func (p *person) present(there bool) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, cdpwa.SetAutomaticPresenceSimulation, cdpwa.SetAutomaticPresenceSimulationParams{AuthenticatorID: p.auth, Enabled: there})
+	if err != nil {
+		p.t.Fatalf("presence: %v", err)
+	}
 }
 
 func (p *person) open(path string) {
@@ -391,10 +403,12 @@ func TestFromDepositToSigned(t *testing.T) {
 	// Out and in again, to the page that was asked for.
 	mayor.eval(`document.querySelector("[data-back]").click()`)
 	mayor.until("bins", `document.querySelector("[data-nav=quitter]")`)
+	mayor.present(false)
 	mayor.eval(`document.querySelector("[data-nav=quitter]").form.requestSubmit()`)
 	mayor.until("out", `location.pathname === "/connexion"`)
 	mayor.open(path)
 	mayor.until("asked to sign in", `location.pathname === "/connexion"`)
+	mayor.present(true)
 	mayor.until("back where I was, without a tap: the browser proposed the account", `location.pathname === `+quote(path))
 }
 
