@@ -205,3 +205,20 @@ func TestArchiveMustCoverTheEvidence(t *testing.T) {
 		t.Errorf("stamp of a stranger: %s", show(r))
 	}
 }
+
+// A document time-stamp that dates a signature without time-stamp of its own must be proven too.
+func TestLevelNeedsTheProofOfTheDocumentTimestamp(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	stamp := forgery{kind: "DocTimeStamp", filter: "ETSI.RFC3161", noTime: true, name: "(archive)", value: func(d []byte) []byte { return o.stampDigest(t, d) }}
+	file := stamp.apply(t, o.sign(t, base(letterObjects()), o.mayor, signing.BB))
+	e := pdf.Evidence{CRLs: [][]byte{o.list(t, o.pki.Issuing, nil)}, OCSPs: [][]byte{o.answer(t, o.pki.Issuing.Certificate, o.pki.Root, nil)}}
+	r := o.check(t, withEvidence(t, file, e))
+	if s := r.Signatures[0]; s.Level != signing.BT.String() || len(s.Reasons) != 1 || s.Reasons[0].Detail != "Horodatage de test" {
+		t.Errorf("nothing for the authority: %s", show(r))
+	}
+	e.OCSPs = append(e.OCSPs, o.answer(t, o.pki.Unit.Certificate, o.pki.Root, nil))
+	if r = o.check(t, withEvidence(t, file, e)); r.Signatures[0].Level != signing.BLT.String() {
+		t.Errorf("all of it: %s", show(r))
+	}
+}
