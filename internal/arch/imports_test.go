@@ -87,7 +87,6 @@ func rules() map[string]rule {
 		"internal/pgtest":          {own: "internal/pgdev", third: pgx},
 		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgtest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
 		"internal/measure":         {},
-		"internal/deps":            {third: "*"}, // pins modules until the code that uses them has landed
 		"e2e":                      {},
 		"docs":                     {},
 	}

@@ -30,7 +30,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivertype"
 
 	"parapheur/dossiers"
 )
@@ -198,4 +197,4 @@ func wait(attempt int) time.Duration {
 	return min(time.Second<<min(max(attempt-1, 0), 9), 5*time.Minute)
 }
 
-var _ rivertype.JobArgs = SealArgs{}
+var _ river.JobArgs = SealArgs{}
