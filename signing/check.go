@@ -155,12 +155,12 @@ type candidate struct {
 	paths       []judged // of the signer and of the time-stamps that count, when they were trusted
 }
 
-func (c *candidate) add(code Code, detail string) {
-	c.rep.Reasons = append(c.rep.Reasons, Reason{Code: code, Detail: detail})
+func (s *candidate) add(code Code, detail string) {
+	s.rep.Reasons = append(s.rep.Reasons, Reason{Code: code, Detail: detail})
 }
 
 // failed reports whether something false was found.
-func (c *candidate) failed() bool { return worst(c.rep.Reasons) == Invalid }
+func (s *candidate) failed() bool { return worst(s.rep.Reasons) == Invalid }
 
 func (c *checker) run() error {
 	c.checkChain()

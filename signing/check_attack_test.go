@@ -90,13 +90,17 @@ func TestAppendedAttacks(t *testing.T) {
 		"field of the same name":       {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(Signature1)>>"}, "", signing.ObjectAdded, 50},
 		"existing object as field":     {map[int]string{8: edit(form, "Fields", fields("10 0 R"))}, "", signing.ObjectAdded, 10},
 		"prepared object as field":     {map[int]string{8: edit(form, "Fields", fields("15 0 R"))}, "", signing.ObjectAdded, 15},
-		"drawn over a field": {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 3: edit(page.Dict, "Annots", annots("50 0 R")), 51: evil,
-			50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[300 600 400 620]/P 3 0 R/AP<</N 51 0 R>>/V 52 0 R>>", 52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "", signing.WidgetCovering, 50},
+		"drawn over a field": {map[int]string{
+			8: edit(form, "Fields", fields("50 0 R")), 3: edit(page.Dict, "Annots", annots("50 0 R")), 51: evil,
+			50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[300 600 400 620]/P 3 0 R/AP<</N 51 0 R>>/V 52 0 R>>", 52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>",
+		}, "", signing.WidgetCovering, 50},
 		"flags lowered":          {map[int]string{8: edit(form, "SigFlags", "1")}, "", signing.ObjectModified, 8},
 		"content as evidence":    {map[int]string{1: edit(cat, "DSS", "<</Certs[4 0 R]>>")}, "", signing.ObjectModified, 0},
 		"evidence of other keys": {map[int]string{1: edit(cat, "DSS", "<</Font 5 0 R>>")}, "", signing.ObjectModified, 0},
-		"appearance of the letter": {map[int]string{8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 6 0 R>>/V 52 0 R>>",
-			52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "", signing.ObjectAdded, 50},
+		"appearance of the letter": {map[int]string{
+			8: edit(form, "Fields", fields("50 0 R")), 50: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 6 0 R>>/V 52 0 R>>",
+			52: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>",
+		}, "", signing.ObjectAdded, 50},
 		"extension as a drawing": {map[int]string{1: edit(cat, "Extensions", "50 0 R"), 50: evil}, "", signing.ObjectModified, 1},
 		"evidence as a drawing":  {map[int]string{1: edit(cat, "DSS", "50 0 R"), 50: evil}, "", signing.ObjectModified, 1},
 		"permissions":            {map[int]string{1: edit(cat, "Perms", "<</DocMDP 10 0 R>>")}, "", signing.ObjectModified, 1},
@@ -148,8 +152,10 @@ func TestReferenceOpenedThenFilled(t *testing.T) {
 	o := newOffice(t)
 	once := o.sign(t, base(letterObjects()), o.mayor, signing.BB)
 	form := strings.Replace(letterObjects()[8], "/Fields[12 0 R", "/SigFlags 3/Fields[12 0 R "+signatureAt(t, once, 0).Field.Ref.String()+" 300 0 R", 1)
-	open := revise(once, map[int]string{8: form, 300: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 301 0 R>>/V 302 0 R>>",
-		301: stream("/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 310 0 R>>>>", "/X Do"), 302: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>"}, "")
+	open := revise(once, map[int]string{
+		8: form, 300: "<</FT/Sig/T(x)/Subtype/Widget/Rect[0 0 0 0]/AP<</N 301 0 R>>/V 302 0 R>>",
+		301: stream("/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 310 0 R>>>>", "/X Do"), 302: "<</Type/Sig/ByteRange[0 1 2 3]/Contents<01>>>",
+	}, "")
 	if r := o.check(t, open); r.Signatures[0].Verdict != signing.Valid || r.Verdict != signing.Invalid {
 		t.Errorf("before: %s", show(r))
 	}
@@ -312,8 +318,10 @@ func TestWrappedSignatures(t *testing.T) {
 	if r = o.check(t, keepSignature(t, once, kept)); !has(r, 0, signing.ByteRangeEnd) {
 		t.Errorf("chain that skips the revision and keeps the signature: %s", show(r))
 	}
-	second := revise(once, map[int]string{8: "<</Fields[12 0 R " + s.Field.Ref.String() + " 50 0 R]/SigFlags 3/DA(/F1 10 Tf 0 g)/DR<</Font<</F1 5 0 R>>>>>>",
-		50: "<</FT/Sig/T(other)/V " + s.Ref.String() + ">>"}, "")
+	second := revise(once, map[int]string{
+		8:  "<</Fields[12 0 R " + s.Field.Ref.String() + " 50 0 R]/SigFlags 3/DA(/F1 10 Tf 0 g)/DR<</Font<</F1 5 0 R>>>>>>",
+		50: "<</FT/Sig/T(other)/V " + s.Ref.String() + ">>",
+	}, "")
 	if r = o.check(t, second); len(r.Signatures) != 2 || !has(r, 0, signing.ObjectAdded) || !has(r, 1, signing.SignatureShared) {
 		t.Errorf("two fields for one signature: %s", show(r))
 	}

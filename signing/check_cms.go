@@ -223,8 +223,10 @@ func nameOf(cert *x509.Certificate) string {
 
 func describeCertificate(cert *x509.Certificate) *CertificateReport {
 	sum := sha256.Sum256(cert.Raw)
-	return &CertificateReport{Subject: cert.Subject.String(), Issuer: cert.Issuer.String(), Serial: cert.SerialNumber.Text(16),
-		SHA256: hex.EncodeToString(sum[:]), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC()}
+	return &CertificateReport{
+		Subject: cert.Subject.String(), Issuer: cert.Issuer.String(), Serial: cert.SerialNumber.Text(16),
+		SHA256: hex.EncodeToString(sum[:]), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(),
+	}
 }
 
 // digester hashes the prefix that growing signatures share only once.
@@ -270,7 +272,7 @@ func (d *digester) copy(w io.Writer, from, to int64) error {
 		if m, err := d.r.ReadAt(buf[:n], from); int64(m) < n {
 			return fmt.Errorf("reading the document at offset %d: %w", from, noEOF(err))
 		}
-		w.Write(buf[:n]) // a hash never fails
+		_, _ = w.Write(buf[:n]) // a hash never fails
 		from += n
 	}
 	return nil

@@ -124,10 +124,10 @@ func (c *checker) trusted(s *candidate) bool {
 }
 
 // complete reports whether the proofs cover every path of a signature, and says what is missing.
-func (c *candidate) complete(p *proofs) bool {
-	for _, path := range c.paths {
+func (s *candidate) complete(p *proofs) bool {
+	for _, path := range s.paths {
 		if cert := p.missing(path); cert != nil {
-			c.add(EvidenceMissing, nameOf(cert))
+			s.add(EvidenceMissing, nameOf(cert))
 			return false
 		}
 	}

@@ -47,9 +47,15 @@ func (f forgery) apply(t testing.TB, file []byte) []byte {
 	if name == "" {
 		name = "(forged)"
 	}
-	u.Put(field, pdf.NewDict([]pdf.Entry{{Key: "Type", Value: pdf.Name("Annot")}, {Key: "Subtype", Value: pdf.Name("Widget")},
-		{Key: "FT", Value: pdf.Name("Sig")}, {Key: "T", Value: name}, {Key: "V", Value: sig},
-		{Key: "Rect", Value: pdf.Array{0, 0, 0, 0}}, {Key: "P", Value: page.Ref}}...))
+	u.Put(field, pdf.NewDict([]pdf.Entry{
+		{Key: "Type", Value: pdf.Name("Annot")},
+		{Key: "Subtype", Value: pdf.Name("Widget")},
+		{Key: "FT", Value: pdf.Name("Sig")},
+		{Key: "T", Value: name},
+		{Key: "V", Value: sig},
+		{Key: "Rect", Value: pdf.Array{0, 0, 0, 0}},
+		{Key: "P", Value: page.Ref},
+	}...))
 	if err := u.AddAnnotation(page, field); err != nil {
 		t.Fatal(err)
 	}
@@ -219,8 +225,10 @@ func byOpenSSL(t testing.TB, e signtest.Entity, args ...string) []byte {
 		}
 	}
 	out := filepath.Join(dir, "out")
-	tool(t, []byte("content"), "openssl", append([]string{"cms", "-sign", "-binary", "-outform", "DER", "-in", "FILE", "-signer",
-		filepath.Join(dir, "cert.pem"), "-inkey", filepath.Join(dir, "key.pem"), "-out", out}, args...)...)
+	tool(t, []byte("content"), "openssl", append([]string{
+		"cms", "-sign", "-binary", "-outform", "DER", "-in", "FILE", "-signer",
+		filepath.Join(dir, "cert.pem"), "-inkey", filepath.Join(dir, "key.pem"), "-out", out,
+	}, args...)...)
 	der, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

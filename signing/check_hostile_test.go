@@ -70,8 +70,10 @@ func FuzzCheck(f *testing.F) {
 	tail := func(b []byte) []byte { return b[len(file):] }
 	f.Add(uint(0), []byte("%PDF"), []byte(nil))
 	f.Add(uint(600), []byte("/Contents null"), tail(revise(file, map[int]string{3: letterObjects()[3]}, "")))
-	f.Add(uint(1200), []byte("<FFFF>"), tail(revise(file, map[int]string{8: letterObjects()[8],
-		50: "<</FT/Sig/T(x)/V 51 0 R>>", 51: "<</Contents<00>/ByteRange[0 1 2 3]>>"}, "/Info 5 0 R")))
+	f.Add(uint(1200), []byte("<FFFF>"), tail(revise(file, map[int]string{
+		8:  letterObjects()[8],
+		50: "<</FT/Sig/T(x)/V 51 0 R>>", 51: "<</Contents<00>/ByteRange[0 1 2 3]>>",
+	}, "/Info 5 0 R")))
 	f.Add(uint(len(file)-300), []byte("/Prev 0"), tail(xrefOnly(file, 4, 100)))
 	f.Add(uint(len(file)/2), []byte("endobj 1 0 obj"), tail(skip(f, file, letterObjects())))
 	holes := [2][2]int64{}

@@ -199,8 +199,9 @@ func (v Verdict) French() string {
 		return "valide"
 	case Invalid:
 		return "non valide"
+	default:
+		return "indéterminée"
 	}
-	return "indéterminée"
 }
 
 // worst returns the verdict that the findings lead to.

@@ -201,7 +201,7 @@ func (c *checker) endsWith(end int64, rev pdf.Revision) (bool, error) {
 }
 
 func noEOF(err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -175,6 +175,6 @@ func (c *checker) stampAfter(r int) *candidate {
 }
 
 // stamps reports whether the candidate is a sound and trusted document time-stamp.
-func (c *candidate) stamps() bool {
-	return c.rep.Kind == KindDocumentTimestamp && c.rep.Timestamp != nil && !c.failed()
+func (s *candidate) stamps() bool {
+	return s.rep.Kind == KindDocumentTimestamp && s.rep.Timestamp != nil && !s.failed()
 }

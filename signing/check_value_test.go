@@ -136,10 +136,15 @@ func TestEvidenceAndCertification(t *testing.T) {
 	plain := func(digest []byte) []byte {
 		return o.cmsOf(t, mayor, cms.Builder{}, digest, func(sig []byte) []byte { return o.stamp(t, sig) })
 	}
-	archive := forgery{kind: "DocTimeStamp", filter: "ETSI.RFC3161", noTime: true,
-		dss: [][2]string{{"Certs", string(o.pki.Root.Certificate.Raw)}, {"CRLs", o.revocationList(t, nil, time.Time{})},
-			{"CRLs", o.listOf(t, o.pki.Root, nil, time.Time{})}}, name: "(archive)",
-		value: func(d []byte) []byte { return o.stampDigest(t, d) }}
+	archive := forgery{
+		kind: "DocTimeStamp", filter: "ETSI.RFC3161", noTime: true,
+		dss: [][2]string{
+			{"Certs", string(o.pki.Root.Certificate.Raw)},
+			{"CRLs", o.revocationList(t, nil, time.Time{})},
+			{"CRLs", o.listOf(t, o.pki.Root, nil, time.Time{})},
+		}, name: "(archive)",
+		value: func(d []byte) []byte { return o.stampDigest(t, d) },
+	}
 	signed := forgery{value: plain}.apply(t, base(letterObjects()))
 	archived := archive.apply(t, signed)
 	r := o.check(t, archived)
@@ -192,8 +197,10 @@ func TestRevokedSigner(t *testing.T) {
 	before, after := signtest.Now().Add(-time.Hour), signtest.Now().Add(30*time.Minute)
 	stamped := func(sig []byte) []byte { return o.stamp(t, sig) }
 	response := func(status int, at time.Time) string {
-		der, err := ocsp.CreateResponse(o.pki.Issuing.Certificate, o.pki.Issuing.Certificate, ocsp.Response{Status: status,
-			SerialNumber: mayor.Certificate.SerialNumber, ThisUpdate: signtest.Now(), RevokedAt: at}, o.pki.Issuing.Key)
+		der, err := ocsp.CreateResponse(o.pki.Issuing.Certificate, o.pki.Issuing.Certificate, ocsp.Response{
+			Status:       status,
+			SerialNumber: mayor.Certificate.SerialNumber, ThisUpdate: signtest.Now(), RevokedAt: at,
+		}, o.pki.Issuing.Key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,8 +35,10 @@ func newPerson(t testing.TB, pki *signtest.PKI, name string, key crypto.Signer) 
 }
 
 func claims() signing.Claims {
-	return signing.Claims{Name: "Élise Préfète-Gœury (maire) \\ L’Haÿ", Quality: "Maire", Town: "Saint-Aubin-sur-Loire",
-		Reason: "Décision no 12 : été (x", Place: "Saint-Aubin (71)", ContactInfo: "mairie@exemple.fr", Time: signtest.Now()}
+	return signing.Claims{
+		Name: "Élise Préfète-Gœury (maire) \\ L’Haÿ", Quality: "Maire", Town: "Saint-Aubin-sur-Loire",
+		Reason: "Décision no 12 : été (x", Place: "Saint-Aubin (71)", ContactInfo: "mairie@exemple.fr", Time: signtest.Now(),
+	}
 }
 
 // source is a document in memory.

@@ -103,8 +103,10 @@ func describeSignature(d *pdf.Doc, s pdf.Signature) SignatureInfo {
 		(&checker{doc: d}).describe(c)
 		c.readEntries()
 	}
-	out := SignatureInfo{Kind: c.rep.Kind, Field: s.Field.Name, SubFilter: c.rep.SubFilter, ByteRange: c.rep.ByteRange,
-		ClaimedTime: c.rep.ClaimedTime, ClaimedName: c.rep.ClaimedName, Reason: c.rep.Reason, Location: c.rep.Location}
+	out := SignatureInfo{
+		Kind: c.rep.Kind, Field: s.Field.Name, SubFilter: c.rep.SubFilter, ByteRange: c.rep.ByteRange,
+		ClaimedTime: c.rep.ClaimedTime, ClaimedName: c.rep.ClaimedName, Reason: c.rep.Reason, Location: c.rep.Location,
+	}
 	var tokens [][]byte
 	if c.rep.Kind == KindDocumentTimestamp {
 		tokens = [][]byte{c.cms}

@@ -49,8 +49,10 @@ func newLayout(doc *pdf.Doc, opt *Options) (*layout, error) {
 }
 
 func newBlock(c *Claims) *appearance.Block {
-	b := appearance.Layout(appearance.Text{Name: c.Name, Quality: c.Quality, Town: c.Town, Mention: c.Mention,
-		Motto: c.Motto, Date: appearance.FrenchDate(c.Time)})
+	b := appearance.Layout(appearance.Text{
+		Name: c.Name, Quality: c.Quality, Town: c.Town, Mention: c.Mention,
+		Motto: c.Motto, Date: appearance.FrenchDate(c.Time),
+	})
 	return &b
 }
 

@@ -135,9 +135,11 @@ const storedVersion = 1
 
 // MarshalBinary returns the prepared signature for storage.
 func (p *Prepared) MarshalBinary() ([]byte, error) {
-	s := stored{Version: storedVersion, Level: p.level, Hash: p.hash.String(), PSS: p.identity.PSS,
+	s := stored{
+		Version: storedVersion, Level: p.level, Hash: p.hash.String(), PSS: p.identity.PSS,
 		Certificate: p.identity.Certificate.Raw, Base: p.base, Tail: p.tail, HoleStart: p.hole.Start,
-		HoleEnd: p.hole.End, Digest: p.digest, Field: p.field, Page: p.page, Rect: p.rect}
+		HoleEnd: p.hole.End, Digest: p.digest, Field: p.field, Page: p.page, Rect: p.rect,
+	}
 	for _, c := range p.identity.Chain {
 		s.Chain = append(s.Chain, c.Raw)
 	}
@@ -160,8 +162,10 @@ func (p *Prepared) UnmarshalBinary(b []byte) error {
 }
 
 func (s *stored) restore() (*Prepared, error) {
-	p := &Prepared{level: s.Level, base: s.Base, tail: s.Tail, digest: s.Digest, field: s.Field, page: s.Page, rect: s.Rect,
-		hole: pdf.Hole{Start: s.HoleStart, End: s.HoleEnd}}
+	p := &Prepared{
+		level: s.Level, base: s.Base, tail: s.Tail, digest: s.Digest, field: s.Field, page: s.Page, rect: s.Rect,
+		hole: pdf.Hole{Start: s.HoleStart, End: s.HoleEnd},
+	}
 	if s.Version != storedVersion || s.Level < BB || s.Level > BT {
 		return nil, fmt.Errorf("version %d, level %d", s.Version, s.Level)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"encoding"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -116,7 +117,7 @@ func stream(ctx context.Context, w io.Writer, doc Source) error {
 		}
 		n := min(int64(len(buf)), size-off)
 		if m, err := doc.ReadAt(buf[:n], off); int64(m) < n {
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return fmt.Errorf("reading the document at offset %d: %w", off, err)

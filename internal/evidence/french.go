@@ -80,8 +80,9 @@ func conclusion(o proof.Outcome) string {
 		return "VALIDE. Tout ce qui a été présenté a été vérifié, et tout est exact."
 	case proof.Invalid:
 		return "NON VALIDE. Au moins un contrôle échoue : voir « Ce qui ne tient pas »."
+	default: // proof.Unverifiable
+		return "NON CONCLUANT. Rien de faux n’a été trouvé, mais une vérification n’a pas pu être faite."
 	}
-	return "NON CONCLUANT. Rien de faux n’a été trouvé, mais une vérification n’a pas pu être faite."
 }
 
 func (p *page) heading(r *Report) {
@@ -199,8 +200,9 @@ func decisionOutcome(o proof.Outcome) string {
 		return "preuve valide"
 	case proof.Invalid:
 		return "preuve NON VALIDE"
+	default: // proof.Unverifiable
+		return "preuve non vérifiable en l’état"
 	}
-	return "preuve non vérifiable en l’état"
 }
 
 func (p *page) pack(r *Report) {

@@ -41,7 +41,6 @@ type official struct {
 
 // world is a town that handles one letter: real passkeys, real signatures, a real journal.
 type world struct {
-	t          testing.TB
 	now        time.Time
 	rp         *approvals.RelyingParty
 	demo       *certs.Demo

@@ -44,8 +44,10 @@ type authority struct{ pki *signtest.PKI }
 
 // Timestamp implements signing.Timestamper.
 func (a authority) Timestamp(_ context.Context, h crypto.Hash, digest []byte) ([]byte, error) {
-	ts := timestamp.Timestamp{HashAlgorithm: h, HashedMessage: digest, Time: time.Now(), Policy: asn1.ObjectIdentifier{1, 2, 3, 4},
-		AddTSACertificate: true, Certificates: []*x509.Certificate{a.pki.Root.Certificate}}
+	ts := timestamp.Timestamp{
+		HashAlgorithm: h, HashedMessage: digest, Time: time.Now(), Policy: asn1.ObjectIdentifier{1, 2, 3, 4},
+		AddTSACertificate: true, Certificates: []*x509.Certificate{a.pki.Root.Certificate},
+	}
 	resp, err := ts.CreateResponseWithOpts(a.pki.Unit.Certificate, a.pki.Unit.Key, crypto.SHA256)
 	if err != nil {
 		return nil, err
@@ -187,8 +189,10 @@ func (w world) augmenting(level signing.Level) signing.AugmentOptions {
 func (w world) produce(t *testing.T, file []byte, level signing.Level, n int, renew bool) []byte {
 	t.Helper()
 	for i, s := range w.signers[:n] {
-		opt := signing.Options{Level: level, Augment: w.augmenting(level), Claims: signing.Claims{Name: "Élise Préfète-Gœury", Quality: "Maire",
-			Town: "Saint-Aubin-sur-Loire", Reason: "Décision no 12 : été (x", Time: time.Now()}}
+		opt := signing.Options{Level: level, Augment: w.augmenting(level), Claims: signing.Claims{
+			Name: "Élise Préfète-Gœury", Quality: "Maire",
+			Town: "Saint-Aubin-sur-Loire", Reason: "Décision no 12 : été (x", Time: time.Now(),
+		}}
 		if level > signing.BT && i < n-1 {
 			opt.Level = signing.BT // archived once, by the last signature
 		}

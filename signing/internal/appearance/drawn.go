@@ -148,6 +148,7 @@ func (in *interpreter) run(content []byte, resources *pdf.Dict, depth int) {
 				in.operator(t.text)
 			}
 			in.operands, in.shown, in.displacement, array = in.operands[:0], 0, 0, 0
+		case otherToken: // nothing that moves the pen
 		}
 	}
 }
@@ -279,8 +280,10 @@ func (in *interpreter) point(x, y float64) {
 		in.path, in.drawing = p, true
 		return
 	}
-	in.path = pdf.Rect{X0: math.Min(in.path.X0, p.X0), Y0: math.Min(in.path.Y0, p.Y0),
-		X1: math.Max(in.path.X1, p.X1), Y1: math.Max(in.path.Y1, p.Y1)}
+	in.path = pdf.Rect{
+		X0: math.Min(in.path.X0, p.X0), Y0: math.Min(in.path.Y0, p.Y0),
+		X1: math.Max(in.path.X1, p.X1), Y1: math.Max(in.path.Y1, p.Y1),
+	}
 }
 
 // draw follows the Do operator: an image fills the unit square, a form is run.

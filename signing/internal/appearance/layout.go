@@ -126,7 +126,7 @@ func wrap(f *face, text string, width float64) []string {
 		if line != "" {
 			lines = append(lines, strings.TrimRight(line, " "))
 		}
-		for line = ""; f.textWidth(strings.TrimRight(word, " ")) > width; {
+		for f.textWidth(strings.TrimRight(word, " ")) > width {
 			n := fitting(f, word, width)
 			lines, word = append(lines, word[:n]), word[n:]
 		}
@@ -214,8 +214,10 @@ func clean(s string) string {
 // FrenchDate writes t as a French reader does, « 23 novembre 2026 à 12 h 47 »,
 // with no-break spaces in the hour. The caller passes t in the zone of the town.
 func FrenchDate(t time.Time) string {
-	months := [...]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août",
-		"septembre", "octobre", "novembre", "décembre"}
+	months := [...]string{
+		"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août",
+		"septembre", "octobre", "novembre", "décembre",
+	}
 	day := fmt.Sprint(t.Day())
 	if t.Day() == 1 {
 		day = "1er"

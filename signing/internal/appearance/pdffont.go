@@ -75,8 +75,10 @@ func (s *subset) embedded() (*embedding, error) {
 	if err != nil {
 		return nil, err
 	}
-	e = &embedding{name: subsetTag(file) + "+" + s.face.name, file: deflate(file), toUnicode: deflate(s.toUnicode()),
-		length: len(file), widths: s.widths()}
+	e = &embedding{
+		name: subsetTag(file) + "+" + s.face.name, file: deflate(file), toUnicode: deflate(s.toUnicode()),
+		length: len(file), widths: s.widths(),
+	}
 	embeddingsMu.Lock()
 	defer embeddingsMu.Unlock()
 	if len(embeddings) >= maxEmbeddings {
@@ -160,8 +162,8 @@ func deflate(b []byte) []byte {
 	var out bytes.Buffer
 	w := deflaters.Get().(*zlib.Writer)
 	w.Reset(&out)
-	w.Write(b) // a bytes.Buffer accepts everything
-	w.Close()
+	_, _ = w.Write(b) // a bytes.Buffer accepts everything
+	_ = w.Close()
 	deflaters.Put(w)
 	return out.Bytes()
 }

@@ -198,8 +198,10 @@ func TestCheckCertificate(t *testing.T) {
 	pki := signtest.New(t)
 	now := signtest.Now()
 	e := pki.Signer(t, "Maire", signtest.P256(t), nil)
-	for at, want := range map[time.Time]error{now: nil, e.Certificate.NotAfter: nil, e.Certificate.NotBefore: nil,
-		e.Certificate.NotAfter.Add(1): cms.ErrValidity, e.Certificate.NotBefore.Add(-1): cms.ErrValidity} {
+	for at, want := range map[time.Time]error{
+		now: nil, e.Certificate.NotAfter: nil, e.Certificate.NotBefore: nil,
+		e.Certificate.NotAfter.Add(1): cms.ErrValidity, e.Certificate.NotBefore.Add(-1): cms.ErrValidity,
+	} {
 		if err := cms.CheckCertificate(e.Certificate, at); !errors.Is(err, want) {
 			t.Errorf("at %v: %v", at, err)
 		}

@@ -103,8 +103,10 @@ func (d *Doc) group(chain []*section) []Revision {
 	var out []Revision
 	for i := 0; i < len(chain); i++ {
 		s := chain[i]
-		rev := Revision{Trailer: s.trailer, XRef: s.offset, Stream: s.stream, Hybrid: s.hidden != nil,
-			EOF: s.eof, End: s.end, sections: []*section{s}}
+		rev := Revision{
+			Trailer: s.trailer, XRef: s.offset, Stream: s.stream, Hybrid: s.hidden != nil,
+			EOF: s.eof, End: s.end, sections: []*section{s},
+		}
 		if i+1 == len(chain)-1 && s.offset < chain[i+1].offset {
 			i++
 			rev.sections = append(rev.sections, chain[i])

@@ -77,7 +77,7 @@ func (d *Doc) Pages(yield func(Page) bool) error {
 		return err
 	}
 	w := pageWalk{doc: d, path: map[int]bool{}, yield: yield}
-	if err := w.node(cat.Get("Pages"), Page{MediaBox: Rect{0, 0, 612, 792}}, false, 0); err != nil && err != errStop {
+	if err := w.node(cat.Get("Pages"), Page{MediaBox: Rect{0, 0, 612, 792}}, false, 0); err != nil && !errors.Is(err, errStop) {
 		return fmt.Errorf("walking the page tree: %w", err)
 	}
 	return nil

@@ -257,8 +257,10 @@ func TestDecode(t *testing.T) {
 		{"array", "/Filter [/FlateDecode] /DecodeParms [null]", string(pdftest.Deflate([]byte(text))), text},
 		{"hexadecimal", "/Filter /ASCIIHexDecode", "616 26>", "ab`"},
 		{"base 85 and flate", "/Filter [/ASCII85Decode /FlateDecode]", base85(pdftest.Deflate([]byte(text))), text},
-		{"predictors", "/Filter /FlateDecode /DecodeParms << /Predictor 15 /Columns 3 >>", string(pdftest.Deflate(rows)),
-			string([]byte{10, 20, 30, 11, 21, 31, 5, 6, 7, 6, 7, 8, 5, 8, 10})},
+		{
+			"predictors", "/Filter /FlateDecode /DecodeParms << /Predictor 15 /Columns 3 >>", string(pdftest.Deflate(rows)),
+			string([]byte{10, 20, 30, 11, 21, 31, 5, 6, 7, 6, 7, 8, 5, 8, 10}),
+		},
 	} {
 		b := pdftest.Table("", pdftest.Catalog, pdftest.Pages, pdftest.Page, fmt.Sprintf("<< %s /Length %d >>\nstream\n%s\nendstream", c.dict, len(c.data), c.data))
 		d := open(t, b)

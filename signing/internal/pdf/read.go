@@ -67,8 +67,9 @@ func (d *Doc) Object(n int) (Object, error) {
 		return v, err
 	case Compressed:
 		return d.compressed(n, x)
+	default: // Free
+		return nil, nil
 	}
-	return nil, nil
 }
 
 func (d *Doc) compressed(n int, x XRef) (Object, error) {

@@ -45,8 +45,10 @@ func (d *Doc) NewUpdate() (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Update{doc: d, next: d.MaxObject() + 1, catalog: cat.Clone(),
-		written: map[int]int64{}, gens: map[int]int{}, values: map[int]Object{}}
+	u := &Update{
+		doc: d, next: d.MaxObject() + 1, catalog: cat.Clone(),
+		written: map[int]int64{}, gens: map[int]int{}, values: map[int]Object{},
+	}
 	u.buf = append(u.buf, '\n')
 	return u, nil
 }
@@ -156,8 +158,10 @@ func (u *Update) Finish() ([]byte, Hole, error) {
 // old section itself.
 func (u *Update) trailer() (*Dict, error) {
 	t := u.doc.Trailer().Clone()
-	for _, k := range []Name{"Prev", "XRefStm", "Size", "ID", "Type", "W", "Index", "Length", "Filter",
-		"DecodeParms", "F", "FFilter", "FDecodeParms", "DL"} {
+	for _, k := range []Name{
+		"Prev", "XRefStm", "Size", "ID", "Type", "W", "Index", "Length", "Filter",
+		"DecodeParms", "F", "FFilter", "FDecodeParms", "DL",
+	} {
 		t.Delete(k)
 	}
 	old, err := u.doc.Array(u.doc.Trailer().Get("ID"))

@@ -327,7 +327,7 @@ func readEOF(l *lexer) (eof, end int64) {
 
 // readXRefStream reads a cross-reference stream (ISO 32000-2, 7.5.8).
 func (d *Doc) readXRefStream(s *section, entries *int) error {
-	v, l, err := d.readAt(s.offset, -1)
+	v, _, err := d.readAt(s.offset, -1)
 	if err != nil {
 		return err
 	}
@@ -345,7 +345,7 @@ func (d *Doc) readXRefStream(s *section, entries *int) error {
 	if err != nil {
 		return err
 	}
-	l = d.lex(st.Offset + length)
+	l := d.lex(st.Offset + length)
 	if l.keyword() == "endstream" && l.keyword() == "endobj" {
 		s.eof, s.end = readEOF(l)
 	}

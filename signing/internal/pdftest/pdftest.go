@@ -100,8 +100,10 @@ func Hybrid() []byte {
 // Letter is a letter as an office suite writes it: text, a font, outlines, information, language.
 func Letter(pages int) []byte {
 	content := "BT /F1 11 Tf 70 760 Td 14 TL (Madame, Monsieur,) Tj T* (Veuillez agr\\351er nos salutations.) Tj ET"
-	kids, objects := "", []string{"", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
-		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)}
+	kids, objects := "", []string{
+		"", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content),
+	}
 	for range pages {
 		objects = append(objects, "<< /Type /Page /Parent 2 0 R /Resources << /Font << /F1 3 0 R >> /ProcSet [/PDF /Text] >> "+
 			"/Contents 4 0 R /Group << /S /Transparency /CS /DeviceRGB /I true >> /MediaBox [0 0 595.303937007874 841.889763779528] >>")

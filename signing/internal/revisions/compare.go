@@ -164,8 +164,10 @@ type step struct {
 }
 
 func (c *comparer) compare(r int) (Diff, error) {
-	s := &step{comparer: c, before: c.doc.At(r - 1), after: c.doc.At(r), diff: Diff{Revision: r},
-		fresh: map[int]bool{}, changed: map[int]pdf.Object{}, allowed: map[int]bool{}, widgets: map[int]bool{}}
+	s := &step{
+		comparer: c, before: c.doc.At(r - 1), after: c.doc.At(r), diff: Diff{Revision: r},
+		fresh: map[int]bool{}, changed: map[int]pdf.Object{}, allowed: map[int]bool{}, widgets: map[int]bool{},
+	}
 	numbers := c.doc.Revisions()[r].Numbers()
 	if err := s.classify(numbers); err != nil {
 		return Diff{}, err

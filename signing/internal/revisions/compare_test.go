@@ -86,8 +86,10 @@ func TestRoles(t *testing.T) {
 
 func TestRewritingTheSameValueIsNoChange(t *testing.T) {
 	t.Parallel()
-	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", "<</Type/Page/Parent 2 0 R/Contents 4 0 R>>",
-		"<</Length 3>>\nstream\nq Q\nendstream"}
+	objects := []string{
+		"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", "<</Type/Page/Parent 2 0 R/Contents 4 0 R>>",
+		"<</Length 3>>\nstream\nq Q\nendstream",
+	}
 	b := revise(file(objects...), 1, objects...)
 	diffs, err := Compare(open(t, b), 0)
 	if err != nil || len(diffs) != 1 || len(diffs[0].Changes) != 0 {

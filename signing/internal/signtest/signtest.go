@@ -139,8 +139,10 @@ func RSA(t testing.TB, bits int) crypto.Signer {
 
 // Timestamp answers as a time-stamping authority at [Now] would, without a network.
 func (p *PKI) Timestamp(_ context.Context, h crypto.Hash, digest []byte) ([]byte, error) {
-	ts := timestamp.Timestamp{HashAlgorithm: h, HashedMessage: digest, Time: Now(), Policy: asn1.ObjectIdentifier{1, 2, 3, 4},
-		AddTSACertificate: true, Certificates: []*x509.Certificate{p.Root.Certificate}}
+	ts := timestamp.Timestamp{
+		HashAlgorithm: h, HashedMessage: digest, Time: Now(), Policy: asn1.ObjectIdentifier{1, 2, 3, 4},
+		AddTSACertificate: true, Certificates: []*x509.Certificate{p.Root.Certificate},
+	}
 	resp, err := ts.CreateResponseWithOpts(p.Unit.Certificate, p.Unit.Key, crypto.SHA256)
 	if err != nil {
 		return nil, err
