@@ -130,12 +130,7 @@ func (s *server) verify(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if in.page.File.Error != "" || in.page.Evidence.Error != "" {
 		return s.showVerify(v, w, r, http.StatusUnprocessableEntity, &in.page)
 	}
-	done, err := s.verifications.work(r.Context())
-	if err != nil {
-		return err
-	}
-	found, err := s.Office.Examine(r.Context(), in.document, in.evidence)
-	done()
+	found, err := s.examine(r.Context(), in)
 	var invalid *dossiers.InvalidError
 	if errors.As(err, &invalid) {
 		in.page.File.Error = typeset(invalid.Reason)
@@ -146,6 +141,16 @@ func (s *server) verify(v *visit, w http.ResponseWriter, r *http.Request) error 
 	}
 	in.page.Verdict = newVerdict(found, in.name, s.calendar())
 	return s.showVerify(v, w, r, http.StatusOK, &in.page)
+}
+
+// examine checks when its turn comes.
+func (s *server) examine(ctx context.Context, in *sent) (*dossiers.Verification, error) {
+	done, err := s.verifications.work(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.Office.Examine(ctx, in.document, in.evidence)
 }
 
 // sent is what a visitor sent.
