@@ -77,8 +77,10 @@ func padesSign(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func (q *padesSignature) options() (signing.Options, error) {
-	opt := signing.Options{Claims: signing.Claims{Name: q.name, Reason: q.reason, Time: time.Now()},
-		Field: signing.Field{Name: q.field, Invisible: q.invisible}}
+	opt := signing.Options{
+		Claims: signing.Claims{Name: q.name, Reason: q.reason, Time: time.Now()},
+		Field:  signing.Field{Name: q.field, Invisible: q.invisible},
+	}
 	var err error
 	if opt.Level, err = q.wanted(); err != nil {
 		return opt, err
