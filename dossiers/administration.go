@@ -155,7 +155,45 @@ func (o *Office) seat(ctx context.Context, t Tenant, desk circuits.DeskID, perso
 	return o.Store.SetSeat(ctx, t.ID, desk, person, quality, prepares, by, o.now())
 }
 
-// InvitePerson makes a link by which one person enrols a first passkey, once.
+// Unseat takes a desk from a person, or the preparation of its in-tray. What
+// they decided there stays.
+func (o *Office) Unseat(ctx context.Context, v Viewer, desk circuits.DeskID, person circuits.PersonID) error {
+	if err := v.administers(); err != nil {
+		return err
+	}
+	desks, err := o.Store.Desks(ctx, v.Tenant.ID)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(desks, func(d Desk) bool { return d.ID == desk }) {
+		return fmt.Errorf("desk %s: %w", desk, ErrNotFound)
+	}
+	if _, err := o.Store.Person(ctx, v.Tenant.ID, person); err != nil {
+		return err
+	}
+	return o.Store.Unseat(ctx, v.Tenant.ID, desk, person, v.Actor(""), o.now())
+}
+
+// SetActive lets a person act, or not any more: their sessions and invitations
+// are closed at once, their passkeys open nothing until they are active again.
+// What is already so stays so, unjournaled. Oneself: ErrOneself.
+func (o *Office) SetActive(ctx context.Context, v Viewer, person circuits.PersonID, active bool) error {
+	if err := v.administers(); err != nil {
+		return err
+	}
+	if person == v.Person.ID && !active {
+		return ErrOneself
+	}
+	p, err := o.Store.Person(ctx, v.Tenant.ID, person)
+	if err != nil || p.Active == active {
+		return err
+	}
+	return o.Store.SetActive(ctx, v.Tenant.ID, person, active, v.Actor(""), o.now())
+}
+
+// InvitePerson makes a link by which one person enrols a passkey, once. The
+// links made before for them open nothing any more. Somebody who already holds
+// a passkey is told: see UnexpectedPasskeys.
 func (o *Office) InvitePerson(ctx context.Context, v Viewer, person circuits.PersonID) (token string, expires time.Time, err error) {
 	if err := v.administers(); err != nil {
 		return "", expires, err
@@ -164,8 +202,12 @@ func (o *Office) InvitePerson(ctx context.Context, v Viewer, person circuits.Per
 }
 
 func (o *Office) invite(ctx context.Context, t Tenant, person circuits.PersonID, by circuits.Actor) (token string, expires time.Time, err error) {
-	if _, err := o.Store.Person(ctx, t.ID, person); err != nil {
+	p, err := o.Store.Person(ctx, t.ID, person)
+	if err != nil {
 		return "", expires, err
+	}
+	if !p.Active {
+		return "", expires, fmt.Errorf("invite an inactive person: %w", ErrNotFound)
 	}
 	if token, err = o.token(32); err != nil {
 		return "", expires, err

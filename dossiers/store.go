@@ -25,6 +25,7 @@ var (
 	ErrCeremony     = errors.New("ceremony unknown, used or expired")
 	ErrKeyless      = errors.New("no signing key for this person")
 	ErrLastPasskey  = errors.New("the last passkey cannot be revoked by its holder")
+	ErrOneself      = errors.New("administrators cannot deactivate themselves")
 	ErrUnavailable  = errors.New("preview unavailable")
 	ErrKeyReused    = errors.New("idempotency key used for something else")
 	ErrUnread       = errors.New("not opened in this version yet") // a letter decided with others is read first
@@ -251,15 +252,24 @@ type Store interface {
 	AddPerson(ctx context.Context, t TenantID, p Person, by circuits.Actor, at time.Time) error
 	AddDesk(ctx context.Context, t TenantID, d Desk, by circuits.Actor, at time.Time) error
 	SetSeat(ctx context.Context, t TenantID, desk circuits.DeskID, p circuits.PersonID, quality string, prepares bool, by circuits.Actor, at time.Time) error
+	// Unseat takes a desk, or the preparation of its in-tray, from a person;
+	// ErrNotFound when they had neither.
+	Unseat(ctx context.Context, t TenantID, desk circuits.DeskID, p circuits.PersonID, by circuits.Actor, at time.Time) error
+	// SetActive lets a person act or not. Deactivation closes their sessions
+	// and invitations with it. ErrNotFound when they already are so.
+	SetActive(ctx context.Context, t TenantID, p circuits.PersonID, active bool, by circuits.Actor, at time.Time) error
 	PublishType(ctx context.Context, t TenantID, ty Type, by circuits.Actor, at time.Time) error
 
+	// Invite keeps an invitation. The earlier ones of the person open nothing
+	// any more.
 	Invite(ctx context.Context, t TenantID, in Invitation, by circuits.Actor, at time.Time) error
 	Invitation(ctx context.Context, t TenantID, tokenHash [32]byte, now time.Time) (Invitation, error)
 	// EnrolmentHead is the digest of the last enrolment of the town, zero
 	// before the first.
 	EnrolmentHead(ctx context.Context, t TenantID) (circuits.Digest, error)
 	// Enrol stores a passkey whose enrolment follows head, consumes the
-	// invitation if one is named, and journals the enrolment statement. When
+	// invitation if one is named, with any other of the person, and journals
+	// the enrolment statement. When
 	// another enrolment came first it is ErrConflict.
 	Enrol(ctx context.Context, t TenantID, c Credential, head circuits.Digest, invitation *[32]byte, by circuits.Actor, at time.Time) error
 	// Enrolments returns every enrolment statement of the town, in order.
@@ -274,6 +284,9 @@ type Store interface {
 	OpenSession(ctx context.Context, t TenantID, tokenHash [32]byte, s Session) error
 	Session(ctx context.Context, t TenantID, tokenHash [32]byte, now time.Time) (Session, error)
 	CloseSession(ctx context.Context, t TenantID, tokenHash [32]byte) error
+	// CloseSessions closes the sessions of a person but the one whose ID is
+	// except.
+	CloseSessions(ctx context.Context, t TenantID, p circuits.PersonID, except string) error
 
 	// KeepCeremony remembers a ceremony under way, with a note of the Office.
 	KeepCeremony(ctx context.Context, t TenantID, c approvals.Ceremony, note []byte) error

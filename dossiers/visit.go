@@ -184,7 +184,11 @@ func (o *Office) InvitedPerson(ctx context.Context, t Tenant, invitation string)
 	if err != nil {
 		return Person{}, err
 	}
-	return o.Store.Person(ctx, t.ID, in.Person)
+	p, err := o.Store.Person(ctx, t.ID, in.Person)
+	if err == nil && !p.Active {
+		return Person{}, ErrInvitation
+	}
+	return p, err
 }
 
 // BeginEnrolment asks the invited person's browser for a new passkey.
@@ -226,7 +230,7 @@ func (o *Office) FinishEnrolment(ctx context.Context, t Tenant, s Session, invit
 	if p, err = o.Store.Person(ctx, t.ID, in.Person); err != nil {
 		return "", p, err
 	}
-	how := enrolment{check: "lien d’invitation", by: in.InvitedBy, invitation: &hash, label: label}
+	how := enrolment{check: checkedByInvitation, by: in.InvitedBy, invitation: &hash, label: label}
 	if err := o.finishRegistration(ctx, t, s, p, ceremony, response, how); err != nil {
 		return "", p, err
 	}
@@ -323,6 +327,53 @@ func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
 	return out, nil
 }
 
+// checkedByInvitation is how the enrolments of this office name an invitation.
+const checkedByInvitation = "lien d’invitation"
+
+// InvitedBy returns who made the link by which the passkey was enrolled, as its
+// enrolment statement says; false when another passkey of the person vouched
+// for it.
+func (c Credential) InvitedBy() (name string, invited bool, err error) {
+	e, err := proof.ParseEnrolment(c.EnrolmentStatement)
+	if err != nil {
+		return "", false, fmt.Errorf("passkey %x: %w", c.ID, err)
+	}
+	invited = e.IdentityCheck == checkedByInvitation || e.IdentityCheck == proof.IdentityByInvitation
+	return e.EnrolledBy, invited, nil
+}
+
+// surpriseLife is how long a person is told of a passkey that somebody else's
+// link added to theirs.
+const surpriseLife = 30 * 24 * time.Hour
+
+// UnexpectedPasskeys lists the passkeys in force of the viewer which an
+// invitation added in the last 30 days although they had one before, revoked
+// since or not: so an administrator would have to go about it to act as them.
+func (o *Office) UnexpectedPasskeys(ctx context.Context, v Viewer) ([]Credential, error) {
+	p, err := v.person()
+	if err != nil {
+		return nil, fmt.Errorf("unexpected passkeys: %w", err)
+	}
+	all, err := o.Store.Credentials(ctx, v.Tenant.ID, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []Credential
+	for i, c := range all { // from the oldest
+		if i == 0 || !c.RevokedAt.IsZero() || o.Now().Sub(c.CreatedAt) > surpriseLife {
+			continue
+		}
+		_, invited, err := c.InvitedBy()
+		if err != nil {
+			return nil, err
+		}
+		if invited {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
 // RenamePasskey gives a passkey of the viewer another label.
 func (o *Office) RenamePasskey(ctx context.Context, v Viewer, kid []byte, label string) error {
 	p, err := v.person()
@@ -336,8 +387,10 @@ func (o *Office) RenamePasskey(ctx context.Context, v Viewer, kid []byte, label 
 }
 
 // RevokePasskey takes a passkey of the viewer out of use at once. What it
-// proved before stays proved. The last one is kept: ErrLastPasskey.
-func (o *Office) RevokePasskey(ctx context.Context, v Viewer, kid []byte) error {
+// proved before stays proved. The sessions of the viewer are closed, but s:
+// whoever came in with that passkey is out. The last one is kept:
+// ErrLastPasskey.
+func (o *Office) RevokePasskey(ctx context.Context, v Viewer, s Session, kid []byte) error {
 	mine, err := o.Passkeys(ctx, v)
 	if err != nil {
 		return err
@@ -345,5 +398,8 @@ func (o *Office) RevokePasskey(ctx context.Context, v Viewer, kid []byte) error 
 	if len(mine) < 2 {
 		return ErrLastPasskey
 	}
-	return o.Store.RevokeCredential(ctx, v.Tenant.ID, v.Person.ID, kid, v.Actor(""), "retirée par son titulaire", o.now())
+	if err := o.Store.RevokeCredential(ctx, v.Tenant.ID, v.Person.ID, kid, v.Actor(""), "retirée par son titulaire", o.now()); err != nil {
+		return err
+	}
+	return o.Store.CloseSessions(ctx, v.Tenant.ID, v.Person.ID, s.ID)
 }

@@ -83,7 +83,7 @@ func (s *server) revokeKey(v *visit, w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	if err := s.Office.RevokePasskey(r.Context(), v.viewer, id); err != nil {
+	if err := s.Office.RevokePasskey(r.Context(), v.viewer, v.session, id); err != nil {
 		return s.keysAfter(v, w, r, err)
 	}
 	http.Redirect(w, r, "/mes-cles?dit=revoquee", http.StatusSeeOther)

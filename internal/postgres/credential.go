@@ -14,17 +14,32 @@ import (
 	"parapheur/dossiers"
 )
 
-// Invite implements dossiers.Store.
+// Invite implements dossiers.Store. The person's row is locked first: of two
+// invitations made at once, one is open.
 func (s *Store) Invite(ctx context.Context, t dossiers.TenantID, in dossiers.Invitation, by circuits.Actor, at time.Time) error {
 	body := struct {
 		Expires time.Time      `json:"expires"`
 		By      circuits.Actor `json:"by"`
 	}{in.Expires, by}
 	return s.administer(ctx, t, fact{at: at, subject: string(in.Person), kind: kindInvited, body: body}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select from person where tenant = $1 and id = $2 for no key update`, t, in.Person); err != nil {
+			return err
+		}
+		if err := closeInvitations(ctx, tx, t, in.Person, at); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `insert into invitation (tenant, token_sha256, person, invited_by, expires) values ($1, $2, $3, $4, $5)`,
 			t, in.TokenHash[:], in.Person, in.InvitedBy, in.Expires)
 		return err
 	})
+}
+
+// closeInvitations makes the open invitations of p open nothing any more.
+func closeInvitations(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, p circuits.PersonID, at time.Time) error {
+	if _, err := tx.Exec(ctx, `update invitation set used_at = $3 where tenant = $1 and person = $2 and used_at is null`, t, p, at); err != nil {
+		return fmt.Errorf("close invitations: %w", err)
+	}
+	return nil
 }
 
 // Invitation implements dossiers.Store.
@@ -56,6 +71,9 @@ func (s *Store) Enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Crede
 			}
 			if tag.RowsAffected() == 0 {
 				return dossiers.ErrInvitation
+			}
+			if err := closeInvitations(ctx, tx, t, c.Person, at); err != nil {
+				return err
 			}
 		}
 		tag, err := tx.Exec(ctx, `update journal_head set enrolment = $3, enrolments = enrolments + 1 where tenant = $1 and enrolment = $2`,
@@ -221,6 +239,18 @@ func (s *Store) CloseSession(ctx context.Context, t dossiers.TenantID, tokenHash
 		}
 		return nil
 	})
+}
+
+// CloseSessions implements dossiers.Store.
+func (s *Store) CloseSessions(ctx context.Context, t dossiers.TenantID, p circuits.PersonID, except string) error {
+	return s.in(ctx, t, func(tx pgx.Tx) error { return closeSessions(ctx, tx, t, p, except) })
+}
+
+func closeSessions(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, p circuits.PersonID, except string) error {
+	if _, err := tx.Exec(ctx, `delete from session where tenant = $1 and person = $2 and id <> $3`, t, p, except); err != nil {
+		return fmt.Errorf("close sessions: %w", err)
+	}
+	return nil
 }
 
 // KeepCeremony implements dossiers.Store. A ceremony lost in a crash costs a

@@ -212,8 +212,11 @@ func (s *Store) Types(ctx context.Context, t dossiers.TenantID) (out []dossiers.
 // The kinds of journal entries about the town itself.
 const (
 	kindPersonAdded      = "person.added"
+	kindDeactivated      = "person.deactivated"
+	kindReactivated      = "person.reactivated"
 	kindDeskAdded        = "desk.added"
 	kindSeatSet          = "seat.set"
+	kindSeatRemoved      = "seat.removed"
 	kindTypePublished    = "circuit.published"
 	kindInvited          = "person.invited"
 	kindEnrolled         = "passkey.enrolled"
@@ -255,6 +258,32 @@ func (s *Store) AddPerson(ctx context.Context, t dossiers.TenantID, p dossiers.P
 	return err
 }
 
+// SetActive implements dossiers.Store.
+func (s *Store) SetActive(ctx context.Context, t dossiers.TenantID, p circuits.PersonID, active bool, by circuits.Actor, at time.Time) error {
+	body := struct {
+		By circuits.Actor `json:"by"`
+	}{by}
+	kind := kindDeactivated
+	if active {
+		kind = kindReactivated
+	}
+	return s.administer(ctx, t, fact{at: at, subject: string(p), kind: kind, body: body}, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `update person set active = $3 where tenant = $1 and id = $2 and active <> $3`, t, p, active)
+		switch {
+		case err != nil:
+			return err
+		case tag.RowsAffected() == 0:
+			return dossiers.ErrNotFound
+		case active:
+			return nil
+		}
+		if err := closeInvitations(ctx, tx, t, p, at); err != nil {
+			return err
+		}
+		return closeSessions(ctx, tx, t, p, "")
+	})
+}
+
 // AddDesk implements dossiers.Store.
 func (s *Store) AddDesk(ctx context.Context, t dossiers.TenantID, d dossiers.Desk, by circuits.Actor, at time.Time) error {
 	body := struct {
@@ -284,6 +313,22 @@ func (s *Store) SetSeat(ctx context.Context, t dossiers.TenantID, desk circuits.
 	return s.administer(ctx, t, fact{at: at, subject: string(desk), kind: kindSeatSet, body: body}, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `insert into seat (tenant, desk, person, quality, prepares) values ($1, $2, $3, $4, $5)
 			on conflict (tenant, desk, person) do update set quality = excluded.quality, prepares = excluded.prepares`, t, desk, p, quality, prepares)
+		return err
+	})
+}
+
+// Unseat implements dossiers.Store.
+func (s *Store) Unseat(ctx context.Context, t dossiers.TenantID, desk circuits.DeskID, p circuits.PersonID, by circuits.Actor, at time.Time) error {
+	body := struct {
+		Desk   circuits.DeskID   `json:"desk"`
+		Person circuits.PersonID `json:"person"`
+		By     circuits.Actor    `json:"by"`
+	}{desk, p, by}
+	return s.administer(ctx, t, fact{at: at, subject: string(desk), kind: kindSeatRemoved, body: body}, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `delete from seat where tenant = $1 and desk = $2 and person = $3`, t, desk, p)
+		if err == nil && tag.RowsAffected() == 0 {
+			return dossiers.ErrNotFound
+		}
 		return err
 	})
 }

@@ -102,6 +102,7 @@ func ofDossiers() []Row {
 		row(dossiers.ErrKeyless, conflict, "no-signing-key", "Aucun certificat de signature n’est disponible", "Le signataire n’a pas de certificat utilisable.", "Votre administrateur peut en installer un ; la décision n’est pas perdue."),
 		row(dossiers.ErrUnread, conflict, "unread", "Une des lettres n’a pas été ouverte", "Une décision sur plusieurs lettres demande que chacune ait été ouverte dans sa version actuelle.", "Ouvrez-la, puis recommencez."),
 		row(dossiers.ErrLastPasskey, conflict, "last-passkey", "C’est votre dernière clé d’accès", "Enregistrez-en une autre avant de révoquer celle-ci : sans clé, vous ne pourriez plus vous connecter."),
+		row(dossiers.ErrOneself, conflict, "oneself", "Vous ne pouvez pas vous désactiver", "Un autre administrateur peut le faire."),
 		later(row(dossiers.ErrUnavailable, http.StatusServiceUnavailable, "preview-unavailable", "L’aperçu n’est pas disponible", "Le document peut être téléchargé et lu, et la lettre signée."), 30*time.Second),
 		later(row(dossiers.ErrAwaiting, conflict, "awaiting-timestamp", "La signature attend son horodatage", "Le service d’horodatage ne répond pas : le parapheur réessaie de lui-même.", "Rien n’est perdu."), time.Minute),
 		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),
