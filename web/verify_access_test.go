@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -140,4 +141,29 @@ func kept(t *testing.T, dir string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestVerifyInBrowser chooses files as a visitor does, with script.
+func TestVerifyInBrowser(t *testing.T) {
+	at := newTown(t)
+	dir := t.TempDir()
+	for name, body := range map[string][]byte{"lettre.pdf": readSample(t), "notes.txt": []byte("bonjour")} {
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visitor := at.person(t, chromium(t), 390, 844)
+	visitor.present(false)
+	visitor.open("/connexion")
+	visitor.tap(`[data-nav="verifier"]:not(.nav *)`)
+	visitor.until("the form", `document.querySelector("form[data-verify]")`)
+	visitor.tap(`[data-go="verify"]`)
+	visitor.until("nothing was chosen", `document.querySelector("#document-e:not([hidden])")?.textContent.includes("Choisissez")`)
+	visitor.choose("#document", filepath.Join(dir, "notes.txt"))
+	visitor.until("no PDF", `document.querySelector("#document-e:not([hidden])")?.textContent.includes("PDF")`)
+	visitor.choose("#document", filepath.Join(dir, "lettre.pdf"))
+	visitor.until("the name", `document.querySelector("[data-picked]").textContent.includes("lettre.pdf") && document.querySelector("#document-e").hidden`)
+	visitor.tap(`[data-go="verify"]`)
+	visitor.until("the verdict", `document.activeElement?.id === "v-t" && document.activeElement.textContent.includes("pas signé")`)
+	visitor.accessible("verdict")
 }
