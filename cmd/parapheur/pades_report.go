@@ -130,9 +130,9 @@ func verifyFrench(file string, r *signing.Report) string {
 
 // describe says the verdict, the level, who and when.
 func describe(s signing.SignatureReport) []string {
-	words := []string{"signature " + s.Verdict.French()}
-	if s.Kind == signing.KindDocumentTimestamp {
-		words[0] = "horodatage du document, " + s.Verdict.French()
+	words, e := []string{"signature " + s.Verdict.French()}, "e"
+	if s.Kind == signing.KindDocumentTimestamp { // masculine
+		words[0], e = "horodatage du document "+strings.Replace(s.Verdict.French(), "indéterminée", "indéterminé", 1), ""
 	}
 	if s.Level != "" {
 		words = append(words, "niveau "+s.Level)
@@ -141,13 +141,15 @@ func describe(s signing.SignatureReport) []string {
 		words = append(words, "certificat de "+s.Name)
 	}
 	switch {
+	case s.Timestamp != nil && e == "":
+		words = append(words, "du "+frenchInstant(s.Timestamp.Time))
 	case s.Timestamp != nil:
 		words = append(words, "horodatée le "+frenchInstant(s.Timestamp.Time)+" par "+s.Timestamp.Authority)
 	case s.ClaimedTime != nil:
 		words = append(words, "date déclarée : "+frenchInstant(*s.ClaimedTime))
 	}
 	if !s.CoversWholeFile && s.Revision >= 0 {
-		words = append(words, "suivie d’ajouts")
+		words = append(words, "suivi"+e+" d’ajouts")
 	}
 	return words
 }
