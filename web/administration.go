@@ -102,7 +102,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 	note := &invitationNote{Link: v.tenant.Origin + "/enrolement/" + token, Expires: s.calendar().full(expires)}
 	for _, p := range all {
 		if p.ID == id {
-			note.Name = p.Name()
+			note.Name, note.Again = p.Name(), p.Passkeys > 0
 		}
 	}
 	return s.showPeople(v, w, r, http.StatusOK, &peoplePage{Invited: note})

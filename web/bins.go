@@ -46,6 +46,9 @@ func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 	}
 	p := newBinsPage(*v.viewer.Person, bin, counts, rows, s.calendar())
 	p.frame = s.frame(v, p.BinLabel, "bannettes")
+	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
+		return err
+	}
 	p.Live, p.Scripts = "*", []string{"js/bins.js"}
 	if after != "" {
 		p.More = "/bannettes?" + url.Values{"bannette": {string(bin)}, "apres": {after}}.Encode()
@@ -254,6 +257,7 @@ func whereabouts(d dossiers.Row, c calendar) string {
 		return "Retirée du circuit, " + c.moment(d.UpdatedAt)
 	case circuits.Completed:
 		return "Circuit terminé, " + c.moment(d.UpdatedAt)
+	case circuits.Running: // below: it depends on the step
 	}
 	where := "Étape " + strconv.Itoa(d.Step) + " sur " + strconv.Itoa(d.Steps)
 	if d.StepTitle != "" {

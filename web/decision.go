@@ -1,12 +1,12 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 	"unicode/utf8"
-
-	"encoding/json"
 
 	"github.com/go-chi/chi/v5"
 
@@ -188,7 +188,7 @@ func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
 	if o.Err != nil {
 		p := problemOf(o.Err)
 		if p.Status >= http.StatusInternalServerError {
-			s.Log.ErrorContext(r.Context(), "decision failed", "dossier", string(o.Dossier.ID), "err", o.Err)
+			s.Log.ErrorContext(r.Context(), "decision failed", slog.String("dossier", string(o.Dossier.ID)), slog.Any("err", o.Err))
 		}
 		out.Error = p.Title + ". " + p.Detail
 		return out

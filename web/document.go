@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"path"
@@ -186,7 +187,7 @@ func (s *server) download(w http.ResponseWriter, r *http.Request, kind, name str
 	}}
 	err := write(out)
 	if err != nil && out.begun {
-		s.Log.ErrorContext(r.Context(), "download interrupted", "file", name, "err", err)
+		s.Log.ErrorContext(r.Context(), "download interrupted", slog.String("file", name), slog.Any("err", err))
 		panic(http.ErrAbortHandler)
 	}
 	return err

@@ -41,7 +41,7 @@ func (s *server) events(v *visit, w http.ResponseWriter, r *http.Request) error 
 	defer alive.Stop()
 	defer rights.Stop()
 	for {
-		ok := true
+		var ok bool
 		select {
 		case <-r.Context().Done():
 			return nil

@@ -598,7 +598,7 @@ func TestBrowserRefusesALyingServer(t *testing.T) {
 		if got := manager.eval("window.gestures"); got != "0" {
 			t.Errorf("%s: the authenticator was asked %s times", name, got)
 		}
-		if _, err := chromedp.Call(manager.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}); err != nil {
+		if _, err := chromedp.Call(manager.ctx, cdppage.RemoveScriptToEvaluateOnNewDocument, cdppage.RemoveScriptToEvaluateOnNewDocumentParams(added)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,45 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 	p.frame = s.frame(v, "Mes clés d’accès", "mes-cles")
 	p.Name, p.Said, p.Problem, p.Scripts = v.viewer.Person.Name(), said, problem, []string{"js/enrol.js"}
 	p.Welcome = r.URL.Query().Has("bienvenue") && len(p.Keys) == 1
+	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
+		return err
+	}
 	return s.show(w, r, status, p)
+}
+
+// keyAlerts tells the person of each passkey that an invitation recently added
+// to those they had: the one way in which an administrator could act as them.
+func (s *server) keyAlerts(v *visit, r *http.Request) ([]string, error) {
+	found, err := s.Office.UnexpectedPasskeys(r.Context(), v.viewer)
+	if err != nil {
+		return nil, err
+	}
+	return newKeyAlerts(found, s.calendar()), nil
+}
+
+func newKeyAlerts(found []dossiers.Credential, c calendar) []string {
+	var out []string
+	for _, k := range found {
+		by, _, err := k.InvitedBy()
+		if err != nil {
+			by = "quelqu’un"
+		}
+		out = append(out, "Une clé d’accès a été ajoutée à votre nom "+c.full(k.CreatedAt)+" par un lien d’invitation de "+by+".")
+	}
+	return out
+}
+
+// keyOrigin says how a passkey came to be the person's, from its enrolment
+// statement.
+func keyOrigin(k dossiers.Credential) string {
+	by, invited, err := k.InvitedBy()
+	switch {
+	case err != nil: // revoking it must stay possible
+		return "Origine illisible\u00a0: révoquez-la"
+	case invited:
+		return "Enrôlée par un lien d’invitation de " + by
+	}
+	return "Ajoutée par vous, avec une clé déjà enrôlée"
 }
 
 func newKeysPage(all []dossiers.Credential, c calendar) *keysPage {
@@ -37,7 +75,7 @@ func newKeysPage(all []dossiers.Credential, c calendar) *keysPage {
 	for _, k := range all {
 		card := keyCard{
 			ID: base64.RawURLEncoding.EncodeToString(k.ID), Label: k.Label, Kind: keyKind(k),
-			Added: "Ajoutée " + c.full(k.CreatedAt), Last: len(all) == 1,
+			Added: "Ajoutée " + c.full(k.CreatedAt), Origin: keyOrigin(k), Last: len(all) == 1,
 		}
 		if k.CloneWarning {
 			card.Revoked = "Bloquée\u00a0: elle a peut-être été copiée"

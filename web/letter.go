@@ -257,6 +257,7 @@ func strip(d dossiers.View) string {
 		return "Retirée du circuit"
 	case circuits.Completed:
 		return "Signée, circuit terminé"
+	case circuits.Running: // below: it depends on the step
 	}
 	if d.Can.Decide() {
 		if visas == 0 {

@@ -91,9 +91,10 @@ type binsPage struct {
 	Groups        []letterGroup
 	First         *letterRow // in the preview
 	Empty         *emptyList
-	More          string // address of the rest of the list
-	Batch         bool   // several letters may be decided at once
-	Actor         string // who decides, as statements name them
+	More          string   // address of the rest of the list
+	Batch         bool     // several letters may be decided at once
+	Actor         string   // who decides, as statements name them
+	Alerts        []string // passkeys that the person may not know of
 }
 
 // A stop is one eyelet of the circuit.
@@ -263,6 +264,7 @@ type keyCard struct {
 	Label   string
 	Kind    string
 	Added   string
+	Origin  string // who answers for it
 	Revoked string
 	Last    bool // cannot be revoked by its holder
 }
@@ -272,6 +274,7 @@ type keysPage struct {
 	frame
 	Name    string
 	Keys    []keyCard
+	Alerts  []string
 	Welcome bool
 	Problem string
 	Said    string
@@ -287,7 +290,10 @@ type personLine struct {
 }
 
 // An invitationNote shows a link that is shown once.
-type invitationNote struct{ Name, Link, Expires string }
+type invitationNote struct {
+	Name, Link, Expires string
+	Again               bool // they have a passkey already, and will be told
+}
 
 // peoplePage is /administration.
 type peoplePage struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parapheur/approvals"
+	"parapheur/approvals/proof"
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/problem"
@@ -261,7 +262,7 @@ func samples(s *server) []sample {
 	bins.Live, bins.Scripts = "*", []string{"js/bins.js"}
 	add("bannettes", bins)
 	none := newBinsPage(mayor(), dossiers.BinToDo, map[dossiers.Bin]int{dossiers.BinFollowed: 12}, nil, c)
-	none.frame = fr(mayor(), "À traiter", "bannettes")
+	none.frame, none.Alerts = fr(mayor(), "À traiter", "bannettes"), newKeyAlerts([]dossiers.Credential{enrolled(credential("Autre", false, "usb"), "lien d’invitation")}, c)
 	add("bannettes-vide", none)
 	back := sampleRows()[2:3]
 	back[0].Phase, back[0].LastRefusal, back[0].LastDecidedBy = circuits.Refused, "La date du chantier a changé\u00a0: du 14 au 17 décembre.", "Hélène Garnier"
@@ -311,11 +312,12 @@ func samples(s *server) []sample {
 	add("corriger", correct)
 
 	keys := newKeysPage([]dossiers.Credential{
-		{Credential: credential("Mon téléphone", true, "internal")}, {Credential: credential("Clé USB du bureau", false, "usb")},
+		{Credential: credential("Mon téléphone", true, "internal")}, enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation"),
 	}, c)
+	keys.Alerts = newKeyAlerts([]dossiers.Credential{enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation")}, c)
 	keys.frame, keys.Scripts = fr(mayor(), "Mes clés d’accès", "mes-cles"), []string{"js/enrol.js"}
 	add("mes-cles", keys)
-	one := newKeysPage([]dossiers.Credential{{Credential: credential("Mon téléphone", true, "internal")}}, c)
+	one := newKeysPage([]dossiers.Credential{enrolled(credential("Mon téléphone", true, "internal"), "session ouverte avec une clé déjà enrôlée")}, c)
 	one.frame, one.Problem = fr(mayor(), "Mes clés d’accès", "mes-cles"), "C’est votre dernière clé d’accès. Enregistrez-en une autre avant de révoquer celle-ci."
 	add("mes-cles-une", one)
 
@@ -324,14 +326,15 @@ func samples(s *server) []sample {
 	fresh := administrator()
 	people := &peoplePage{
 		frame: fr(administrator(), "Les personnes", "administration"), People: personLines([]dossiers.Person{mayor(), manager(), drafter(), fresh, gone}),
-		Invited: &invitationNote{"Claire Marchand", "https://parapheur.saint-aubin.example/enrolement/8YxXqK2mB0o1zJ3n5rWcVt7uLsEaPdGhIjFkQ9", "le 30 novembre 2026 à 12" + nbsp + "h" + nbsp + "47"},
+		Invited: &invitationNote{"Claire Marchand", "https://parapheur.saint-aubin.example/enrolement/8YxXqK2mB0o1zJ3n5rWcVt7uLsEaPdGhIjFkQ9", "le 30 novembre 2026 à 12" + nbsp + "h" + nbsp + "47", true},
 	}
 	add("administration", people)
 	add("bureaux", &desksPage{
 		frame: fr(administrator(), "Les bureaux", "administration"), People: []choice{{"garnier", "Hélène Garnier"}, {"rousseau", "Philippe Rousseau"}},
 		Desks: deskLines([]dossiers.Desk{
 			{ID: "maire", Name: "Maire", Holders: samplePath()[2].Holders, Preparers: []dossiers.Holder{{Name: "Nadia Ferreira"}}},
-			{ID: "dgs", Name: "Direction générale", Holders: samplePath()[1].Holders}, {ID: "finances", Name: "Finances"},
+			{ID: "dgs", Name: "Direction générale", Holders: samplePath()[1].Holders},
+			{ID: "finances", Name: "Finances"},
 		}),
 	})
 	add("circuits", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration"), Circuits: circuitCards(sampleTypes())})
@@ -385,6 +388,21 @@ func withBody(f frame, class string) frame { f.Body = class; return f }
 
 func credential(label string, synced bool, transport string) approvals.Credential {
 	return approvals.Credential{ID: []byte(label), Label: label, BackupEligible: synced, Transports: []string{transport}, CreatedAt: at(3, 9, 0)}
+}
+
+// enrolled gives c the statement of an enrolment that Marc Delattre answers for.
+func enrolled(c approvals.Credential, check string) dossiers.Credential {
+	some := proof.SHA256([]byte(c.Label))
+	e := proof.Enrolment{
+		Schema: "parapheur.enrolment.v1", Tenant: sampleTenant().SIRET, Person: "garnier", Quality: "Maire", IdentityCheck: check, EnrolledBy: "Marc Delattre",
+		CredentialIDSHA256: some, COSEKeySHA256: some, AttestationObjectSHA256: some, Nonce: proof.Nonce(some), IssuedAt: 1,
+	}
+	raw, err := e.Canonical()
+	if err != nil {
+		panic(err)
+	}
+	c.EnrolmentStatement = raw
+	return dossiers.Credential{Credential: c}
 }
 
 func sampleTenant() dossiers.Tenant {

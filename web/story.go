@@ -23,6 +23,7 @@ func standing(d dossiers.View, who dossiers.Person, c calendar) *banner {
 			text = "Par " + list(names) + ". " + text
 		}
 		return &banner{"ok", "circle-check", "Lettre signée", text}
+	case circuits.Running: // below: it depends on the step
 	}
 	return travelling(d, who)
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http/httptest"
@@ -139,7 +140,7 @@ func wellFormed(t *testing.T, body []byte) {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				t.Fatal(z.Err())
 			}
 			if len(open) > 0 {
@@ -197,7 +198,8 @@ func TestStaticFiles(t *testing.T) {
 		name, path, encoding string
 		status               int
 	}{
-		{"gzip when asked", name, "gzip", 200}, {"plain otherwise", name, "", 200},
+		{"gzip when asked", name, "gzip", 200},
+		{"plain otherwise", name, "", 200},
 		{"another hash is another file", strings.Replace(name, "app-", "app-0", 1), "", 404},
 		{"nothing outside the trees", "/static/LICENCES.md", "", 404},
 		{"no way up", s.assets.app + "/../LICENCES.md", "", 404},
@@ -248,7 +250,8 @@ func TestScriptsWriteNoMarkup(t *testing.T) {
 func TestLimiterIsBounded(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(0, 2)
-	if !l.allow("a") || !l.allow("a") || l.allow("a") {
+	first, second, third := l.allow("a"), l.allow("a"), l.allow("a")
+	if !first || !second || third {
 		t.Error("a burst of two lets two through")
 	}
 	for i := range 3 * limiterRoom {
