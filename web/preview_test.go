@@ -312,7 +312,7 @@ func samples(s *server) []sample {
 	add("corriger", correct)
 
 	keys := newKeysPage([]dossiers.Credential{
-		{Credential: credential("Mon téléphone", true, "internal")}, enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation"),
+		enrolled(credential("Mon téléphone", true, "internal"), "session ouverte avec une clé déjà enrôlée"), enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation"),
 	}, c)
 	keys.Alerts = newKeyAlerts([]dossiers.Credential{enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation")}, c)
 	keys.frame, keys.Scripts = fr(mayor(), "Mes clés d’accès", "mes-cles"), []string{"js/enrol.js"}

@@ -1,0 +1,75 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"parapheur/approvals"
+	"parapheur/approvals/proof"
+	"parapheur/circuits"
+	"parapheur/dossiers"
+	"parapheur/internal/demo"
+)
+
+// holds makes somebody hold a passkey, enrolled as check says by Marc Delattre.
+func (at *town) holds(t *testing.T, email, label, check string) {
+	t.Helper()
+	ctx, store, town := t.Context(), at.system.Store, at.tenant.ID
+	head, err := store.EnrolmentHead(ctx, town)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, person := proof.SHA256([]byte(label)), at.personID(t, email)
+	statement, err := proof.Enrolment{
+		Schema: "parapheur.enrolment.v1", Tenant: at.tenant.SIRET, Person: string(person), Quality: "Maire", IdentityCheck: check, EnrolledBy: "Marc Delattre",
+		CredentialIDSHA256: some, COSEKeySHA256: some, AttestationObjectSHA256: some, Nonce: proof.Nonce(some), IssuedAt: 1,
+	}.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dossiers.Credential{Person: person, Credential: approvals.Credential{
+		ID: []byte(label), Label: label, COSE: []byte("x"), EnrolmentStatement: statement, EnrolmentHash: some,
+	}}
+	if err := store.Enrol(ctx, town, c, head, nil, circuits.Actor{Name: "essai"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (at *town) personID(t *testing.T, email string) circuits.PersonID {
+	t.Helper()
+	p, err := at.system.Store.PersonByEmail(t.Context(), at.tenant.ID, email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.ID
+}
+
+// says fails unless a page says all of this.
+func says(t *testing.T, what, body string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(body, text) {
+			t.Errorf("%s does not say %q", what, text)
+		}
+	}
+}
+
+// An administrator's link that adds a key to the Mayor's is told to her, and
+// announced to the administrator.
+func TestAddedKeyIsTold(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	mayor, admin := at.client(t, demo.Mayor), at.client(t, demo.Administrator)
+	at.holds(t, demo.Mayor, "La mienne", "session ouverte avec une clé déjà enrôlée")
+	if body := mayor.get("/bannettes").Body.String(); strings.Contains(body, "data-key-alert") {
+		t.Error("told of her own key")
+	}
+	at.holds(t, demo.Mayor, "La leur", "lien d’invitation")
+	const told = "par un lien d’invitation de Marc Delattre."
+	says(t, "the in-tray", mayor.get("/bannettes").Body.String(), "Une clé d’accès a été ajoutée à votre nom le ", told, `href="/mes-cles"`, "prévenez la direction")
+	says(t, "the list of keys", mayor.get("/mes-cles").Body.String(), told, "Ajoutée par vous, avec une clé déjà enrôlée", "Enrôlée par un lien d’invitation de Marc Delattre")
+	says(t, "the list of people", admin.get("/administration").Body.String(), "Inviter à nouveau", "la personne sera avertie")
+	id := string(at.personID(t, demo.Mayor))
+	says(t, "the invitation", admin.post("/administration/personnes/"+id+"/invitation", nil).Body.String(), "a déjà une clé d’accès", "elle en sera avertie")
+}
