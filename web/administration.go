@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,7 +15,11 @@ import (
 
 // people is /administration.
 func (s *server) people(v *visit, w http.ResponseWriter, r *http.Request) error {
-	said := map[string]string{"personne": "La personne est ajoutée. Invitez-la à enregistrer sa clé d’accès."}[r.URL.Query().Get("dit")]
+	said := map[string]string{
+		"personne":   "La personne est ajoutée. Invitez-la à enregistrer sa clé d’accès.",
+		"desactivee": "La personne est désactivée\u00a0: ses sessions sont fermées, ses clés n’ouvrent plus rien.",
+		"reactivee":  "La personne est réactivée\u00a0: ses clés d’accès servent de nouveau.",
+	}[r.URL.Query().Get("dit")]
 	return s.showPeople(v, w, r, http.StatusOK, &peoplePage{Said: said})
 }
 
@@ -25,6 +30,9 @@ func (s *server) showPeople(v *visit, w http.ResponseWriter, r *http.Request, st
 	}
 	p.frame = s.frame(v, "Les personnes", "administration")
 	p.People = personLines(all)
+	for i := range p.People {
+		p.People[i].Oneself = p.People[i].ID == string(v.viewer.Person.ID)
+	}
 	return s.show(w, r, status, p)
 }
 
@@ -64,8 +72,13 @@ func roles(p dossiers.Person) string {
 	return strings.Join(all, ", ")
 }
 
+// addPerson adds somebody or, when the form names a person, lets them act or
+// not any more.
 func (s *server) addPerson(v *visit, w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
+	if f.Has("person") {
+		return s.setActive(v, w, r, circuits.PersonID(f.Get("person")), f.Get("active") == "1")
+	}
 	_, err := s.Office.AddPerson(r.Context(), v.viewer, dossiers.Person{
 		Civility: f.Get("civility"), GivenName: f.Get("given_name"), FamilyName: f.Get("family_name"), Email: f.Get("email"),
 		Drafter: f.Has("drafter"), Admin: f.Has("admin"),
@@ -86,6 +99,23 @@ func (s *server) addPerson(v *visit, w http.ResponseWriter, r *http.Request) err
 		p.Form.Email.Error, p.Problem = invalid.Reason, ""
 	}
 	return s.showPeople(v, w, r, told.Status, p)
+}
+
+func (s *server) setActive(v *visit, w http.ResponseWriter, r *http.Request, id circuits.PersonID, active bool) error {
+	err := s.Office.SetActive(r.Context(), v.viewer, id, active)
+	if errors.Is(err, dossiers.ErrOneself) {
+		told := problemOf(err)
+		return s.showPeople(v, w, r, told.Status, &peoplePage{Problem: told.Title + ". " + told.Detail})
+	}
+	if err != nil {
+		return err
+	}
+	said := "desactivee"
+	if active {
+		said = "reactivee"
+	}
+	http.Redirect(w, r, "/administration?dit="+said, http.StatusSeeOther)
+	return nil
 }
 
 // invite makes an invitation and shows its link, once.
@@ -110,7 +140,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 
 // desks is /administration/bureaux.
 func (s *server) desks(v *visit, w http.ResponseWriter, r *http.Request) error {
-	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait\u00a0: la personne est nommée."}[r.URL.Query().Get("dit")]
+	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait\u00a0: la personne est nommée.", "retiree": "C’est fait\u00a0: la personne n’est plus à ce bureau."}[r.URL.Query().Get("dit")]
 	return s.showDesks(v, w, r, http.StatusOK, &desksPage{Said: said})
 }
 
@@ -131,9 +161,12 @@ func (s *server) showDesks(v *visit, w http.ResponseWriter, r *http.Request, sta
 func deskLines(desks []dossiers.Desk) []deskLine {
 	var out []deskLine
 	for _, d := range desks {
-		line := deskLine{ID: string(d.ID), Name: d.Name, Holders: holderNames(d.Holders)}
+		line := deskLine{ID: string(d.ID), Name: d.Name}
+		for i, text := range holderNames(d.Holders) {
+			line.Holders = append(line.Holders, seatLine{string(d.Holders[i].Person), d.Holders[i].Name, text})
+		}
 		for _, h := range d.Preparers {
-			line.Preparer = append(line.Preparer, h.Name+" prépare sa bannette")
+			line.Preparer = append(line.Preparer, seatLine{string(h.Person), h.Name, h.Name + " prépare sa bannette"})
 		}
 		switch {
 		case len(d.Holders) == 0:
@@ -168,8 +201,17 @@ func (s *server) addDesk(v *visit, w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
+// seat gives somebody a desk, the preparation of its in-tray, or (role "none")
+// neither any more.
 func (s *server) seat(v *visit, w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
+	if f.Get("role") == "none" {
+		if err := s.Office.Unseat(r.Context(), v.viewer, circuits.DeskID(f.Get("desk")), circuits.PersonID(f.Get("person"))); err != nil {
+			return err
+		}
+		http.Redirect(w, r, "/administration/bureaux?dit=retiree", http.StatusSeeOther)
+		return nil
+	}
 	prepares := f.Get("role") == "preparer"
 	quality := f.Get("quality")
 	if prepares && quality == "" {
@@ -233,8 +275,8 @@ func journalKind(kind string) string {
 		circuits.KindDeposited: "Lettre déposée", circuits.KindStarted: "Lettre envoyée dans un circuit", circuits.KindDecided: "Décision prise",
 		circuits.KindRefused: "Lettre refusée", circuits.KindTimestampAwaited: "Horodatage attendu", circuits.KindSealed: "Signature apposée",
 		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindCompleted: "Circuit terminé",
-		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
-		"person.invited": "Personne invitée", "passkey.enrolled": "Clé d’accès enregistrée", "passkey.revoked": "Clé d’accès révoquée",
+		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "seat.removed": "Personne retirée d’un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
+		"person.invited": "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée", "passkey.enrolled": "Clé d’accès enregistrée", "passkey.revoked": "Clé d’accès révoquée",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
 	}
 	if w := words[kind]; w != "" {

@@ -154,7 +154,11 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	p := newJournalPage(entries, s.calendar())
+	names, err := s.names(v, r)
+	if err != nil {
+		return err
+	}
+	p := newJournalPage(entries, names, s.calendar())
 	p.frame = s.frame(v, "Le journal", "administration")
 	p.Live = "*"
 	if after > 0 {
@@ -171,7 +175,34 @@ func (s *server) exportJournal(v *visit, w http.ResponseWriter, r *http.Request)
 	})
 }
 
-func newJournalPage(entries []journal.Entry, c calendar) *journalPage {
+// names are those of the people, desks and programs of the town, by their identifiers.
+func (s *server) names(v *visit, r *http.Request) (map[string]string, error) {
+	people, err := s.Office.People(r.Context(), v.viewer)
+	if err != nil {
+		return nil, err
+	}
+	desks, err := s.Office.Desks(r.Context(), v.viewer)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := s.Office.Applications(r.Context(), v.viewer)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, a := range apps {
+		out[a.ID] = a.Name
+	}
+	for _, p := range people {
+		out[string(p.ID)] = p.Name()
+	}
+	for _, d := range desks {
+		out[string(d.ID)] = d.Name
+	}
+	return out, nil
+}
+
+func newJournalPage(entries []journal.Entry, names map[string]string, c calendar) *journalPage {
 	p := &journalPage{}
 	for _, e := range slices.Backward(entries) {
 		hash := hex.EncodeToString(e.Hash[:])
@@ -179,10 +210,30 @@ func newJournalPage(entries []journal.Entry, c calendar) *journalPage {
 			p.Head = spaced(hash)
 		}
 		p.Lines = append(p.Lines, journalLine{
-			Seq: e.Seq, When: c.moment(e.At), Kind: e.Kind, What: journalKind(e.Kind), Who: actorIn(e.Body), Hash: hash[:12] + "…",
+			Seq: e.Seq, When: c.moment(e.At), Kind: e.Kind, What: journalKind(e.Kind), About: about(e, names), Who: actorIn(e.Body), Hash: hash[:12] + "…",
 		})
 	}
 	return p
+}
+
+// about says whom or what an entry is about: somebody, somebody at a desk, or
+// the end of the identifier of a letter, whose title is not the
+// administrator's to read.
+func about(e journal.Entry, names map[string]string) string {
+	name := names[e.Subject]
+	var in struct {
+		Person string `json:"person"`
+	}
+	if strings.HasPrefix(e.Kind, "seat.") && json.Unmarshal(e.Body, &in) == nil && names[in.Person] != "" {
+		return strings.TrimSuffix(names[in.Person]+", "+name, ", ")
+	}
+	if name != "" {
+		return name
+	}
+	if len(e.Subject) == 36 { // a UUID
+		return "…" + e.Subject[len(e.Subject)-8:]
+	}
+	return e.Subject
 }
 
 // actorIn reads who acted, in an entry whose body says so.

@@ -287,6 +287,7 @@ type personLine struct {
 	Keys            string
 	Keyless         bool
 	Inactive        bool
+	Oneself         bool // the administrator who looks
 }
 
 // An invitationNote shows a link that is shown once.
@@ -315,9 +316,12 @@ type personForm struct {
 // A deskLine is a desk with who holds it.
 type deskLine struct {
 	ID, Name          string
-	Holders, Preparer []string
+	Holders, Preparer []seatLine
 	Warning           string
 }
+
+// A seatLine is somebody at a desk.
+type seatLine struct{ Person, Name, Text string }
 
 // A choice is an option of a list.
 type choice struct{ Value, Label string }
@@ -385,6 +389,7 @@ type applicationsPage struct {
 type journalLine struct {
 	Seq                         int64
 	When, Kind, What, Who, Hash string
+	About                       string // whom or what
 	URL                         string
 }
 

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -72,4 +74,54 @@ func TestAddedKeyIsTold(t *testing.T) {
 	says(t, "the list of people", admin.get("/administration").Body.String(), "Inviter à nouveau", "la personne sera avertie")
 	id := string(at.personID(t, demo.Mayor))
 	says(t, "the invitation", admin.post("/administration/personnes/"+id+"/invitation", nil).Body.String(), "a déjà une clé d’accès", "elle en sera avertie")
+}
+
+// An administrator lets people out and in again, and takes desks from them; the
+// journal says whom it is about. Nobody shuts themself out.
+func TestPeopleLeave(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	admin, dgs := at.client(t, demo.Administrator), at.client(t, demo.DGS)
+	desks, err := at.system.Store.Desks(t.Context(), at.tenant.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := at.personID(t, demo.DGS)
+	var desk, name string
+	for _, d := range desks {
+		for _, h := range d.Holders {
+			if h.Person == id {
+				desk, name = string(d.ID), d.Name
+			}
+		}
+	}
+	if w := dgs.post("/administration/personnes", url.Values{"person": {string(id)}, "active": {"0"}}); w.Code != http.StatusForbidden {
+		t.Errorf("somebody else deactivates: %d", w.Code)
+	}
+	if w := dgs.post("/administration/bureaux/titulaires", url.Values{"desk": {desk}, "person": {string(id)}, "role": {"none"}}); w.Code != http.StatusForbidden {
+		t.Errorf("somebody else takes a desk: %d", w.Code)
+	}
+	oneself := admin.post("/administration/personnes", url.Values{"person": {string(at.personID(t, demo.Administrator))}, "active": {"0"}})
+	if oneself.Code != http.StatusConflict {
+		t.Errorf("oneself: %d", oneself.Code)
+	}
+	says(t, "the refusal", oneself.Body.String(), "Vous ne pouvez pas vous désactiver")
+	if w := admin.post("/administration/personnes", url.Values{"person": {string(id)}, "active": {"0"}}); w.Header().Get("Location") != "/administration?dit=desactivee" {
+		t.Fatalf("deactivation: %d, %s", w.Code, w.Header().Get("Location"))
+	}
+	if w := dgs.get("/bannettes"); w.Code != http.StatusSeeOther {
+		t.Errorf("the session of before: %d", w.Code)
+	}
+	says(t, "the list of people", admin.get("/administration?dit=desactivee").Body.String(), "ses sessions sont fermées", "Désactivée", `data-go="reactivate"`)
+	admin.post("/administration/personnes", url.Values{"person": {string(id)}, "active": {"1"}})
+	says(t, "the list of desks", admin.get("/administration/bureaux").Body.String(), `data-go="unseat"`)
+	if w := admin.post("/administration/bureaux/titulaires", url.Values{"desk": {desk}, "person": {string(id)}, "role": {"none"}}); w.Header().Get("Location") != "/administration/bureaux?dit=retiree" {
+		t.Fatalf("the desk: %d, %s", w.Code, w.Header().Get("Location"))
+	}
+	p, err := at.system.Store.Person(t.Context(), at.tenant.ID, id)
+	if err != nil || !p.Active || len(p.Seats) != 0 {
+		t.Errorf("left with %+v, %v", p, err)
+	}
+	says(t, "the journal", admin.get("/administration/journal").Body.String(), "Personne désactivée", "Personne réactivée", "Personne retirée d’un bureau",
+		"<td>"+p.Name()+"</td>", "<td>"+p.Name()+", "+name+"</td>")
 }

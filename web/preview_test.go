@@ -351,7 +351,9 @@ func samples(s *server) []sample {
 		{Seq: 4411, At: at(20, 9, 13), Kind: circuits.KindStarted, Body: []byte(`{"by":{"name":"Claire Marchand"}}`), Hash: digest(9)},
 		{Seq: 4412, At: at(20, 14, 40), Kind: circuits.KindDecided, Body: []byte(`{"by":{"name":"Sophie Le Goff","quality":"Directrice des services techniques"}}`), Hash: digest(12)},
 		{Seq: 4413, At: at(23, 12, 45), Kind: circuits.KindSealed, Body: []byte(`{"step":2}`), Hash: digest(77)},
-	}, c)
+		{Seq: 4414, At: at(23, 12, 46), Kind: "person.invited", Subject: "garnier", Body: []byte(`{"by":{"name":"Marc Delattre"}}`), Hash: digest(78)},
+		{Seq: 4415, At: at(23, 12, 47), Kind: "seat.removed", Subject: "maire", Body: []byte(`{"person":"garnier","by":{"name":"Marc Delattre"}}`), Hash: digest(79)},
+	}, map[string]string{"garnier": "Hélène Garnier", "maire": "Maire"}, c)
 	journalPage.frame, journalPage.Older = fr(administrator(), "Le journal", "administration"), "/administration/journal?avant=4411"
 	add("journal", journalPage)
 
