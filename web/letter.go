@@ -22,6 +22,9 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 	p.frame = s.frame(v, d.Title, "bannettes")
 	p.Body, p.Live, p.Vendor = "reading", string(d.ID), s.assets.vendor
 	p.Scripts = []string{"js/letter.js", "js/decision.js"}
+	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
+		return err
+	}
 	return s.show(w, r, http.StatusOK, p)
 }
 

@@ -151,6 +151,7 @@ type banner struct{ Kind, Icon, Title, Text string }
 // letterPage is /dossiers/{id}.
 type letterPage struct {
 	frame
+	Alerts          []string // passkeys that the person may not know of
 	ID              string
 	Rev             int
 	Heading         string

@@ -70,6 +70,8 @@ func TestAddedKeyIsTold(t *testing.T) {
 	at.holds(t, demo.Mayor, "La leur", "lien d’invitation")
 	const told = "par un lien d’invitation de Marc Delattre."
 	says(t, "the in-tray", mayor.get("/bannettes").Body.String(), "Une clé d’accès a été ajoutée à votre nom le ", told, `href="/mes-cles"`, "prévenez la direction")
+	sent := at.client(t, demo.Drafter).deposit(map[string]string{"title": "Trottoir", "recipient": "Mme Aubry", "type": "courrier-simple", "action": "start"}, readSample(t))
+	says(t, "a letter", mayor.get(sent.Header().Get("Location")).Body.String(), told)
 	says(t, "the list of keys", mayor.get("/mes-cles").Body.String(), told, "Ajoutée par vous, avec une clé déjà enrôlée", "Enrôlée par un lien d’invitation de Marc Delattre")
 	says(t, "the list of people", admin.get("/administration").Body.String(), "Inviter à nouveau", "la personne sera avertie")
 	id := string(at.personID(t, demo.Mayor))

@@ -277,6 +277,10 @@ func samples(s *server) []sample {
 		add(name, p)
 	}
 	letter("dossier", sampleView(), mayor())
+	warned := newLetterPage(sampleView(), mayor(), c)
+	warned.frame, warned.Alerts = fr(mayor(), "Une clé de plus", "bannettes"), none.Alerts
+	warned.Body, warned.Vendor, warned.Scripts = "reading", s.assets.vendor, []string{"js/letter.js", "js/decision.js"}
+	add("dossier-cle-de-plus", warned)
 	letter("dossier-signe", sampleSigned(), mayor())
 	letter("dossier-attente", sampleAwaiting(), mayor())
 	letter("dossier-refuse", sampleRefused(), drafter())
