@@ -226,6 +226,13 @@ func TestDeactivation(t *testing.T) {
 	if _, _, err := o.InvitePerson(ctx, admin, who.Person.ID); !errors.Is(err, dossiers.ErrNotFound) {
 		t.Errorf("a new invitation: %v", err)
 	}
+	// As an operator does it, in the database.
+	if _, err := town.Owner(t).Exec(ctx, `update invitation set used_at = null`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := enrolBy(t, town, invitation, who); !errors.Is(err, dossiers.ErrInvitation) {
+		t.Errorf("an invitation that was left open: %v", err)
+	}
 	if err := o.SetActive(ctx, admin, who.Person.ID, true); err != nil {
 		t.Fatal(err)
 	}

@@ -177,18 +177,25 @@ func (o *Office) FinishSignIn(ctx context.Context, t Tenant, s Session, ceremony
 
 // InvitedPerson returns whom an invitation is for, or ErrInvitation.
 func (o *Office) InvitedPerson(ctx context.Context, t Tenant, invitation string) (Person, error) {
-	in, err := o.Store.Invitation(ctx, t.ID, hashToken(invitation), o.Now())
+	_, p, err := o.invitation(ctx, t, invitation)
+	return p, err
+}
+
+// invitation returns an open invitation with its person, who must be active:
+// a town may also be administered in its database.
+func (o *Office) invitation(ctx context.Context, t Tenant, token string) (Invitation, Person, error) {
+	in, err := o.Store.Invitation(ctx, t.ID, hashToken(token), o.Now())
 	if errors.Is(err, ErrNotFound) {
-		return Person{}, ErrInvitation
+		return in, Person{}, ErrInvitation
 	}
 	if err != nil {
-		return Person{}, err
+		return in, Person{}, err
 	}
 	p, err := o.Store.Person(ctx, t.ID, in.Person)
 	if err == nil && !p.Active {
-		return Person{}, ErrInvitation
+		return in, Person{}, ErrInvitation
 	}
-	return p, err
+	return in, p, err
 }
 
 // BeginEnrolment asks the invited person's browser for a new passkey.
@@ -219,18 +226,11 @@ func (o *Office) beginRegistration(ctx context.Context, t Tenant, s Session, p P
 // FinishEnrolment stores the passkey, uses the invitation up and signs the
 // person in, under a new token.
 func (o *Office) FinishEnrolment(ctx context.Context, t Tenant, s Session, invitation string, ceremony, response []byte, label string) (token string, p Person, err error) {
-	hash := hashToken(invitation)
-	in, err := o.Store.Invitation(ctx, t.ID, hash, o.Now())
-	if errors.Is(err, ErrNotFound) {
-		return "", p, ErrInvitation
-	}
+	in, p, err := o.invitation(ctx, t, invitation)
 	if err != nil {
 		return "", p, err
 	}
-	if p, err = o.Store.Person(ctx, t.ID, in.Person); err != nil {
-		return "", p, err
-	}
-	how := enrolment{check: checkedByInvitation, by: in.InvitedBy, invitation: &hash, label: label}
+	how := enrolment{check: checkedByInvitation, by: in.InvitedBy, invitation: &in.TokenHash, label: label}
 	if err := o.finishRegistration(ctx, t, s, p, ceremony, response, how); err != nil {
 		return "", p, err
 	}
