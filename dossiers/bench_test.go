@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"slices"
-
 	"sync/atomic"
 	"testing"
 	"time"

@@ -27,8 +27,11 @@ func TestEvidence(t *testing.T) {
 		id               dossiers.ID
 		decision, reason string
 	}{
-		{dgs, refused.ID, "visa", ""}, {dgs, signed.ID, "visa", ""}, {dgs, refused.ID, "remords", ""},
-		{dgs, refused.ID, "refus", "L’annexe n’est pas la bonne.\nVoir avec l’urbanisme."}, {mayor, signed.ID, "signature", ""},
+		{dgs, refused.ID, "visa", ""},
+		{dgs, signed.ID, "visa", ""},
+		{dgs, refused.ID, "remords", ""},
+		{dgs, refused.ID, "refus", "L’annexe n’est pas la bonne.\nVoir avec l’urbanisme."},
+		{mayor, signed.ID, "signature", ""},
 	} {
 		if _, err := step.by.Decide(t, step.id, step.decision, step.reason); err != nil {
 			t.Fatalf("%s: %v", step.decision, err)

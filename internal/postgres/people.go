@@ -47,7 +47,8 @@ func (s *Store) towns(ctx context.Context) ([]dossiers.TenantID, error) {
 // owner of the schema, at set-up: no request can.
 func AddTenant(ctx context.Context, owner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
-}, t dossiers.Tenant) error {
+}, t dossiers.Tenant,
+) error {
 	genesis := journal.Genesis(t.SIRET)
 	return pgx.BeginFunc(ctx, owner, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select set_config('parapheur.tenant', $1, true)`, string(t.ID)); err != nil {
