@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parapheur/internal/browsertest"
 )
 
 // A journey is one run of the demonstration with those who take part.
@@ -41,7 +43,7 @@ const title = "Réfection du trottoir, rue des Mariniers"
 // and to the GEC with its evidence.
 func TestJourney(t *testing.T) {
 	j := setOut(t)
-	browser := openBrowser(t)
+	browser := browsertest.Open(t)
 	began := time.Now()
 
 	drafter := arrive(t, browser, j, "rédactrice", 1440, 900)

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,34 +16,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-)
 
-// browser starts one Chromium for the tests that look at pages. A machine
-// without it skips them, but never in CI.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("CHROMIUM")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path == "" {
-			path, _ = exec.LookPath(name)
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no Chromium on this machine")
-		}
-		t.Skip("no Chromium on this machine")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("hide-scrollbars", true))
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, stop := chromedp.NewContext(alloc)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
-	return ctx
-}
+	"parapheur/internal/browsertest"
+)
 
 // tab opens a page of its own storage, at a size.
 func tab(t *testing.T, browser context.Context, width, height int64, dark bool) context.Context {
@@ -99,7 +73,7 @@ func TestPagesInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newPreview(t)
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	base := serveOnLocalhost(t, preview(s))
 	screens := []screen{{"telephone", 390, 844, false}, {"ordinateur", 1440, 900, false}, {"etroit", 320, 640, true}}
 	var mu sync.Mutex

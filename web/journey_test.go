@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"parapheur/dossiers"
+	"parapheur/internal/browsertest"
 	"parapheur/internal/child"
 	"parapheur/internal/demo"
 	"parapheur/internal/pgtest"
@@ -88,32 +88,6 @@ func newTown(t *testing.T) *town {
 		}
 	})
 	return &town{origin: origin, host: host, tenant: tenant, founded: founded, system: system, handler: handler}
-}
-
-// chromium starts the browser of a test.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("CHROMIUM")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path == "" {
-			path, _ = exec.LookPath(name)
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no Chromium on this machine")
-		}
-		t.Skip("no Chromium on this machine")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("hide-scrollbars", true))
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, stop := chromedp.NewContext(alloc)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
-	return ctx
 }
 
 // A person is somebody with a device of their own: a browser profile and an
@@ -317,7 +291,7 @@ func (p *person) decide(path, verb string) {
 // with a device, and meets the troubles they meet on the way.
 func TestFromDepositToSigned(t *testing.T) {
 	at := newTown(t)
-	browser := chromium(t)
+	browser := browsertest.Open(t)
 	letter := sampleLetter(t)
 	drafter, manager, mayor := at.person(t, browser, 1440, 900), at.person(t, browser, 1440, 900), at.person(t, browser, 390, 844)
 	drafter.enrol(demo.Drafter)
@@ -417,7 +391,7 @@ func TestFromDepositToSigned(t *testing.T) {
 // administrator does.
 func TestOtherRoads(t *testing.T) {
 	at := newTown(t)
-	browser := chromium(t)
+	browser := browsertest.Open(t)
 	letter := sampleLetter(t)
 	drafter, manager, admin := at.person(t, browser, 390, 844), at.person(t, browser, 1440, 900), at.person(t, browser, 1440, 900)
 	drafter.enrol(demo.Drafter)
@@ -566,7 +540,7 @@ func lies() map[string]string {
 // to sign, and does not ask the authenticator when one thing is off.
 func TestBrowserRefusesALyingServer(t *testing.T) {
 	at := newTown(t)
-	browser := chromium(t)
+	browser := browsertest.Open(t)
 	letter := sampleLetter(t)
 	drafter, manager := at.person(t, browser, 1440, 900), at.person(t, browser, 390, 844)
 	drafter.enrol(demo.Drafter)

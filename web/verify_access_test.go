@@ -13,6 +13,7 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/internal/browsertest"
 	"parapheur/internal/demo"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
@@ -152,7 +153,7 @@ func TestVerifyInBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	visitor := at.person(t, chromium(t), 390, 844)
+	visitor := at.person(t, browsertest.Open(t), 390, 844)
 	visitor.present(false)
 	visitor.open("/connexion")
 	visitor.tap(`[data-nav="verifier"]:not(.nav *)`)
