@@ -230,7 +230,7 @@ func (o *Office) FinishEnrolment(ctx context.Context, t Tenant, s Session, invit
 	if err != nil {
 		return "", p, err
 	}
-	how := enrolment{check: checkedByInvitation, by: in.InvitedBy, invitation: &in.TokenHash, label: label}
+	how := enrolment{check: proof.IdentityByInvitation, by: in.InvitedBy, invitation: &in.TokenHash, label: label}
 	if err := o.finishRegistration(ctx, t, s, p, ceremony, response, how); err != nil {
 		return "", p, err
 	}
@@ -327,9 +327,6 @@ func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
 	return out, nil
 }
 
-// checkedByInvitation is how the enrolments of this office name an invitation.
-const checkedByInvitation = "lien d’invitation"
-
 // InvitedBy returns who made the link by which the passkey was enrolled, as its
 // enrolment statement says; false when another passkey of the person vouched
 // for it.
@@ -338,7 +335,7 @@ func (c Credential) InvitedBy() (name string, invited bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("passkey %x: %w", c.ID, err)
 	}
-	invited = e.IdentityCheck == checkedByInvitation || e.IdentityCheck == proof.IdentityByInvitation
+	invited = e.IdentityCheck == proof.IdentityByInvitation
 	return e.EnrolledBy, invited, nil
 }
 

@@ -9,7 +9,7 @@ const (
 
 // IdentityByInvitation is the identity check of a key enrolled through a link sent to the address that the administrator
 // gave: nobody saw the person. The paper record, or a witness, is worth more.
-const IdentityByInvitation = "lien d'invitation"
+const IdentityByInvitation = "lien d’invitation"
 
 // Enrolment says whose key it is: the statement that ties a person to a passkey. Its digest ([Enrolment.Digest]) is in each
 // evidence made with the key, and its canonical bytes go with the evidence. The order of the fields is the canonical order.
