@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parapheur/circuits"
+	"parapheur/internal/segments"
 )
 
 // maxTray is how far the in-tray is read to place a dossier in it.
@@ -312,50 +313,18 @@ func (o *Office) choose(ctx context.Context, t Tenant, id ID, doc Document, whic
 // openRevision opens the segments of r as one run of bytes.
 func (o *Office) openRevision(ctx context.Context, r Revision) (*Content, error) {
 	c := &Content{Chosen: r}
-	var at joined
-	var start int64
+	var parts []segments.Segment
 	for _, seg := range r.Segments {
 		b, err := o.Blobs.Open(ctx, seg.Digest)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("segment %s: %w", seg.Digest, err), c.Close())
 		}
 		c.parts = append(c.parts, b)
-		at = append(at, joint{start, start + seg.Bytes, b})
-		start += seg.Bytes
+		parts = append(parts, b)
 	}
-	c.SectionReader = io.NewSectionReader(at, 0, start)
+	whole := segments.Concat(parts...)
+	c.SectionReader = io.NewSectionReader(whole, 0, whole.Size())
 	return c, nil
-}
-
-// joined reads segments one after the other as one io.ReaderAt.
-type joined []joint
-
-type joint struct {
-	start, end int64
-	r          io.ReaderAt
-}
-
-// ReadAt implements io.ReaderAt.
-func (j joined) ReadAt(p []byte, off int64) (n int, err error) {
-	for _, s := range j {
-		if off >= s.end {
-			continue
-		}
-		want := min(int64(len(p)-n), s.end-off)
-		m, err := s.r.ReadAt(p[n:n+int(want)], off-s.start)
-		n += m
-		off += int64(m)
-		if int64(m) < want {
-			if err == nil || errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return n, err
-		}
-		if n == len(p) {
-			return n, nil
-		}
-	}
-	return n, io.EOF
 }
 
 // PageImage returns a page of document n, as it stands, as a PNG.

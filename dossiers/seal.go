@@ -11,6 +11,7 @@ import (
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
+	"parapheur/internal/segments"
 	"parapheur/signing"
 )
 
@@ -228,9 +229,8 @@ func (w *sealing) await(ctx context.Context) error {
 // check is the post-condition: nothing becomes visible that our own verifier
 // does not accept.
 func (w *sealing) check(ctx context.Context, base *Content, tail []byte) error {
-	size := base.Size()
-	whole := joined{{0, size, base}, {size, size + int64(len(tail)), bytes.NewReader(tail)}}
-	if err := w.o.Verify(ctx, whole, size+int64(len(tail))); err != nil {
+	whole := segments.Concat(base, bytes.NewReader(tail))
+	if err := w.o.Verify(ctx, whole, whole.Size()); err != nil {
 		return fmt.Errorf("our own verifier refuses the signed letter: %w", err)
 	}
 	return nil

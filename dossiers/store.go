@@ -127,8 +127,6 @@ type Sealing struct {
 	Prepared  []byte // signing.Prepared, marshalled
 	Signature []byte // the key's value over it, once made
 	StartedAt time.Time
-	Attempts  int
-	LastError string
 }
 
 // A Row is a dossier in a list.

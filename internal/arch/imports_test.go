@@ -55,14 +55,15 @@ func rules() map[string]rule {
 		"certs":                       {third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesIgnite/crypto11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence", third: uuid, never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence internal/segments", third: uuid, never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits dossiers internal/live internal/problem", third: chi + " " + huma + " " + rates},
 		"web": {own: "circuits dossiers journal internal/live internal/problem", third: chi + " " + rates},
 
 		// The parts behind the use cases.
-		"internal/blobs":    {third: "github.com/minio/minio-go/v7"},
+		"internal/segments": {},
+		"internal/blobs":    {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":    {never: handlers},
 		"internal/evidence": {own: "approvals/proof circuits journal signing", never: handlers},
 		"internal/intake":   {own: "internal/child", third: "github.com/pdfcpu/pdfcpu", never: handlers},
