@@ -103,16 +103,7 @@ func (k *keyImport) run(ctx context.Context, o *wiring.Operator, out io.Writer) 
 // certificate which is not for documents, is out of date, is one of the
 // demonstration, or has no path to the roots by which letters are judged.
 func (k *keyImport) read(now time.Time) (*certs.Key, error) {
-	file, err := os.ReadFile(k.file)
-	if err != nil {
-		return nil, fmt.Errorf("fichier PKCS#12 : %w", err)
-	}
-	password, err := os.ReadFile(k.passwordFile)
-	if err != nil {
-		return nil, fmt.Errorf("mot de passe : %w", err)
-	}
-	password, _, _ = bytes.Cut(password, []byte("\n"))
-	key, err := certs.ImportPKCS12(file, string(bytes.TrimSuffix(password, []byte("\r"))), certs.ImportOptions{At: now})
+	key, err := readPKCS12(k.file, k.passwordFile, certs.ImportOptions{At: now})
 	if err != nil {
 		return nil, refusedKey(err)
 	}
@@ -169,4 +160,19 @@ func refusedKey(err error) error {
 		}
 	}
 	return err
+}
+
+// readPKCS12 reads a key and the password that opens it, the first line of a
+// file of its own.
+func readPKCS12(file, passwordFile string, opt certs.ImportOptions) (*certs.Key, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("fichier PKCS#12 : %w", err)
+	}
+	password, err := os.ReadFile(passwordFile)
+	if err != nil {
+		return nil, fmt.Errorf("mot de passe : %w", err)
+	}
+	password, _, _ = bytes.Cut(password, []byte("\n"))
+	return certs.ImportPKCS12(raw, string(bytes.TrimSuffix(password, []byte("\r"))), opt)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -130,16 +129,7 @@ func (q *padesSignature) key() (*certs.Key, error) {
 		}
 		return q.demo.Person(certs.DemoPerson{Name: name, Quality: "Maire", Town: "Commune de démonstration"})
 	}
-	file, err := os.ReadFile(q.p12)
-	if err != nil {
-		return nil, fmt.Errorf("fichier PKCS#12 : %w", err)
-	}
-	password, err := os.ReadFile(q.passwordFile)
-	if err != nil {
-		return nil, fmt.Errorf("mot de passe : %w", err)
-	}
-	password, _, _ = bytes.Cut(password, []byte("\n"))
-	return certs.ImportPKCS12(file, string(bytes.TrimSuffix(password, []byte("\r"))), certs.ImportOptions{At: time.Now(), Guard: q.guard()})
+	return readPKCS12(q.p12, q.passwordFile, certs.ImportOptions{At: time.Now(), Guard: q.guard()})
 }
 
 func (q *padesSignature) guard() certs.Guard { return certs.Guard{AllowDemo: q.demo != nil} }
