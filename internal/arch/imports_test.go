@@ -52,7 +52,7 @@ func rules() map[string]rule {
 		"signing/internal/revisions":  {own: "signing/internal/pdf", never: handlers},
 		"signing/internal/pdftest":    {},
 		"signing/internal/signtest":   {third: tsp},
-		"certs":                       {third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesIgnite/crypto11"},
+		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11"},
 
 		// The use cases.
 		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence internal/segments", third: uuid, never: handlers},
@@ -65,6 +65,7 @@ func rules() map[string]rule {
 		"internal/segments": {},
 		"internal/blobs":    {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":    {never: handlers},
+		"internal/egress":   {never: "database/sql"},
 		"internal/evidence": {own: "approvals/proof circuits journal signing", never: handlers},
 		"internal/intake":   {own: "internal/child", third: "github.com/pdfcpu/pdfcpu", never: handlers},
 		"internal/keyring":  {own: "approvals/proof certs circuits dossiers signing", never: handlers},
