@@ -39,6 +39,9 @@ type RevocationOptions struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// Timeout is for one request; 10 seconds if zero.
 	Timeout time.Duration
+	// Transport carries the requests instead of connections to public addresses,
+	// for authorities that answer in this process. AllowHosts still holds.
+	Transport http.RoundTripper
 }
 
 // Evidence is what proves, years later and offline, that no certificate of a

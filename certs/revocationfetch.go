@@ -70,8 +70,12 @@ func newGuardedClient(opt RevocationOptions) *http.Client {
 		// After resolution, so that a public name for a private address is caught too.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return publicOnly(address) }
 	}
+	transport := opt.Transport
+	if transport == nil {
+		transport = &http.Transport{DialContext: dialer.DialContext, Proxy: opt.Proxy, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
+	}
 	return &http.Client{
-		Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: opt.Proxy, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
+		Transport: transport,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > 3 {
 				return errors.New("too many redirects")
