@@ -26,6 +26,10 @@ help: ## Show this help
 build: ## Build bin/parapheur, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/parapheur
 
+.PHONY: build/pkcs11
+build/pkcs11: ## Build bin/parapheur with keys in an HSM (PKCS#11); needs a C compiler
+	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/parapheur
+
 .PHONY: run
 run: build ## Start the demonstration town (installs PostgreSQL if it may)
 	@[ -n "$$PARAPHEUR_DATABASE_URL" ] || scripts/setup.sh run
@@ -41,6 +45,10 @@ tour: ## Play the whole journey in a real browser; pictures, letter and evidence
 test: ## Run every test (installs what they need if it may)
 	@scripts/setup.sh test
 	$(GO) test $(TESTFLAGS) ./...
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null; then \
+		echo "$(GO) test -tags pkcs11 ./certs/..."; $(GO) test -tags pkcs11 $(TESTFLAGS) ./certs/...; \
+	elif [ "$$CI" = true ]; then echo "make test: no C compiler: PKCS#11 was not tested" >&2; exit 1; \
+	else echo "make test: no C compiler: PKCS#11 was not tested" >&2; fi
 
 .PHONY: race
 race: ## Run the tests of what is shared under the race detector (RACE=./... for all)

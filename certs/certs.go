@@ -3,13 +3,13 @@
 //
 //	            proof, tbs                 PKCS#12 at rest
 //	signing ──► KeyProvider ──► Gate ──► Key ◄── SealedKey ◄── Vault ◄── master key
-//	   │                                                        (file or environment of cmd)
+//	   │         Local, PKCS11, CSC       └──► token, remote service     (file or environment of cmd)
 //	   ├──────► TSAClient ──HTTP──► time-stamping authorities ──► VerifyToken
 //	   └──────► Revocation ─HTTP──► OCSP responders, CRLs
 //	            Demo: root, intermediate, people, seal, TSA, OCSP, CRL (never outside the demonstration)
 //
-// It imports no other package of the module: its types fit the interfaces that
-// package signing declares. It must not read the environment, take the time by
+// It imports no other package of the product but internal/egress, which guards
+// outgoing requests: its types fit the interfaces that package signing declares. It must not read the environment, take the time by
 // itself (a clock is always given), nor use a key before the [Gate] has
 // verified the stored decision again. Nothing here turns a failure into a lower
 // level of signature: a missing time-stamp or a missing revocation answer is an
@@ -18,8 +18,8 @@
 // # Failure handling
 //
 // Every refusal is one of the sentinels below, wrapped with what was being
-// done. [ErrTSAUnavailable] and [ErrRevocationUnavailable] mean "try again
-// later"; all the others mean that trying again with the same input gives the
+// done. [ErrTSAUnavailable], [ErrRevocationUnavailable] and [ErrKeyUnavailable]
+// mean "try again later"; all the others mean that trying again with the same input gives the
 // same refusal.
 package certs
 
@@ -66,6 +66,19 @@ var (
 	ErrNotReady = errors.New("certs: activation not ready")
 	// ErrBadSignature: a provider returned a signature that its own certificate does not verify.
 	ErrBadSignature = errors.New("certs: provider returned a wrong signature")
+
+	// ErrNoPKCS11: this program was built without PKCS#11.
+	ErrNoPKCS11 = errors.New("certs: this build has no PKCS#11, build with -tags pkcs11 and cgo")
+	// ErrPIN: the token or the remote service refused the PIN. It is never tried again: tokens lock after a few errors.
+	ErrPIN = errors.New("certs: PIN refused")
+	// ErrKeyUnavailable: the place that holds the key does not answer: token removed, service down.
+	ErrKeyUnavailable = errors.New("certs: key unavailable")
+	// ErrRemoteRefused: the remote signing service refused, and would refuse the same request again.
+	ErrRemoteRefused = errors.New("certs: remote signing service refused")
+	// ErrHolderRefused: the holder of the key declined at the remote signing service.
+	ErrHolderRefused = errors.New("certs: the holder declined")
+	// ErrActivationExpired: the authorisation of the holder is not, or no longer, good for this signature.
+	ErrActivationExpired = errors.New("certs: authorisation of the holder expired")
 
 	// ErrTSAUnavailable: no token was delivered; the operation waits and is tried again later.
 	ErrTSAUnavailable = errors.New("certs: time-stamping authority unavailable")

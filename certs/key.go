@@ -5,9 +5,11 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -49,34 +51,57 @@ func (k *Key) String() string { return "key of " + k.chain[0].Subject.String() }
 // GoString is [Key.String]: %#v must not print the key either.
 func (k *Key) GoString() string { return k.String() }
 
-// sign hashes tbs with h and signs. A nil random source makes ECDSA
-// deterministic (RFC 6979); RSA PKCS#1 v1.5 is by nature.
-func (k *Key) sign(tbs []byte, h crypto.Hash) ([]byte, error) {
-	d := h.New()
-	d.Write(tbs)
-	sig, err := k.signer.Sign(nil, d.Sum(nil), h)
+// sign hashes tbs with h, signs, and verifies what came back. A nil random
+// source makes ECDSA deterministic (RFC 6979) for a key in memory; RSA PKCS#1
+// v1.5 is by nature. pss asks an RSA key for RSASSA-PSS, which draws a salt.
+func (k *Key) sign(tbs []byte, h crypto.Hash, pss bool) ([]byte, error) {
+	var random io.Reader
+	var opts crypto.SignerOpts = h
+	if _, isRSA := k.chain[0].PublicKey.(*rsa.PublicKey); isRSA && pss {
+		random, opts = rand.Reader, pssOptions(h)
+	}
+	sig, err := k.signer.Sign(random, digestOf(tbs, h), opts)
 	if err != nil {
 		return nil, err
 	}
-	return sig, VerifySignature(k.chain[0], tbs, sig, h)
+	return sig, verifySignature(k.chain[0], tbs, sig, h, pss)
+}
+
+// pssOptions is the only form of RSASSA-PSS that is used: salt as long as the
+// hash, MGF1 of the same hash.
+func pssOptions(h crypto.Hash) *rsa.PSSOptions {
+	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
+}
+
+func digestOf(tbs []byte, h crypto.Hash) []byte {
+	d := h.New()
+	d.Write(tbs)
+	return d.Sum(nil)
 }
 
 // VerifySignature checks that sig is a signature of tbs under hash h by the key
 // of cert: ASN.1 DER for ECDSA, PKCS#1 v1.5 for RSA. The refusal is [ErrBadSignature].
 func VerifySignature(cert *x509.Certificate, tbs, sig []byte, h crypto.Hash) error {
+	return verifySignature(cert, tbs, sig, h, false)
+}
+
+// verifySignature is VerifySignature; pss says that an RSA signature is RSASSA-PSS.
+func verifySignature(cert *x509.Certificate, tbs, sig []byte, h crypto.Hash, pss bool) error {
 	if err := checkHash(h); err != nil {
 		return err
 	}
-	d := h.New()
-	d.Write(tbs)
-	digest := d.Sum(nil)
+	digest := digestOf(tbs, h)
 	switch pub := cert.PublicKey.(type) {
 	case *ecdsa.PublicKey:
 		if !ecdsa.VerifyASN1(pub, digest, sig) {
 			return fmt.Errorf("%w: ECDSA, %s", ErrBadSignature, cert.Subject)
 		}
 	case *rsa.PublicKey:
-		if err := rsa.VerifyPKCS1v15(pub, h, digest, sig); err != nil {
+		err := rsa.VerifyPKCS1v15(pub, h, digest, sig)
+		if pss {
+			err = rsa.VerifyPSS(pub, h, digest, sig, pssOptions(h))
+		}
+		if err != nil {
 			return fmt.Errorf("%w: RSA, %s", ErrBadSignature, cert.Subject)
 		}
 	default:

@@ -1,11 +1,14 @@
 package certs
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // KeyProvider is a place where a private key is used: a PKCS#12 file, an HSM
@@ -26,8 +29,10 @@ type KeyProvider interface {
 	// decision evidence, opaque here. The activation may be stored and used by
 	// another process.
 	Begin(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []byte) (Activation, error)
-	// Sign returns one signature per tbs, in order: ASN.1 DER for ECDSA, PKCS#1
-	// v1.5 for RSA. [ErrNotReady] if the holder has not finished.
+	// Sign returns one signature per tbs, in order: ASN.1 DER for ECDSA; for RSA,
+	// PKCS#1 v1.5, or RSASSA-PSS where the provider says so (see [Signer.PSS]).
+	// Each was verified with the certificate. [ErrNotReady] if the holder has not
+	// finished.
 	Sign(ctx context.Context, a Activation) ([][]byte, error)
 }
 
@@ -47,6 +52,21 @@ type Activation struct {
 	TBS [][]byte `json:"tbs"`
 	// Proof is the decision evidence, given to the gate again before signing.
 	Proof []byte `json:"proof"`
+	// Sealed is what a remote provider must remember and nobody else may read,
+	// encrypted by the vault.
+	Sealed []byte `json:"sealed,omitempty"`
+	// Expires is when the authorisation of the holder ends; zero if it does not.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Only narrows an activation to some of its bytes: one authorisation for N
+// letters serves the sealing job of each. The refusal is [ErrActivationExpired].
+func (a Activation) Only(tbs []byte, proof []byte) (Activation, error) {
+	if !slices.ContainsFunc(a.TBS, func(b []byte) bool { return bytes.Equal(b, tbs) }) {
+		return Activation{}, fmt.Errorf("%w: it is for other bytes", ErrActivationExpired)
+	}
+	a.TBS, a.Proof = [][]byte{tbs}, proof
+	return a, nil
 }
 
 // Gate verifies the decision evidence for exactly these bytes, independently of
@@ -63,6 +83,8 @@ type LocalOptions struct {
 	Guard Guard
 	// Now is the clock against which the validity of the certificate is checked. Required.
 	Now Clock
+	// PSS has an RSA key sign with RSASSA-PSS, salt as long as the hash.
+	PSS bool
 }
 
 // Local is the provider of a key held in this process, from PKCS#12.
@@ -89,9 +111,12 @@ func NewLocal(key *Key, opt LocalOptions) (*Local, error) {
 // Chain implements [KeyProvider].
 func (l *Local) Chain(context.Context) ([]*x509.Certificate, error) { return l.key.Chain(), nil }
 
+// PSS says that an RSA key signs with RSASSA-PSS here; see [Signer.PSS].
+func (l *Local) PSS() bool { return l.opt.PSS }
+
 // Begin implements [KeyProvider]; the activation is always ready.
 func (l *Local) Begin(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []byte) (Activation, error) {
-	if err := l.admit(ctx, tbs, h, proof); err != nil {
+	if err := l.admission().admit(ctx, tbs, h, proof); err != nil {
 		return Activation{}, err
 	}
 	return Activation{Ready: true, Hash: h, TBS: tbs, Proof: proof}, nil
@@ -101,22 +126,39 @@ func (l *Local) Begin(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []
 // ECDSA, PKCS#1 v1.5 for RSA. Each is verified with the certificate before it
 // is returned.
 func (l *Local) Sign(ctx context.Context, a Activation) ([][]byte, error) {
-	if err := l.admit(ctx, a.TBS, a.Hash, a.Proof); err != nil {
+	if err := l.admission().admit(ctx, a.TBS, a.Hash, a.Proof); err != nil {
 		return nil, err
 	}
-	out := make([][]byte, len(a.TBS))
-	for i, tbs := range a.TBS {
-		sig, err := l.key.sign(tbs, a.Hash)
+	return l.key.signAll(a.TBS, a.Hash, l.opt.PSS)
+}
+
+// signAll signs each tbs, and gives all the signatures or none.
+func (k *Key) signAll(list [][]byte, h crypto.Hash, pss bool) ([][]byte, error) {
+	out := make([][]byte, len(list))
+	for i, tbs := range list {
+		sig, err := k.sign(tbs, h, pss)
 		if err != nil {
-			return nil, fmt.Errorf("certs: signing %d of %d: %w", i+1, len(a.TBS), err)
+			return nil, fmt.Errorf("certs: signing %d of %d: %w", i+1, len(list), err)
 		}
 		out[i] = sig
 	}
 	return out, nil
 }
 
-// admit is everything that must hold before the key is touched.
-func (l *Local) admit(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []byte) error {
+func (l *Local) admission() admission {
+	return admission{gate: l.opt.Gate, guard: l.opt.Guard, now: l.opt.Now, chain: l.key.chain}
+}
+
+// An admission is everything that must hold before a key is touched, wherever
+// it lies.
+type admission struct {
+	gate  Gate
+	guard Guard
+	now   Clock
+	chain []*x509.Certificate
+}
+
+func (d admission) admit(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -126,13 +168,13 @@ func (l *Local) admit(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []
 	if err := checkHash(h); err != nil {
 		return err
 	}
-	if err := l.opt.Guard.Check(l.key.chain...); err != nil {
+	if err := d.guard.Check(d.chain...); err != nil {
 		return err
 	}
-	if err := checkValidity(l.key.Certificate(), l.opt.Now()); err != nil {
+	if err := checkValidity(d.chain[0], d.now()); err != nil {
 		return err
 	}
-	return authorise(l.opt.Gate, proof, tbs)
+	return authorise(d.gate, proof, tbs)
 }
 
 // authorise runs the gate and turns its refusal into [ErrRefusedByGate].
@@ -172,6 +214,13 @@ func (s *Signer) Certificate() *x509.Certificate { return s.chain[0] }
 // Chain is the signatory's certificate followed by its issuers.
 func (s *Signer) Chain() []*x509.Certificate { return s.chain }
 
+// PSS says that an RSA key makes RSASSA-PSS signatures here, salt as long as
+// the hash, and not PKCS#1 v1.5: the signed attributes have to announce it.
+func (s *Signer) PSS() bool {
+	p, ok := s.provider.(interface{ PSS() bool })
+	return ok && p.PSS()
+}
+
 // Sign hashes tbs (DER signed attributes) with h and signs it, in one go.
 // [ErrNotReady] if the provider needs its holder: use the two phases then.
 func (s *Signer) Sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, error) {
@@ -179,8 +228,8 @@ func (s *Signer) Sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if !a.Ready {
-		return nil, ErrNotReady
+	if !a.Ready && a.Redirect != "" {
+		return nil, fmt.Errorf("%w: the holder must go to the signing service", ErrNotReady)
 	}
 	sigs, err := s.provider.Sign(ctx, a)
 	if err != nil {
@@ -189,7 +238,7 @@ func (s *Signer) Sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, e
 	if len(sigs) != 1 {
 		return nil, fmt.Errorf("%w: %d signatures for one request", ErrBadSignature, len(sigs))
 	}
-	if err := VerifySignature(s.chain[0], tbs, sigs[0], h); err != nil {
+	if err := verifySignature(s.chain[0], tbs, sigs[0], h, s.PSS()); err != nil {
 		return nil, err
 	}
 	return sigs[0], nil

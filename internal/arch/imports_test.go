@@ -52,7 +52,7 @@ func rules() map[string]rule {
 		"signing/internal/revisions":  {own: "signing/internal/pdf", never: handlers},
 		"signing/internal/pdftest":    {},
 		"signing/internal/signtest":   {third: tsp},
-		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11"},
+		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
 		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence internal/segments", third: uuid, never: handlers},
