@@ -163,10 +163,10 @@ func (s *candidate) add(code Code, detail string) {
 func (s *candidate) failed() bool { return worst(s.rep.Reasons) == Invalid }
 
 func (c *checker) run() error {
-	c.checkChain()
 	if err := c.collect(); err != nil {
 		return err
 	}
+	c.checkChain()
 	for _, s := range c.found {
 		if err := c.locate(s); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"parapheur/signing/internal/pdf"
@@ -12,7 +13,8 @@ import (
 )
 
 // checkChain verifies that the revisions follow each other in the file: each one ends before the
-// next one begins, and its cross-reference data lies in it.
+// next one begins, and its cross-reference data lies in it. Word ends a file with an empty section
+// whose /XRefStm leads back into the section before: that is accepted until the first signature.
 func (c *checker) checkChain() {
 	revs := c.doc.Revisions()
 	c.broken = len(revs)
@@ -20,7 +22,8 @@ func (c *checker) checkChain() {
 	for i, r := range revs {
 		c.revisions = append(c.revisions, RevisionReport{Index: i, End: r.End})
 		hidden, isHybrid := r.Trailer.Int("XRefStm")
-		good := r.EOF > r.XRef && r.XRef >= end && r.End >= r.EOF && (!isHybrid || hidden >= end && hidden < r.EOF)
+		good := r.EOF > r.XRef && r.XRef >= end && r.End >= r.EOF &&
+			(!isHybrid || hidden < r.EOF && (hidden >= end || !c.signedBefore(i)))
 		if !good && c.broken == len(revs) {
 			c.broken = i
 		}
@@ -29,6 +32,11 @@ func (c *checker) checkChain() {
 	if last := revs[len(revs)-1]; last.End > 0 && last.End < c.size {
 		c.reasons = append(c.reasons, Reason{Code: TrailingBytes, Detail: fmt.Sprint(c.size - last.End)})
 	}
+}
+
+// signedBefore reports whether a field has a value in a revision before i.
+func (c *checker) signedBefore(i int) bool {
+	return slices.ContainsFunc(c.found, func(s *candidate) bool { return s.first < i })
 }
 
 // locate checks the dictionary of a signature and finds the revision that its bytes are.

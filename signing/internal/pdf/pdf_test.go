@@ -60,10 +60,19 @@ func TestPageIsFoundInEveryStructure(t *testing.T) {
 		if _, err := d.Page(n + 1); !errors.Is(err, pdf.ErrNotFound) {
 			t.Errorf("%s: page after the last: %v", name, err)
 		}
-		if revs := d.Revisions(); len(revs) != 1 || revs[0].End != int64(len(b)) {
-			t.Errorf("%s: %d revisions, end %d of %d", name, len(revs), revs[0].End, len(b))
+		revs := d.Revisions()
+		if last := revs[len(revs)-1]; len(revs) != firstRevisions(name) || last.End != int64(len(b)) {
+			t.Errorf("%s: %d revisions, end %d of %d", name, len(revs), last.End, len(b))
 		}
 	}
+}
+
+// firstRevisions is how many sections a sound file has: Word writes two.
+func firstRevisions(name string) int {
+	if name == "word" {
+		return 2
+	}
+	return 1
 }
 
 // Boxes and rotation are inherited; the visible box stays inside the medium.
@@ -89,15 +98,17 @@ func TestRevisions(t *testing.T) {
 		}
 		d := open(t, b)
 		revs := d.Revisions()
-		if len(revs) != len(states) {
+		earlier := firstRevisions(name) - 1
+		if len(revs) != earlier+len(states) {
 			t.Fatalf("%s: %d revisions", name, len(revs))
 		}
+		revs = revs[earlier:]
 		for i, s := range states {
 			// A file without a final end-of-line gets one from the update that follows.
 			if n := int64(len(s)); revs[i].EOF > n || revs[i].End < n || revs[i].Stream != revs[0].Stream {
 				t.Errorf("%s: revision %d ends at %d of %d, stream %v", name, i, revs[i].End, len(s), revs[i].Stream)
 			}
-			at := d.At(i)
+			at := d.At(earlier + i)
 			_, cat, err := at.Catalog()
 			if err != nil {
 				t.Fatal(name, err)

@@ -275,8 +275,12 @@ func (u *Update) AddField(field Ref) error {
 	}
 	form = form.Clone()
 	before := string(Append(nil, form))
-	if err := u.appendTo(form, "Fields", field); err != nil {
+	fields, err := u.array(form.Get("Fields"), "Fields")
+	if err != nil {
 		return fmt.Errorf("reading the fields: %w", err)
+	}
+	if err := u.setArray(form, "Fields", append(fields, field)); err != nil {
+		return err
 	}
 	if n, _ := form.Int("SigFlags"); n&3 != 3 {
 		form.Set("SigFlags", int(n|3))
@@ -312,8 +316,10 @@ func (u *Update) putForm(v Object, form *Dict, before string) error {
 	return nil
 }
 
-// AddAnnotation adds an annotation to a page. Direct annotations stay as they are, and an indirect
-// /Annots array is replaced alone, so that the page itself does not change.
+// AddAnnotation adds an annotation to a page. An indirect /Annots array is replaced alone, so that
+// the page itself does not change. Annotations written directly in the array become objects of their
+// own, as ISO 32000-2 wants them (table 31) and pyHanko requires, but only in a document that nobody
+// has signed: after a signature they stay as they are.
 func (u *Update) AddAnnotation(page Page, annotation Ref) error {
 	dict, err := u.dict(page.Ref)
 	if err != nil {
@@ -321,8 +327,15 @@ func (u *Update) AddAnnotation(page Page, annotation Ref) error {
 	}
 	dict = dict.Clone()
 	_, indirect := dict.Get("Annots").(Ref)
-	if err := u.appendTo(dict, "Annots", annotation); err != nil {
+	array, err := u.array(dict.Get("Annots"), "Annots")
+	if err != nil {
 		return fmt.Errorf("reading the annotations of page %d: %w", page.Number, err)
+	}
+	if array, err = u.detach(array); err != nil {
+		return fmt.Errorf("detaching the annotations of page %d: %w", page.Number, err)
+	}
+	if err := u.setArray(dict, "Annots", append(array, annotation)); err != nil {
+		return err
 	}
 	if !indirect {
 		u.Put(u.generation(page.Ref), dict)
@@ -330,25 +343,50 @@ func (u *Update) AddAnnotation(page Page, annotation Ref) error {
 	return nil
 }
 
-// appendTo adds v to the array under k: in place when it is direct, as an object when it is not.
-func (u *Update) appendTo(d *Dict, k Name, v Object) error {
-	cur := d.Get(k)
-	old, err := u.Resolve(cur)
+// detach makes objects of the direct annotations of an array, unless the document is signed.
+func (u *Update) detach(array Array) (Array, error) {
+	isDirect := func(e Object) bool { _, ok := e.(*Dict); return ok }
+	if !slices.ContainsFunc(array, isDirect) {
+		return array, nil
+	}
+	if signed, err := u.doc.Signatures(); err != nil || len(signed) > 0 {
+		return array, err
+	}
+	for i, e := range array {
+		if isDirect(e) {
+			ref := u.Alloc()
+			u.Put(ref, e)
+			array[i] = ref
+		}
+	}
+	return array, nil
+}
+
+// array returns a copy of the array that v is or refers to; an absent one is empty.
+func (u *Update) array(v Object, k Name) (Array, error) {
+	v, err := u.Resolve(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	array, ok := old.(Array)
-	if !ok && old != nil {
-		return fmt.Errorf("%w: /%s is not an array", ErrSyntax, k)
+	array, ok := v.(Array)
+	if !ok && v != nil {
+		return nil, fmt.Errorf("%w: /%s is not an array", ErrSyntax, k)
 	}
-	array = append(slices.Clone(array), v)
-	if r, ok := cur.(Ref); ok {
-		if old == nil { // dangling reference: nothing to replace
-			d.Set(k, array)
+	return slices.Clone(array), nil
+}
+
+// setArray replaces the array under k: in place when it is direct, as an object when it is not. A dangling
+// reference has nothing to replace, and the array takes its place.
+func (u *Update) setArray(d *Dict, k Name, array Array) error {
+	if r, ok := d.Get(k).(Ref); ok {
+		old, err := u.Resolve(r)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			u.Put(u.generation(r), array)
 			return nil
 		}
-		u.Put(u.generation(r), array)
-		return nil
 	}
 	d.Set(k, array)
 	return nil

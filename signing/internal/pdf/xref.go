@@ -248,6 +248,9 @@ func (r *run) readTable(l *lexer, count int) error {
 	return nil
 }
 
+// maxGeneration is the highest generation of an object; MuPDF gives free ones more, which means nothing.
+const maxGeneration = 65535
+
 // fixedEntry reads the 18 characters that the standard prescribes, when they are there.
 func (l *lexer) fixedEntry() (XRef, bool) {
 	if l.peek(18) == -1 {
@@ -256,11 +259,12 @@ func (l *lexer) fixedEntry() (XRef, bool) {
 	b := l.buf[l.p : l.p+19]
 	off, ok1 := digits(b[:10])
 	gen, ok2 := digits(b[11:16])
-	if !ok1 || !ok2 || b[10] != ' ' || b[16] != ' ' || !isSpace(int(b[18])) || gen > 65535 {
+	inUse := b[17] == 'n'
+	if !ok1 || !ok2 || b[10] != ' ' || b[16] != ' ' || !isSpace(int(b[18])) || inUse && gen > maxGeneration {
 		return XRef{}, false
 	}
 	l.p += 18
-	return entryOf(off, gen, b[17] == 'n'), b[17] == 'n' || b[17] == 'f'
+	return entryOf(off, gen, inUse), inUse || b[17] == 'f'
 }
 
 // looseEntry reads an entry whose spacing is not the prescribed one.
@@ -274,7 +278,7 @@ func (l *lexer) looseEntry() (XRef, error) {
 		return XRef{}, err
 	}
 	t := l.keyword()
-	if t != "n" && t != "f" || off < 0 || gen < 0 || gen > 65535 {
+	if t != "n" && t != "f" || off < 0 || gen < 0 || t == "n" && gen > maxGeneration {
 		return XRef{}, l.fail("cross-reference entry expected")
 	}
 	return entryOf(off, gen, t == "n"), nil
@@ -282,7 +286,7 @@ func (l *lexer) looseEntry() (XRef, error) {
 
 func entryOf(off, gen int64, used bool) XRef {
 	if !used {
-		return XRef{Generation: uint16(gen)}
+		return XRef{Generation: uint16(min(gen, maxGeneration))}
 	}
 	return XRef{Kind: InFile, Offset: off, Generation: uint16(gen)}
 }

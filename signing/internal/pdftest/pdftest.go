@@ -183,6 +183,13 @@ func Sound() map[string][]byte {
 		"direct annotations": DirectAnnotations(),
 		"escapes":            Escapes(),
 		"no final newline":   bytes.TrimRight(Table("", Catalog, Pages, Page), "\n"),
+		"word":               Word(),
+		"scan":               Scan(2),
+		"xref stream":        XRefStream(),
+		"pdf 1.3":            Version("1.3"),
+		"pdf 2.0":            Version("2.0"),
+		"version in catalog": NewerCatalog(),
+		"empty field":        EmptyField("visa"),
 		"carriage returns":   []byte(strings.ReplaceAll(string(Table("", Catalog, Pages, Page)), "startxref\n", "startxref\r")),
 	}
 	for _, r := range []int{90, 180, 270} {
