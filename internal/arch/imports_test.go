@@ -41,6 +41,8 @@ func rules() map[string]rule {
 		// The core: pure decisions, pure memory.
 		"circuits": {std: pure},
 		"journal":  {std: pure},
+		// The law of who may act for whom.
+		"circuits/delegation": {own: "circuits", std: pure},
 
 		// Who decided, what is signed, with which keys.
 		"approvals":                   {own: "approvals/proof", third: webauthn, never: handlers},
@@ -62,22 +64,23 @@ func rules() map[string]rule {
 		"web": {own: "circuits dossiers journal internal/live internal/problem", third: chi + " " + rates},
 
 		// The parts behind the use cases.
-		"internal/segments": {},
-		"internal/blobs":    {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
-		"internal/child":    {never: handlers},
-		"internal/egress":   {never: "database/sql"},
-		"internal/evidence": {own: "approvals/proof circuits journal signing", never: handlers},
-		"internal/intake":   {own: "internal/child", third: "github.com/pdfcpu/pdfcpu", never: handlers},
-		"internal/keyring":  {own: "approvals/proof certs circuits dossiers signing", never: handlers},
-		"internal/live":     {own: "dossiers", never: handlers},
-		"internal/metrics":  {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
-		"internal/postgres": {own: "approvals circuits dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
-		"internal/preview":  {own: "circuits dossiers internal/render", never: handlers},
-		"internal/problem":  {own: "approvals circuits dossiers internal/blobs internal/intake"},
-		"internal/render":   {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
-		"internal/work":     {own: "dossiers", third: pgx + " github.com/riverqueue/river", never: "net/http"},
-		"internal/pgdev":    {third: pgx},
-		"migrations":        {third: pgx + " github.com/pressly/goose/v3 github.com/riverqueue/river"},
+		"internal/segments":   {},
+		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
+		"internal/child":      {never: handlers},
+		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
+		"internal/egress":     {never: "database/sql"},
+		"internal/evidence":   {own: "approvals/proof circuits journal signing", never: handlers},
+		"internal/intake":     {own: "internal/child", third: "github.com/pdfcpu/pdfcpu", never: handlers},
+		"internal/keyring":    {own: "approvals/proof certs circuits dossiers signing", never: handlers},
+		"internal/live":       {own: "dossiers", never: handlers},
+		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
+		"internal/postgres":   {own: "approvals circuits dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
+		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
+		"internal/problem":    {own: "approvals circuits dossiers internal/blobs internal/intake"},
+		"internal/render":     {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
+		"internal/work":       {own: "dossiers", third: pgx + " github.com/riverqueue/river", never: "net/http"},
+		"internal/pgdev":      {third: pgx},
+		"migrations":          {third: pgx + " github.com/pressly/goose/v3 github.com/riverqueue/river"},
 
 		// Where it is put together, and what tests share.
 		"internal/wiring":          {own: "*", third: pgx},
