@@ -230,7 +230,7 @@ func signedOnce(t *testing.T, town *towntest.Town, d dossiers.Dossier) {
 		t.Error("the signed letter does not begin with the approved one")
 	}
 	report, err := signing.Check(bytes.NewReader(letter), int64(len(letter)), signing.CheckOptions{Roots: town.Roots(), At: time.Now()})
-	if err != nil || report.Verdict != signing.Valid || len(report.Signatures) != 1 || report.Signatures[0].Level != "PAdES-BASELINE-T" {
+	if err != nil || report.Verdict != signing.Valid || len(report.Signatures) != 2 || report.Signatures[0].Level != "PAdES-BASELINE-LTA" || report.Signatures[1].Kind != signing.KindDocumentTimestamp {
 		t.Fatalf("our own check: %v, %+v", err, report)
 	}
 	value := signatureValue(t, town, d.ID)
@@ -255,7 +255,7 @@ func pdfsig(t *testing.T, letter []byte) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), tool, "-nocert", file).CombinedOutput()
-	if err != nil || strings.Count(string(out), "Signature Validation: Signature is Valid") != 1 || strings.Count(string(out), "Signature #") != 1 {
+	if err != nil || strings.Count(string(out), "Signature Validation: Signature is Valid") != 1 || strings.Count(string(out), "Signature #") != 2 {
 		t.Errorf("pdfsig: %v\n%s", err, out)
 	}
 }

@@ -32,8 +32,8 @@ type Renderer interface {
 	Text(ctx context.Context, digest circuits.Digest, open func() (io.ReadCloser, error)) ([]string, error)
 }
 
-// Parts are what an Office is made of. All are required but Timestamper:
-// without one, signatures are PAdES-BASELINE-B.
+// Parts are what an Office is made of. All are required but Timestamper and
+// Revocation: without the first, signatures are PAdES-BASELINE-B.
 type Parts struct {
 	Store  Store
 	Blobs  Blobs
@@ -45,9 +45,16 @@ type Parts struct {
 	// Repair writes an untidy PDF anew. A signed one is refused.
 	Repair      func(ctx context.Context, pdf *os.File, w io.Writer) error
 	Timestamper signing.Timestamper
-	// Verify is the verdict on a signed letter before it becomes visible: nil
-	// only when every signature in it holds (signing.Check under our roots).
-	Verify func(ctx context.Context, pdf io.ReaderAt, size int64) error
+	// Revocation proves that no certificate of a path was revoked, and answers
+	// ErrRevoked when one was. Levels above B-T need it.
+	Revocation signing.EvidenceSource
+	// Level is what letters are sealed at when their type requires no more.
+	// What cannot be had waits: nothing is ever lowered.
+	Level signing.Level
+	// Verify is the verdict on a signed letter before it becomes visible: no
+	// error only when every signature in it holds and reached that level
+	// (signing.Check under our roots).
+	Verify func(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level) (*signing.Report, error)
 	// Trust is what the verifications asked by strangers rest on.
 	Trust Trust
 	// Seal signs the manifest of an evidence file with the town's seal

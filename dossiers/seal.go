@@ -4,38 +4,63 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/sha256"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
-	"parapheur/internal/segments"
 	"parapheur/signing"
 )
 
 // The points between a decision and its sealed result at which a crash is
 // survived. Parts.Passing is told of each.
 const (
-	PointPrepared = "prepared" // the signature is laid out and kept
-	PointSigned   = "signed"   // the key made its value, nothing kept it yet
-	PointKept     = "kept"     // the value is kept
-	PointStamped  = "stamped"  // the timestamp is in hand, nothing kept it
-	PointStored   = "stored"   // the signed bytes are durable, no fact names them
-	PointSealed   = "sealed"   // committed
+	PointPrepared  = "prepared"  // the signature is laid out and kept
+	PointSigned    = "signed"    // the key made its value, nothing kept it yet
+	PointKept      = "kept"      // the value is kept
+	PointStamped   = "stamped"   // the timestamp is in hand, nothing kept it
+	PointCompleted = "completed" // the increment with the stamped signature is kept
+	PointRaised    = "raised"    // revocation evidence and archive timestamp are in hand, nothing kept them
+	PointStored    = "stored"    // the signed bytes are durable, nothing names them
+	PointReady     = "ready"     // the sealing names them, no fact does
+	PointSealed    = "sealed"    // committed
 )
 
 // SealPoints lists the points in the order they are passed.
 func SealPoints() []string {
-	return []string{PointPrepared, PointSigned, PointKept, PointStamped, PointStored, PointSealed}
+	return []string{
+		PointPrepared, PointSigned, PointKept, PointStamped, PointCompleted, PointRaised, PointStored, PointReady, PointSealed,
+	}
+}
+
+// A Sealing is how far the use of a key for one step got. It is kept stage by
+// stage so that a crash resumes and never signs another thing: each stage is
+// made from the one before, and the first comer's is the one that serves.
+type Sealing struct {
+	Dossier ID
+	Version int
+	Step    int
+	// Edition counts the writes of the row: a stage is kept only over the
+	// edition that it was made from. 0: there is no row yet.
+	Edition   int
+	Level     signing.Level // to reach, as it was asked when the key was first wanted
+	Prepared  []byte        // signing.Prepared, marshalled
+	Signature []byte        // the key's value over it
+	Stamped   []byte        // the increment with the signature, at B-B or B-T
+	// Tail is everything to append to the letter, durable in the blob store and
+	// accepted by our own verifier at Level; zero before.
+	Tail      Segment
+	StartedAt time.Time
 }
 
 // Seal uses the key of whoever decided the Sealing step of a dossier: it puts
-// the signature, checks the result and records it. It is what the sealing job
-// runs. It may run any number of times, on any node: what an earlier run kept
-// is taken up, and once sealed it does nothing. ErrAwaiting means that no
-// time-stamping authority answered: the decision stands, run it again later.
+// the signature, raises it to the level that was asked, checks the result and
+// records it. It is what the sealing job runs. It may run any number of times,
+// on any node: what an earlier run kept is taken up, and once sealed it does
+// nothing. ErrAwaiting means that something outside did not answer, a
+// time-stamping authority or whoever says that no certificate was revoked: the
+// decision stands, run it again later.
 func (o *Office) Seal(ctx context.Context, t TenantID, id ID) error {
 	if err := o.seal(ctx, t, id); err != nil {
 		return fmt.Errorf("seal %s: %w", id, err)
@@ -57,26 +82,32 @@ func (o *Office) seal(ctx context.Context, t TenantID, id ID) error {
 		return nil
 	}
 	w := sealing{o: o, tenant: tenant, dossier: d, step: step}
-	base, err := o.openRevision(ctx, d.Main().Revision)
-	if err != nil {
+	if err := w.open(ctx); err != nil {
 		return err
 	}
-	defer base.Close() //nolint:errcheck // read only
-	if err := w.prepare(ctx, base); err != nil {
+	if w.base, err = o.openRevision(ctx, d.Main().Revision); err != nil {
 		return err
 	}
-	if err := w.sign(ctx); err != nil {
-		return err
+	defer w.base.Close() //nolint:errcheck // read only
+	for range maxStages {
+		next, err := w.stage(ctx)
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			return w.record(ctx)
+		}
+		if w.kept, err = o.Store.AdvanceSealing(ctx, t, *next); err != nil {
+			return err
+		}
+		w.passing(w.point)
 	}
-	tail, err := w.complete(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.check(ctx, base, tail); err != nil {
-		return err
-	}
-	return w.record(ctx, tail)
+	return errors.New("other runs keep changing the sealing")
 }
+
+// maxStages bounds one run: five stages, twice over when a key is replaced on
+// the way, and what other runs do meanwhile.
+const maxStages = 20
 
 // A sealing is one run of the use of one key for one step.
 type sealing struct {
@@ -85,27 +116,93 @@ type sealing struct {
 	dossier  Dossier
 	step     int
 	decision circuits.Decision
-	signer   signing.Signer
-	prepared signing.Prepared
-	value    []byte // of the signature, once made
+	base     *Content
+	kept     Sealing
+	prepared signing.Prepared // kept.Prepared
+	point    string           // passed once what stage answers is kept
+	checked  bool             // this run checked the whole letter
+	until    time.Time        // and found that its archive timestamp serves until then
 }
 
 func (w *sealing) passing(point string) {
-	if w.o.Passing != nil {
+	if w.o.Passing != nil && point != "" {
 		w.o.Passing(point)
 	}
 }
 
-// key finds the signer, who is shown the evidence and verifies it again.
-func (w *sealing) key(ctx context.Context) error {
+// open takes up what an earlier run kept, or begins.
+func (w *sealing) open(ctx context.Context) error {
 	for _, x := range w.dossier.State.Decisions {
 		if x.Step == w.step && x.Standing == circuits.Holds && x.Verdict == circuits.Signs {
 			w.decision = x
 		}
 	}
+	var err error
+	w.kept, err = w.o.Store.Sealing(ctx, w.tenant.ID, w.dossier.ID, w.dossier.State.Version, w.step)
+	if !isNotFound(err) {
+		return err
+	}
+	level, err := w.o.level(ctx, w.tenant, w.dossier.TypeCode)
+	w.kept = Sealing{Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Level: level, StartedAt: w.o.now()}
+	return err
+}
+
+// level is the level that letters of a type are sealed at: the node's, or the
+// higher one that the type requires. A type that is gone requires nothing.
+func (o *Office) level(ctx context.Context, t Tenant, typeCode string) (signing.Level, error) {
+	kind, err := o.typeOf(ctx, t, typeCode)
+	if err != nil && !errors.Is(err, ErrInvalid) {
+		return 0, err
+	}
+	return max(o.Level, kind.Level), nil
+}
+
+// stage makes the next thing to keep from what is kept; nil when all is there.
+func (w *sealing) stage(ctx context.Context) (*Sealing, error) {
+	if w.kept.Prepared != nil {
+		if err := w.prepared.UnmarshalBinary(w.kept.Prepared); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case w.kept.Signature == nil:
+		return w.use(ctx)
+	case w.kept.Stamped == nil:
+		return w.stamp(ctx)
+	case w.kept.Tail.Bytes == 0:
+		return w.raise(ctx)
+	}
+	return nil, nil //nolint:nilnil // all is there
+}
+
+// use lays the signature out, then uses the key on what was kept of it. A key
+// that was renewed in between lays out anew: the certificate is part of what is
+// signed.
+func (w *sealing) use(ctx context.Context) (*Sealing, error) {
+	signer, err := w.signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := signer.Identity(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("identity of the key: %w", err)
+	}
+	if w.kept.Prepared == nil || !bytes.Equal(w.prepared.Certificate().Raw, identity.Certificate.Raw) {
+		return w.layOut(ctx, identity)
+	}
+	if w.kept.Level > signing.BT {
+		if err := w.o.unrevoked(ctx, identity); err != nil {
+			return nil, err
+		}
+	}
+	return w.sign(ctx, signer)
+}
+
+// signer finds the key, whose side is shown the evidence and verifies it again.
+func (w *sealing) signer(ctx context.Context) (signing.Signer, error) {
 	records, err := w.o.Store.Evidence(ctx, w.tenant.ID, w.dossier.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range records {
 		if r.SHA256 != w.decision.Evidence {
@@ -113,176 +210,42 @@ func (w *sealing) key(ctx context.Context) error {
 		}
 		ev, err := proof.ParseEvidence(r.File)
 		if err != nil {
-			return fmt.Errorf("evidence %d: %w", r.Seq, err)
+			return nil, fmt.Errorf("evidence %d: %w", r.Seq, err)
 		}
-		w.signer, err = w.o.Keys.Signer(ctx, w.tenant, w.decision.By.Person, ev)
-		return err
+		return w.o.Keys.Signer(ctx, w.tenant, w.decision.By.Person, ev)
 	}
-	return fmt.Errorf("evidence %s: %w", w.decision.Evidence, ErrNotFound)
+	return nil, fmt.Errorf("evidence %s: %w", w.decision.Evidence, ErrNotFound)
 }
 
-// prepare lays the signature out, or takes up what an earlier run kept.
-func (w *sealing) prepare(ctx context.Context, base *Content) error {
-	if err := w.key(ctx); err != nil {
-		return err
-	}
-	kept, err := w.o.Store.Sealing(ctx, w.tenant.ID, w.dossier.ID, w.dossier.State.Version, w.step)
-	if isNotFound(err) {
-		kept, err = w.layOut(ctx, base)
-	}
-	if err != nil {
-		return err
-	}
-	w.value = kept.Signature
-	if err := w.prepared.UnmarshalBinary(kept.Prepared); err != nil {
-		return err
-	}
-	w.passing(PointPrepared)
-	return nil
-}
-
-func (w *sealing) layOut(ctx context.Context, base *Content) (Sealing, error) {
-	identity, err := w.signer.Identity(ctx)
-	if err != nil {
-		return Sealing{}, fmt.Errorf("identity of the key: %w", err)
-	}
-	level := signing.BT
-	if w.o.Timestamper == nil {
-		level = signing.BB
-	}
+func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Sealing, error) {
 	by := w.decision.By
-	p, err := signing.Prepare(ctx, base, signing.Options{
-		Identity: identity, Level: level, Hash: crypto.SHA256, HashState: base.Chosen.HashState,
+	p, err := signing.Prepare(ctx, w.base, signing.Options{
+		Identity: identity, Level: min(w.kept.Level, signing.BT), Hash: crypto.SHA256, HashState: w.base.Chosen.HashState,
 		Claims: signing.Claims{
 			Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place,
 			Time: w.decision.At.In(w.o.Location),
 		},
 	})
 	if err != nil {
-		return Sealing{}, fmt.Errorf("prepare: %w", err)
+		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	raw, err := p.MarshalBinary()
-	if err != nil {
-		return Sealing{}, fmt.Errorf("prepare: %w", err)
+	next := w.kept
+	next.Signature, next.Stamped, next.Tail = nil, nil, Segment{}
+	if next.Prepared, err = p.MarshalBinary(); err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	return w.o.Store.KeepPrepared(ctx, w.tenant.ID, Sealing{
-		Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Prepared: raw, StartedAt: w.o.now(),
-	})
+	w.point = PointPrepared
+	return &next, nil
 }
 
 // sign uses the key, once: the value that is kept is the one that serves.
-func (w *sealing) sign(ctx context.Context) error {
-	if w.value != nil {
-		return nil
-	}
-	value, err := w.signer.Sign(ctx, w.prepared.ToBeSigned(), w.prepared.Hash())
+func (w *sealing) sign(ctx context.Context, signer signing.Signer) (*Sealing, error) {
+	value, err := signer.Sign(ctx, w.prepared.ToBeSigned(), w.prepared.Hash())
 	if err != nil {
-		return fmt.Errorf("use the key: %w", err)
+		return nil, fmt.Errorf("use the key: %w", err)
 	}
 	w.passing(PointSigned)
-	kept, err := w.o.Store.KeepSignature(ctx, w.tenant.ID, Sealing{
-		Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Signature: value,
-	})
-	if err != nil {
-		return err
-	}
-	w.value = kept.Signature
-	w.passing(PointKept)
-	return nil
+	next := w.kept
+	next.Signature, w.point = value, PointKept
+	return &next, nil
 }
-
-// complete timestamps the value and returns the bytes to append.
-func (w *sealing) complete(ctx context.Context) ([]byte, error) {
-	var token []byte
-	if w.prepared.Level() >= signing.BT {
-		digest, h := w.prepared.TimestampInput(w.value)
-		var err error
-		if w.o.Timestamper == nil {
-			err = errors.New("no time-stamping authority configured")
-		} else {
-			token, err = w.o.Timestamper.Timestamp(ctx, h, digest)
-		}
-		if err != nil {
-			return nil, errors.Join(w.await(ctx), fmt.Errorf("%w: %w", ErrAwaiting, err))
-		}
-	}
-	w.passing(PointStamped)
-	tail, err := w.prepared.Complete(w.value, token)
-	if err != nil {
-		return nil, fmt.Errorf("complete: %w", err)
-	}
-	return tail, nil
-}
-
-// await tells the dossier, once, that a timestamp is missing.
-func (w *sealing) await(ctx context.Context) error {
-	_, err := w.o.Store.Update(ctx, w.tenant.ID, w.dossier.ID, "", func(x Work) (Change, error) {
-		events, err := x.Dossier.State.AwaitTimestamp(w.step, w.o.now())
-		if errors.Is(err, circuits.ErrState) {
-			return Change{}, nil // said already, or sealed meanwhile
-		}
-		return Change{Events: events}, err
-	})
-	return err
-}
-
-// check is the post-condition: nothing becomes visible that our own verifier
-// does not accept.
-func (w *sealing) check(ctx context.Context, base *Content, tail []byte) error {
-	whole := segments.Concat(base, bytes.NewReader(tail))
-	if err := w.o.Verify(ctx, whole, whole.Size()); err != nil {
-		return fmt.Errorf("our own verifier refuses the signed letter: %w", err)
-	}
-	return nil
-}
-
-// record stores the tail and commits the fact.
-func (w *sealing) record(ctx context.Context, tail []byte) error {
-	digest, _, err := w.o.Blobs.Put(ctx, bytes.NewReader(tail))
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	w.passing(PointStored)
-	grown, err := w.grown(tail, digest)
-	if err != nil {
-		return err
-	}
-	_, err = w.o.Store.Update(ctx, w.tenant.ID, w.dossier.ID, "", func(x Work) (Change, error) {
-		grown.Revision.At = w.o.now()
-		events, err := x.Dossier.State.Seal(circuits.StepSealed{
-			Step: w.step, Signed: grown.Revision.SHA256, Bytes: grown.Revision.Bytes, Level: w.prepared.Level().String(),
-			Certificate: certificateDigest(w.prepared.Certificate()), At: grown.Revision.At,
-		})
-		if errors.Is(err, circuits.ErrState) {
-			return Change{}, nil // another run sealed it first
-		}
-		return Change{Events: events, Revision: &grown}, err
-	})
-	if err == nil {
-		w.passing(PointSealed)
-	}
-	return err
-}
-
-// grown is the revision of the letter with the tail appended.
-func (w *sealing) grown(tail []byte, digest [32]byte) (NewRevision, error) {
-	doc := w.dossier.Main()
-	state, err := signing.HashState(doc.Revision.HashState).Extend(crypto.SHA256, tail)
-	if err != nil {
-		return NewRevision{}, fmt.Errorf("extend the hash: %w", err)
-	}
-	sum, err := state.Digest(crypto.SHA256)
-	if err != nil {
-		return NewRevision{}, fmt.Errorf("extend the hash: %w", err)
-	}
-	r := doc.Revision
-	r.Number++
-	r.Segments = append(append([]Segment(nil), r.Segments...), Segment{digest, int64(len(tail))})
-	r.Bytes += int64(len(tail))
-	r.SHA256, r.HashState = circuits.Digest(sum), state
-	return NewRevision{N: doc.N, Name: doc.Name, Pages: doc.Pages, Revision: r}, nil
-}
-
-func certificateDigest(c *x509.Certificate) circuits.Digest { return sha256.Sum256(c.Raw) }
-
-var _ signing.Source = (*Content)(nil)

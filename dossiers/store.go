@@ -29,7 +29,8 @@ var (
 	ErrUnavailable  = errors.New("preview unavailable")
 	ErrKeyReused    = errors.New("idempotency key used for something else")
 	ErrUnread       = errors.New("not opened in this version yet") // a letter decided with others is read first
-	ErrAwaiting     = errors.New("waiting for a timestamp")        // the sealing job tries again later
+	ErrAwaiting     = errors.New("waiting for a service outside")  // the sealing job tries again later
+	ErrRevoked      = errors.New("certificate revoked")            // of a signatory or of an authority
 )
 
 // An InvalidError names the field that is wrong and says why in French. It
@@ -70,7 +71,10 @@ type Change struct {
 	Evidence *EvidenceRecord // of the decision, if one was taken
 	Revision *NewRevision    // of the main document, if it grew or was replaced
 	Seal     bool            // enqueue the sealing job
-	Touched  *Credential     // passkey counters to write back; see Store.TouchCredential
+	// ArchivedUntil is when the last archive timestamp of the letter stops
+	// serving, with a Revision that has one.
+	ArchivedUntil time.Time
+	Touched       *Credential // passkey counters to write back; see Store.TouchCredential
 }
 
 // NewRevision is a revision of document N to record. Name and Pages belong
@@ -116,17 +120,6 @@ type Session struct {
 	Person  circuits.PersonID // empty before sign-in
 	Expires time.Time
 	CSRF    string
-}
-
-// A Sealing is how far the use of a key for one step got. It is kept stage
-// by stage so that a crash resumes and never signs another thing.
-type Sealing struct {
-	Dossier   ID
-	Version   int
-	Step      int
-	Prepared  []byte // signing.Prepared, marshalled
-	Signature []byte // the key's value over it, once made
-	StartedAt time.Time
 }
 
 // A Row is a dossier in a list.
@@ -226,12 +219,9 @@ type Store interface {
 
 	// Sealing returns how far sealing got, or ErrNotFound.
 	Sealing(ctx context.Context, t TenantID, id ID, version, step int) (Sealing, error)
-	// KeepPrepared records the prepared signature if none is kept yet and
-	// returns the one that is.
-	KeepPrepared(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
-	// KeepSignature records the key's value if none is kept yet and returns
-	// the one that is.
-	KeepSignature(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
+	// AdvanceSealing writes s over the edition that it was made from, and
+	// returns the row as it then stands: the first comer's.
+	AdvanceSealing(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
 
 	Journal(ctx context.Context, t TenantID, after int64, limit int) ([]journal.Entry, error)
 	// JournalHead is the last entry of the town's journal, or its genesis.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parapheur/circuits"
+	"parapheur/signing"
 )
 
 // A TenantID names a town (UUID, in text).
@@ -80,9 +81,11 @@ type Holder struct {
 
 // A Type is a kind of letter with the published circuit it takes.
 type Type struct {
-	Code    string // "courrier-simple"
-	Name    string // "Courrier simple"
-	Hint    string // one line for the drafter
+	Code string // "courrier-simple"
+	Name string // "Courrier simple"
+	Hint string // one line for the drafter
+	// Level is the least level of its signatures, when it is above the node's.
+	Level   signing.Level
 	Circuit circuits.Definition
 }
 

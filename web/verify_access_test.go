@@ -75,7 +75,7 @@ func TestVerify(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{"signed", []sending{{"document", "Lettre <b>.pdf", letter}, {"evidence", "", nil}}, 200, []string{"Démonstration, sans valeur", "Lettre &lt;b&gt;.pdf", "PAdES B-T"}},
+		{"signed", []sending{{"document", "Lettre <b>.pdf", letter}, {"evidence", "", nil}}, 200, []string{"Démonstration, sans valeur", "Lettre &lt;b&gt;.pdf", "PAdES B-LTA"}},
 		{"with evidence", []sending{{"document", "l.pdf", letter}, {"evidence", "p.zip", zip}}, 200, []string{"Démonstration, sans valeur", "Les décisions, dans leur ordre", "preuve exacte"}},
 		{"altered", []sending{{"document", "l.pdf", altered}}, 200, []string{"Cette lettre n’est pas valide", "Démonstration, sans valeur"}},
 		{"bad evidence", []sending{{"document", "l.pdf", letter}, {"evidence", "p.zip", zip[:100]}}, 200, []string{"Le dossier de preuve ne tient pas"}},

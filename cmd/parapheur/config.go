@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"parapheur/certs"
 	"parapheur/internal/blobs"
 	"parapheur/internal/wiring"
+	"parapheur/signing"
 )
 
 // A config is everything an operator may set. Each field is a flag, or the
@@ -25,7 +27,7 @@ type config struct {
 	s3Endpoint, s3Region, s3Bucket, s3AccessKey       string
 	s3SecretKeyFile                                   string
 	s3Insecure                                        bool
-	tsa, tsaRoots, roots                              string
+	tsa, tsaRoots, roots, level, revocationHosts      string
 	workers, maxDocumentMiB                           int
 	logLevel, trustedProxies                          string
 	migrate                                           bool
@@ -47,6 +49,8 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.tsa, "tsa", "", "autorités d’horodatage RFC 3161, dans l’ordre, séparées par des virgules")
 	fs.StringVar(&c.tsaRoots, "tsa-roots", "", "fichier PEM des racines des autorités d’horodatage")
 	fs.StringVar(&c.roots, "roots", "", "fichier PEM des racines des certificats de signature")
+	fs.StringVar(&c.level, "level", "", "niveau PAdES des signatures : B, T, LT ou LTA (défaut : LTA avec une autorité d’horodatage, B sans)")
+	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
 	fs.StringVar(&c.trustedProxies, "trusted-proxies", "", "adresses ou réseaux des mandataires dont l’en-tête X-Forwarded-For est cru, séparés par des virgules")
@@ -116,7 +120,28 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 			out.TSA = append(out.TSA, certs.TSAEndpoint{URL: u})
 		}
 	}
+	for h := range strings.SplitSeq(c.revocationHosts, ",") {
+		if h = strings.TrimSpace(h); h != "" {
+			out.RevocationHosts = append(out.RevocationHosts, h)
+		}
+	}
+	if c.level != "" {
+		level, err := parseLevel(c.level)
+		if err != nil {
+			return out, err
+		}
+		out.Level = &level
+	}
 	return out, nil
+}
+
+// parseLevel reads "LTA" or "B-LTA".
+func parseLevel(s string) (signing.Level, error) {
+	i := slices.Index([]string{"B", "T", "LT", "LTA"}, strings.ToUpper(strings.TrimPrefix(s, "B-")))
+	if i < 0 {
+		return 0, mistake("niveau « %s » inconnu : B, T, LT ou LTA", s)
+	}
+	return signing.Level(i), nil
 }
 
 func (c *config) s3() (*blobs.S3Options, error) {

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"parapheur/certs"
@@ -81,11 +79,10 @@ func (s *padesServices) wanted() (signing.Level, error) {
 		level = signing.BLTA
 	}
 	if s.level != "" {
-		i := slices.Index([]string{"B", "T", "LT", "LTA"}, strings.ToUpper(strings.TrimPrefix(s.level, "B-")))
-		if i < 0 {
-			return 0, mistake("niveau « %s » inconnu : B, T, LT ou LTA", s.level)
+		var err error
+		if level, err = parseLevel(s.level); err != nil {
+			return 0, err
 		}
-		level = signing.Level(i)
 	}
 	if level >= signing.BT && s.stamp == nil {
 		return 0, mistake("le niveau %v demande une autorité d’horodatage : --tsa ou --demo-pki", level)

@@ -13,6 +13,7 @@ import (
 	"parapheur/internal/metrics"
 	"parapheur/internal/wiring"
 	"parapheur/migrations"
+	"parapheur/signing"
 )
 
 var errNoDatabase = errors.New("indiquez la base de données : --database-url ou PARAPHEUR_DATABASE_URL")
@@ -101,6 +102,9 @@ func (c *config) remind(ctx context.Context, node wiring.Config, log *slog.Logge
 	}
 	if len(node.TSA) == 0 {
 		log.WarnContext(ctx, "no --tsa: signatures are PAdES-BASELINE-B, without a time-stamp")
+		if node.Level != nil && *node.Level > signing.BB {
+			log.WarnContext(ctx, "--level asks for a time-stamp: letters wait", slog.String("level", node.Level.String()))
+		}
 	}
 	o, err := wiring.OpenOperator(ctx, c.databaseURL, node.Now)
 	if err != nil {

@@ -158,9 +158,14 @@ func (v *verification) matchSignatures() {
 	if len(expected) == 0 {
 		v.rep.add(remark(NothingSigned, letterName, ""))
 	}
-	known := map[int]bool{}
+	known, before := map[int]bool{}, v.fold.state.Bytes
 	for _, want := range expected {
-		i := slices.IndexFunc(check.Signatures, func(s signing.SignatureReport) bool { return coveredTo(s) == want.Bytes })
+		// What follows the bytes that it covers, up to those of the fact, is the evidence and the archive time-stamp of its
+		// level: the check of the letter accepts nothing else there.
+		i := slices.IndexFunc(check.Signatures, func(s signing.SignatureReport) bool {
+			return s.Kind == signing.KindSignature && coveredTo(s) > before && coveredTo(s) <= want.Bytes
+		})
+		before = want.Bytes
 		if i < 0 {
 			if want.Bytes <= v.size { // otherwise the letter is an earlier state, which was said
 				v.rep.add(invalid(SignatureMissing, letterName, "step %d, at %d bytes", want.Step, want.Bytes))

@@ -181,6 +181,10 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 	if c.Revision != nil {
 		queueRevision(b, t, d.ID, *c.Revision)
 	}
+	if !c.ArchivedUntil.IsZero() {
+		b.Queue(`insert into archive (tenant, dossier, stamped_until) values ($1, $2, $3)
+			on conflict (tenant, dossier) do update set stamped_until = excluded.stamped_until`, t, d.ID, c.ArchivedUntil)
+	}
 	if c.Touched != nil {
 		queueTouch(b, t, *c.Touched, d.UpdatedAt)
 	}

@@ -201,16 +201,17 @@ func writes() map[string]call {
 		"MarkOpened": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.MarkOpened(ctx, t, b.signed.ID, b.person.ID, circuits.Digest{7}, at)
 		},
-		"KeepPrepared": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			_, err := s.KeepPrepared(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 9, Step: 9, Prepared: []byte("p"), StartedAt: at})
-			return err
-		},
-		"KeepSignature": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			kept, err := s.KeepSignature(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 1, Step: 1, Signature: []byte("another")})
-			if err == nil && string(kept.Signature) == "another" {
-				return errors.New("the value that was kept is replaced")
+		"AdvanceSealing": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			first, err := s.AdvanceSealing(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 9, Step: 9, Prepared: []byte("p"), StartedAt: at})
+			if err != nil {
+				return err
 			}
-			return err
+			late := first
+			late.Edition, late.Prepared = 0, []byte("late")
+			if kept, err := s.AdvanceSealing(ctx, t, late); err != nil || string(kept.Prepared) != "p" {
+				return fmt.Errorf("a late comer replaced what was kept: %w", err)
+			}
+			return nil
 		},
 		"SetSeat": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.SetSeat(ctx, t, b.desk, b.person.ID, "Directeur", false, by, at)

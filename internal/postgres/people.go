@@ -189,7 +189,7 @@ func (s *Store) Desks(ctx context.Context, t dossiers.TenantID) (out []dossiers.
 func (s *Store) Types(ctx context.Context, t dossiers.TenantID) (out []dossiers.Type, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			select y.code, y.name, y.hint, v.definition from dossier_type y
+			select y.code, y.name, y.hint, y.level, v.definition from dossier_type y
 			join circuit_version v on v.tenant = y.tenant and v.code = y.circuit_code and v.version = y.circuit_version
 			where y.tenant = $1 order by y.position, y.name`, t)
 		if err != nil {
@@ -197,7 +197,7 @@ func (s *Store) Types(ctx context.Context, t dossiers.TenantID) (out []dossiers.
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (y dossiers.Type, err error) {
 			var definition []byte
-			if err := row.Scan(&y.Code, &y.Name, &y.Hint, &definition); err != nil {
+			if err := row.Scan(&y.Code, &y.Name, &y.Hint, &y.Level, &definition); err != nil {
 				return y, err
 			}
 			return y, json.Unmarshal(definition, &y.Circuit)
@@ -349,11 +349,11 @@ func (s *Store) PublishType(ctx context.Context, t dossiers.TenantID, y dossiers
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into dossier_type (tenant, code, name, hint, circuit_code, circuit_version, position)
-			select $1, $2, $3, $4, $5, $6, coalesce(max(position), 0) + 1 from dossier_type where tenant = $1
+		_, err = tx.Exec(ctx, `insert into dossier_type (tenant, code, name, hint, circuit_code, circuit_version, level, position)
+			select $1, $2, $3, $4, $5, $6, $7, coalesce(max(position), 0) + 1 from dossier_type where tenant = $1
 			on conflict (tenant, code) do update set name = excluded.name, hint = excluded.hint,
-				circuit_code = excluded.circuit_code, circuit_version = excluded.circuit_version`,
-			t, y.Code, y.Name, y.Hint, y.Circuit.Code, y.Circuit.Version)
+				circuit_code = excluded.circuit_code, circuit_version = excluded.circuit_version, level = excluded.level`,
+			t, y.Code, y.Name, y.Hint, y.Circuit.Code, y.Circuit.Version, y.Level)
 		return err
 	})
 }

@@ -58,29 +58,30 @@ func (s *Store) Sealing(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 
 func sealing(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, version, step int) (dossiers.Sealing, error) {
 	out := dossiers.Sealing{Dossier: id, Version: version, Step: step}
-	err := tx.QueryRow(ctx, `select prepared, signature, started_at from sealing
+	var tail []byte
+	err := tx.QueryRow(ctx, `select edition, level, prepared, signature, stamped, tail_sha256, coalesce(tail_bytes, 0), started_at from sealing
 		where tenant = $1 and dossier = $2 and version = $3 and step = $4`, t, id, version, step).
-		Scan(&out.Prepared, &out.Signature, &out.StartedAt)
+		Scan(&out.Edition, &out.Level, &out.Prepared, &out.Signature, &out.Stamped, &tail, &out.Tail.Bytes, &out.StartedAt)
+	copy(out.Tail.Digest[:], tail)
 	return out, one("sealing", err)
 }
 
-// KeepPrepared implements dossiers.Store.
-func (s *Store) KeepPrepared(ctx context.Context, t dossiers.TenantID, in dossiers.Sealing) (dossiers.Sealing, error) {
-	return s.keep(ctx, t, in, `insert into sealing (tenant, dossier, version, step, prepared, started_at)
-		values ($1, $2, $3, $4, $5, $6) on conflict do nothing`, in.Prepared, in.StartedAt)
-}
-
-// KeepSignature implements dossiers.Store.
-func (s *Store) KeepSignature(ctx context.Context, t dossiers.TenantID, in dossiers.Sealing) (dossiers.Sealing, error) {
-	return s.keep(ctx, t, in, `update sealing set signature = $5
-		where tenant = $1 and dossier = $2 and version = $3 and step = $4 and signature is null`, in.Signature)
-}
-
-// keep runs a write that only the first comer performs and returns the row
-// as it then stands.
-func (s *Store) keep(ctx context.Context, t dossiers.TenantID, in dossiers.Sealing, write string, args ...any) (out dossiers.Sealing, err error) {
+// AdvanceSealing implements dossiers.Store.
+func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in dossiers.Sealing) (out dossiers.Sealing, err error) {
+	var digest, size any // none yet
+	if in.Tail.Bytes > 0 {
+		digest, size = in.Tail.Digest[:], in.Tail.Bytes
+	}
+	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at)
+		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`
+	if in.Edition > 0 {
+		write = `update sealing set edition = edition + 1, level = $6, prepared = $7, signature = $8, stamped = $9,
+			tail_sha256 = $10, tail_bytes = $11, started_at = $12
+			where tenant = $1 and dossier = $2 and version = $3 and step = $4 and edition = $5`
+	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, write, append([]any{t, in.Dossier, in.Version, in.Step}, args...)...); err != nil {
+		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt)
+		if err != nil {
 			return fmt.Errorf("keep sealing stage: %w", err)
 		}
 		out, err = sealing(ctx, tx, t, in.Dossier, in.Version, in.Step)

@@ -15,7 +15,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +55,15 @@ type Config struct {
 	// anchors. The demonstration has its own.
 	TSA      []certs.TSAEndpoint
 	TSARoots []*x509.Certificate
+	// Level is what letters are sealed at; nil is B-LTA with a time-stamping
+	// authority and B-B without.
+	Level *signing.Level
+	// RevocationHosts are the only OCSP responders and lists asked, if not
+	// empty, and may then be in a private network; see certs.RevocationOptions.
+	RevocationHosts []string
+	// Breakdown, if set, is asked before each request about revocation in the
+	// demonstration: tests break the services there.
+	Breakdown func(path string) error
 	// Workers is how many jobs run at once here; 0 works none.
 	Workers int
 	// MaxDocument is the limit of one document in bytes; 0 is 100 MiB.
@@ -153,6 +161,10 @@ func (s *System) office(store dossiers.Blobs) error {
 	if err != nil {
 		return err
 	}
+	revocation, err := s.revocation()
+	if err != nil {
+		return err
+	}
 	inspector := intake.New(intake.Limits{MaxBytes: cfg.MaxDocument})
 	s.Office = dossiers.Open(dossiers.Parts{
 		Store: s.Store, Blobs: store, Keys: s.Ring, Render: preview.New(s.Render, 64<<20),
@@ -161,7 +173,7 @@ func (s *System) office(store dossiers.Blobs) error {
 			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed, Untidy: info.NeedsRepair}, err
 		},
 		Repair:      inspector.Repair,
-		Timestamper: tsa, Verify: s.verify, Trust: dossiers.Trust{Roots: s.Roots(), DemoMark: certs.DemoMarker}, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
+		Timestamper: tsa, Revocation: revocation, Level: s.level(tsa), Verify: s.verify, Trust: dossiers.Trust{Roots: s.Roots(), DemoMark: certs.DemoMarker}, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
 		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
 	})
 	return nil
@@ -185,21 +197,6 @@ func (s *System) timestamper() (signing.Timestamper, error) {
 		return s.Demo.TSA(), nil
 	}
 	return nil, nil //nolint:nilnil // no authority: signatures are B-B and say so
-}
-
-// verify is the verdict on a signed letter before it becomes visible.
-func (s *System) verify(ctx context.Context, pdf io.ReaderAt, size int64) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	report, err := signing.Check(pdf, size, signing.CheckOptions{Roots: s.Roots(), At: s.cfg.Now()})
-	if err != nil {
-		return err
-	}
-	if report.Verdict != signing.Valid {
-		return fmt.Errorf("verdict %v: %v", report.Verdict, report.Signatures)
-	}
-	return nil
 }
 
 // Roots are the anchors of every signature and timestamp made here.

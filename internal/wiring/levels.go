@@ -1,0 +1,155 @@
+package wiring
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"parapheur/certs"
+	"parapheur/dossiers"
+	"parapheur/signing"
+)
+
+// level is what letters are sealed at on this node.
+func (s *System) level(tsa signing.Timestamper) signing.Level {
+	switch {
+	case s.cfg.Level != nil:
+		return *s.cfg.Level
+	case tsa == nil:
+		return signing.BB
+	}
+	return signing.BLTA
+}
+
+// verify is the verdict on a signed letter before it becomes visible.
+func (s *System) verify(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level) (*signing.Report, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	report, err := signing.Check(pdf, size, signing.CheckOptions{Roots: s.Roots(), At: s.cfg.Now()})
+	if err != nil {
+		return nil, err
+	}
+	if report.Verdict != signing.Valid {
+		return nil, fmt.Errorf("verdict %v: %+v", report.Verdict, report.Signatures)
+	}
+	for _, sig := range report.Signatures {
+		if sig.Kind == signing.KindSignature && !reached(sig.Level, least) {
+			return nil, fmt.Errorf("signature %s is %s, not %s: %v", sig.Field, sig.Level, least, sig.Reasons)
+		}
+	}
+	return report, nil
+}
+
+// reached reports whether the level of this name is least or above.
+func reached(name string, least signing.Level) bool {
+	for l := least; l <= signing.BLTA; l++ {
+		if l.String() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// revocation returns who proves that certificates were not revoked: the network
+// and, for the demonstration's, its services in this process.
+func (s *System) revocation() (signing.EvidenceSource, error) {
+	out := evidence{}
+	var err error
+	if out.online, err = certs.NewRevocation(certs.RevocationOptions{Now: s.cfg.Now, AllowHosts: s.cfg.RevocationHosts, Proxy: outgoing()}); err != nil {
+		return nil, err
+	}
+	if s.Demo == nil {
+		return out, nil
+	}
+	base, err := url.Parse(s.cfg.DemoURL)
+	if err != nil {
+		return nil, fmt.Errorf("address of the demonstration PKI: %w", err)
+	}
+	out.root = s.Demo.Root()
+	out.demo, err = certs.NewRevocation(certs.RevocationOptions{
+		Now: s.cfg.Now, AllowHosts: []string{base.Host}, Transport: inProcess{s.Demo.Handler(), s.cfg.Breakdown},
+	})
+	return out, err
+}
+
+// outgoing is the proxy that the environment names, or nil: behind a proxy the
+// addresses that are asked cannot be told private from public.
+func outgoing() func(*http.Request) (*url.URL, error) {
+	anywhere := &http.Request{URL: &url.URL{Scheme: "http", Host: "ocsp.example"}}
+	if u, err := http.ProxyFromEnvironment(anywhere); u == nil && err == nil {
+		return nil
+	}
+	return http.ProxyFromEnvironment
+}
+
+// evidence is a signing.EvidenceSource in the words of dossiers.
+type evidence struct {
+	online, demo *certs.Revocation
+	root         *x509.Certificate // of the demonstration, or nil
+}
+
+var _ signing.EvidenceSource = evidence{}
+
+// Collect implements signing.EvidenceSource.
+func (e evidence) Collect(ctx context.Context, paths [][]*x509.Certificate, at time.Time) (out signing.Evidence, err error) {
+	for _, path := range paths {
+		source := e.online
+		if e.root != nil && path[len(path)-1].Equal(e.root) {
+			source = e.demo
+		}
+		got, err := source.Collect(ctx, [][]*x509.Certificate{path}, at)
+		if errors.Is(err, certs.ErrRevoked) {
+			err = fmt.Errorf("%w: %w", dossiers.ErrRevoked, err)
+		}
+		if err != nil {
+			return signing.Evidence{}, err
+		}
+		out.Certs, out.OCSPs, out.CRLs = append(out.Certs, got.Certs...), append(out.OCSPs, got.OCSPs...), append(out.CRLs, got.CRLs...)
+	}
+	return out, nil
+}
+
+// inProcess answers requests with a handler of this process: the demonstration
+// asks itself about revocation, wherever it is published.
+type inProcess struct {
+	handler   http.Handler
+	breakdown func(path string) error
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.breakdown != nil {
+		if err := p.breakdown(r.URL.Path); err != nil {
+			return nil, err
+		}
+	}
+	w := &answer{header: http.Header{}, status: http.StatusOK}
+	p.handler.ServeHTTP(w, r)
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}, nil
+}
+
+// answer is an http.ResponseWriter that keeps what is written.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) { a.status = status }
