@@ -1,12 +1,15 @@
 package signing
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"parapheur/signing/internal/appearance"
+	"parapheur/signing/internal/content"
 	"parapheur/signing/internal/pdf"
 )
 
@@ -21,10 +24,15 @@ type layout struct {
 	rect   pdf.Rect   // empty when invisible
 	matrix [6]float64 // of the form XObject
 	block  *appearance.Block
+	scale  float64 // of a block in a given rectangle, 0 to fill it
+	notice Notice
+	reader *content.Reader
+	words  appearance.Text // of the block
+	flat   bool            // pictures may not be transparent
 }
 
 // newLayout decides everything before a byte is written.
-func newLayout(doc *pdf.Doc, opt *Options) (*layout, error) {
+func newLayout(ctx context.Context, doc *pdf.Doc, opt *Options) (*layout, error) {
 	if doc.Encrypted() {
 		return nil, ErrEncrypted
 	}
@@ -36,24 +44,62 @@ func newLayout(doc *pdf.Doc, opt *Options) (*layout, error) {
 	if err := l.chooseField(); err != nil {
 		return nil, err
 	}
-	if err := l.checkCertification(); err != nil {
+	if err := l.checkPermissions(); err != nil {
 		return nil, err
 	}
-	if !opt.Field.Invisible {
-		l.block = newBlock(&opt.Claims)
+	if err := l.compose(); err != nil {
+		return nil, err
 	}
 	if l.target != nil {
 		return l, l.useTarget()
 	}
-	return l, l.choosePlace()
+	return l, l.choosePlace(ctx)
 }
 
-func newBlock(c *Claims) *appearance.Block {
-	b := appearance.Layout(appearance.Text{
+// compose gathers the words and the pictures of the block.
+func (l *layout) compose() error {
+	c := &l.opt.Claims
+	l.reader = content.NewReader(l.doc)
+	l.words = appearance.Text{
 		Name: c.Name, Quality: c.Quality, Town: c.Town, Mention: c.Mention,
-		Motto: c.Motto, Date: appearance.FrenchDate(c.Time),
-	})
-	return &b
+		Motto: c.Motto, Reason: c.Reason, Date: appearance.FrenchDate(c.Time), Seal: l.opt.isSeal(),
+	}
+	for _, p := range []struct {
+		file []byte
+		to   **appearance.Picture
+	}{{l.opt.Arms, &l.words.Arms}, {l.opt.Griffe, &l.words.Griffe}} {
+		if len(p.file) == 0 {
+			continue
+		}
+		var err error
+		if *p.to, err = appearance.NewPicture(p.file); err != nil {
+			return err
+		}
+	}
+	l.flat = l.words.Arms != nil || l.words.Griffe != nil
+	if l.flat {
+		l.flat = isPDFA(l.doc)
+	}
+	return nil
+}
+
+// maxMetadata bounds the XMP that is read.
+const maxMetadata = 1 << 20
+
+// isPDFA reports whether the document says that it is PDF/A: PDF/A-1 forbids transparency, and the
+// later parts submit it to conditions on the page (ISO 19005-2, 6.2.10).
+func isPDFA(doc *pdf.Doc) bool {
+	_, cat, err := doc.Catalog()
+	if err != nil {
+		return false
+	}
+	v, err := doc.Resolve(cat.Get("Metadata"))
+	s, ok := v.(*pdf.Stream)
+	if err != nil || !ok {
+		return false
+	}
+	b, err := doc.Decode(s, maxMetadata)
+	return err != nil || bytes.Contains(b, []byte("pdfaid:part"))
 }
 
 // chooseField finds the empty field to fill or the name of a new one.
@@ -90,6 +136,9 @@ func nameTaken(f pdf.Field, name string) bool {
 // useTarget checks that the existing field can be signed and takes its rectangle.
 func (l *layout) useTarget() error {
 	t := l.target
+	if f := &l.opt.Field; len(f.Tags) > 0 || f.At != nil || f.Rect != nil {
+		return fmt.Errorf("%w: the place of %q is in the document", ErrOptions, t.Name)
+	}
 	if !t.Type.Is("Sig") || t.Ref == (pdf.Ref{}) || !t.Terminal || len(t.Widgets) > 1 {
 		return fmt.Errorf("%w: %q is not a simple signature field", ErrField, t.Name)
 	}
@@ -98,10 +147,9 @@ func (l *layout) useTarget() error {
 		return err
 	}
 	if v != nil {
-		return fmt.Errorf("%w: %q is already signed", ErrField, t.Name)
+		return fmt.Errorf("%w: %w: %q", ErrField, ErrSigned, t.Name)
 	}
-	if len(t.Widgets) == 0 {
-		l.block = nil
+	if len(t.Widgets) == 0 || l.opt.Field.Invisible {
 		return nil
 	}
 	w, err := l.doc.Dict(t.Widgets[0])
@@ -112,10 +160,11 @@ func (l *layout) useTarget() error {
 		return err
 	}
 	if l.rect, err = l.doc.Rect(w.Get("Rect")); err != nil || l.rect.Empty() {
-		l.rect, l.block = pdf.Rect{}, nil
+		l.rect = pdf.Rect{}
 		return ignoreSyntax(err)
 	}
-	l.matrix = upright(l.page.Rotate)
+	l.matrix = appearance.Upright(l.page.Rotate)
+	l.fit()
 	return nil
 }
 
@@ -145,124 +194,4 @@ func (l *layout) pageOf(ref pdf.Ref, widget *pdf.Dict) (pdf.Page, error) {
 		return true
 	})
 	return found, errors.Join(err, failed)
-}
-
-// choosePlace finds the page and the rectangle of a new field.
-func (l *layout) choosePlace() error {
-	f := l.opt.Field
-	var err error
-	switch {
-	case f.Page > 0:
-		l.page, err = l.doc.Page(f.Page)
-	case f.Page == 0 && f.Invisible:
-		l.page, err = l.doc.Page(1)
-	case f.Page == 0:
-		l.page, err = l.doc.LastPage()
-	default:
-		err = fmt.Errorf("%w: page %d", ErrOptions, f.Page)
-	}
-	if err != nil || f.Invisible {
-		return err
-	}
-	if f.Rect != nil {
-		return l.useRect(pdf.Rect(*f.Rect))
-	}
-	p, err := appearance.Place(l.doc, l.page, l.block.Width, l.block.Height)
-	if errors.Is(err, errNoRoom) {
-		return fmt.Errorf("%w: %w", ErrPlace, err)
-	}
-	l.rect, l.matrix = p.Rect, p.Matrix
-	return err
-}
-
-// useRect accepts a rectangle that is on the page and covers no form field.
-func (l *layout) useRect(r pdf.Rect) error {
-	if r.Empty() || r.Intersect(l.page.CropBox) != r {
-		return fmt.Errorf("%w: rectangle outside page %d", ErrPlace, l.page.Number)
-	}
-	annots, err := l.doc.Array(l.page.Dict.Get("Annots"))
-	if err != nil {
-		return err
-	}
-	for _, a := range annots {
-		d, err := l.doc.Dict(a)
-		if err != nil {
-			return err
-		}
-		if sub, _ := d.Get("Subtype").(pdf.Name); !sub.Is("Widget") {
-			continue
-		}
-		other, err := l.doc.Rect(d.Get("Rect"))
-		if err := ignoreSyntax(err); err != nil {
-			return err
-		}
-		if other.Overlaps(r) {
-			return fmt.Errorf("%w: rectangle over a form field of page %d", ErrPlace, l.page.Number)
-		}
-	}
-	l.rect, l.matrix = r, upright(l.page.Rotate)
-	return nil
-}
-
-// upright is the form matrix that turns a block upright on a page with that rotation.
-func upright(rotate int) [6]float64 {
-	switch rotate {
-	case 90:
-		return [6]float64{0, 1, -1, 0, 0, 0}
-	case 180:
-		return [6]float64{-1, 0, 0, -1, 0, 0}
-	case 270:
-		return [6]float64{0, -1, 1, 0, 0, 0}
-	}
-	return [6]float64{1, 0, 0, 1, 0, 0}
-}
-
-// checkCertification refuses what a certification signature of the document forbids: everything
-// at P=1, a new field at P=2 (ISO 32000-2, 12.8.2.2).
-func (l *layout) checkCertification() error {
-	p, err := l.certification()
-	if err != nil {
-		return err
-	}
-	if p == 1 || p == 2 && l.target == nil {
-		return fmt.Errorf("%w: DocMDP P=%d", ErrCertified, p)
-	}
-	return nil
-}
-
-// certification returns the permission of the DocMDP signature, 0 when there is none.
-func (l *layout) certification() (int64, error) {
-	_, cat, err := l.doc.Catalog()
-	if err != nil {
-		return 0, err
-	}
-	perms, err := l.doc.Dict(cat.Get("Perms"))
-	if err != nil {
-		return 0, err
-	}
-	sig, err := l.doc.Dict(perms.Get("DocMDP"))
-	if err != nil || sig == nil {
-		return 0, err
-	}
-	refs, err := l.doc.Array(sig.Get("Reference"))
-	if err != nil {
-		return 0, err
-	}
-	for _, r := range refs {
-		ref, err := l.doc.Dict(r)
-		if err != nil {
-			return 0, err
-		}
-		if m, _ := ref.Get("TransformMethod").(pdf.Name); !m.Is("DocMDP") {
-			continue
-		}
-		params, err := l.doc.Dict(ref.Get("TransformParams"))
-		if err != nil {
-			return 0, err
-		}
-		if n, err := l.doc.Int(params.Get("P")); err == nil {
-			return n, nil
-		}
-	}
-	return 2, nil
 }

@@ -46,10 +46,16 @@ var (
 	ErrHashState = errors.New("signing: hash state does not fit the document")
 	// ErrCertified refuses to change a document whose certification signature forbids it (DocMDP).
 	ErrCertified = errors.New("signing: the document is certified against this change")
+	// ErrLocked refuses what the lock of an earlier signature forbids (FieldMDP, /Lock of its field).
+	ErrLocked = errors.New("signing: an earlier signature locks this field")
+	// ErrSigned refuses a field that is already signed; it comes with [ErrField].
+	ErrSigned = errors.New("signing: the field is already signed")
+	// ErrTag says that no tag was found in the document.
+	ErrTag = errors.New("signing: tag not found")
 	// ErrField refuses a field that is already signed, is no signature field, or has an invalid name.
 	ErrField = errors.New("signing: signature field not usable")
-	// ErrPlace says that the visible block would cover a form field or another signature, or that
-	// the page has no room for it.
+	// ErrPlace says that the visible block would cover text, a form field or another signature, or is
+	// off the page.
 	ErrPlace = errors.New("signing: no place for the signature block")
 	// ErrReserve says that the signature does not fit in the reserved bytes: prepare again with more.
 	ErrReserve = errors.New("signing: reserved space too small")
@@ -85,5 +91,7 @@ var (
 	ErrEncrypted = pdf.ErrEncrypted
 	// ErrNotFound says that the document has no such page.
 	ErrNotFound = pdf.ErrNotFound
-	errNoRoom   = appearance.ErrNoRoom
+	// ErrPicture refuses an image that is not a PNG or JPEG within the limits.
+	ErrPicture = appearance.ErrPicture
+	errNoRoom  = appearance.ErrNoRoom
 )

@@ -37,14 +37,14 @@ func prepare(ctx context.Context, doc Source, opt *Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLayout(d, opt)
+	l, err := newLayout(ctx, d, opt)
 	if err != nil {
 		return nil, err
 	}
 	if p.tail, p.hole, err = l.write(reserve); err != nil {
 		return nil, err
 	}
-	p.field, p.page, p.rect = l.field, l.page.Number, Rect(l.rect)
+	p.placed = l.placement()
 	w, err := hashDocument(ctx, doc, opt.HashState, opt.CopyTo, p.hash)
 	if err != nil {
 		return nil, err

@@ -23,9 +23,7 @@ type Prepared struct {
 	hole       pdf.Hole
 	digest     []byte
 	attributes []byte
-	field      string
-	page       int
-	rect       Rect
+	placed     Placement
 	state      HashState // after the document; not stored
 }
 
@@ -49,7 +47,12 @@ func (p *Prepared) Certificate() *x509.Certificate { return p.identity.Certifica
 
 // Placement returns the name of the signature field, its page (1 is the first) and its rectangle,
 // empty for an invisible signature.
-func (p *Prepared) Placement() (field string, page int, rect Rect) { return p.field, p.page, p.rect }
+func (p *Prepared) Placement() (field string, page int, rect Rect) {
+	return p.placed.Field, p.placed.Page, p.placed.Rect
+}
+
+// Notice says what had to give way so that the block covers nothing.
+func (p *Prepared) Notice() Notice { return p.placed.Notice }
 
 // ToBeSigned returns the DER signed attributes: the key signs their digest of [Prepared.Hash].
 func (p *Prepared) ToBeSigned() []byte { return bytes.Clone(p.attributes) }
@@ -129,6 +132,7 @@ type stored struct {
 	Field       string   `json:"field"`
 	Page        int      `json:"page"`
 	Rect        Rect     `json:"rect"`
+	Notice      Notice   `json:"notice,omitempty"`
 }
 
 const storedVersion = 1
@@ -138,7 +142,8 @@ func (p *Prepared) MarshalBinary() ([]byte, error) {
 	s := stored{
 		Version: storedVersion, Level: p.level, Hash: p.hash.String(), PSS: p.identity.PSS,
 		Certificate: p.identity.Certificate.Raw, Base: p.base, Tail: p.tail, HoleStart: p.hole.Start,
-		HoleEnd: p.hole.End, Digest: p.digest, Field: p.field, Page: p.page, Rect: p.rect,
+		HoleEnd: p.hole.End, Digest: p.digest, Field: p.placed.Field, Page: p.placed.Page,
+		Rect: p.placed.Rect, Notice: p.placed.Notice,
 	}
 	for _, c := range p.identity.Chain {
 		s.Chain = append(s.Chain, c.Raw)
@@ -163,7 +168,7 @@ func (p *Prepared) UnmarshalBinary(b []byte) error {
 
 func (s *stored) restore() (*Prepared, error) {
 	p := &Prepared{
-		level: s.Level, base: s.Base, tail: s.Tail, digest: s.Digest, field: s.Field, page: s.Page, rect: s.Rect,
+		level: s.Level, base: s.Base, tail: s.Tail, digest: s.Digest, placed: Placement{s.Field, s.Page, s.Rect, s.Notice},
 		hole: pdf.Hole{Start: s.HoleStart, End: s.HoleEnd},
 	}
 	if s.Version != storedVersion || s.Level < BB || s.Level > BT {

@@ -17,8 +17,15 @@ func (l *layout) write(reserve int) ([]byte, pdf.Hole, error) {
 	if err != nil {
 		return nil, pdf.Hole{}, err
 	}
-	sig := u.Alloc()
-	u.PutSignature(sig, l.dictionary(), reserve)
+	sig, dict := u.Alloc(), l.dictionary()
+	refs, err := l.references()
+	if err != nil {
+		return nil, pdf.Hole{}, err
+	}
+	if len(refs) > 0 {
+		dict.Set("Reference", refs)
+	}
+	u.PutSignature(sig, dict, reserve)
 	if l.target != nil {
 		err = l.fillField(u, sig)
 	} else {
@@ -101,6 +108,7 @@ func (l *layout) appearance(u *pdf.Update, widget *pdf.Dict) error {
 	if l.block == nil {
 		return nil
 	}
+	l.block.Flat = l.flat
 	o, err := l.block.Build()
 	if err != nil {
 		return err
@@ -134,18 +142,16 @@ func (l *layout) appearance(u *pdf.Update, widget *pdf.Dict) error {
 }
 
 // box is the /BBox of the form: readers stretch it over the rectangle, so it is given the same
-// proportions and the block keeps its own, centred.
+// proportions and the block keeps its own, centred, no larger than its scale.
 func (l *layout) box(o appearance.Objects) pdf.Array {
 	w, h := l.rect.Width(), l.rect.Height()
 	if l.matrix[0] == 0 {
 		w, h = h, w
 	}
-	width, height := o.Width, o.Height
-	if w*height > h*width {
-		width = height * w / h
-	} else {
-		height = width * h / w
+	scale := min(w/o.Width, h/o.Height)
+	if l.scale > 0 {
+		scale = min(scale, l.scale)
 	}
-	dx, dy := (width-o.Width)/2, (height-o.Height)/2
+	dx, dy := (w/scale-o.Width)/2, (h/scale-o.Height)/2
 	return pdf.Rect{X0: -dx, Y0: -dy, X1: o.Width + dx, Y1: o.Height + dy}.Array()
 }

@@ -29,12 +29,20 @@ type Line struct {
 	Before float64
 	// Rule draws a hairline in the middle of that white.
 	Rule bool
+	// Picture stands on the line instead of text, PictureWidth points wide and Size points high.
+	Picture      *Picture
+	PictureWidth float64
 }
 
 // Block is a laid-out signature block; Width and Height are in points.
 type Block struct {
 	Lines         []Line
 	Width, Height float64
+	// Arms stands at the left of the lines, ArmsWidth x ArmsHeight points; nil for none.
+	Arms                  *Picture
+	ArmsWidth, ArmsHeight float64
+	// Flat draws pictures without transparency, for documents that may not have any.
+	Flat bool
 }
 
 // Object is one PDF object that the form needs besides itself. Dict returns its
@@ -84,6 +92,7 @@ const (
 	padRight   = 9.0
 	padTop     = 7.5
 	padBottom  = 7.5
+	armsGap    = 9.0  // between the coat of arms and the text
 	leading    = 1.28 // line height, in sizes
 	frameWidth = 0.5
 )
@@ -115,14 +124,55 @@ func (b Block) Build() (Objects, error) {
 		out.Extra = append(out.Extra, objects...)
 		fonts = append(fonts, func(ref func(int) string) string { return fmt.Sprintf("/F%d %s", i, ref(base+type0At)) })
 	}
+	images, err := b.images(&out)
+	if err != nil {
+		return Objects{}, err
+	}
 	out.Resources = func(ref func(int) string) string {
 		var names strings.Builder
 		for _, f := range fonts {
 			names.WriteString(f(ref))
 		}
-		return "<</ColorSpace<</CS0 " + calRGB + ">>/Font<<" + names.String() + ">>>>"
+		return "<</ColorSpace<</CS0 " + calRGB + ">>/Font<<" + names.String() + ">>" + images(ref) + ">>"
 	}
 	return out, nil
+}
+
+// pictures returns those of the block, the arms first: their order gives their names.
+func (b Block) pictures() []*Picture {
+	var out []*Picture
+	if b.Arms != nil {
+		out = append(out, b.Arms)
+	}
+	for _, l := range b.Lines {
+		if l.Picture != nil {
+			out = append(out, l.Picture)
+		}
+	}
+	return out
+}
+
+// images adds the pictures to the objects and returns the entry of the resources that names them.
+func (b Block) images(out *Objects) (func(ref func(int) string) string, error) {
+	var bases []int
+	for _, p := range b.pictures() {
+		objects, err := p.objects(len(out.Extra), b.Flat)
+		if err != nil {
+			return nil, err
+		}
+		bases = append(bases, len(out.Extra))
+		out.Extra = append(out.Extra, objects...)
+	}
+	return func(ref func(int) string) string {
+		if len(bases) == 0 {
+			return ""
+		}
+		var names strings.Builder
+		for i, base := range bases {
+			fmt.Fprintf(&names, "/I%d %s", i, ref(base))
+		}
+		return "/XObject<<" + names.String() + ">>"
+	}, nil
 }
 
 // Missing returns the characters of the block that the embedded faces lack, in
@@ -150,9 +200,22 @@ func (l Line) faceIndex() int {
 	return 0
 }
 
-func (l Line) height() float64 { return l.Before + leading*l.Size }
+func (l Line) height() float64 {
+	if l.Picture != nil {
+		return l.Before + l.Size
+	}
+	return l.Before + leading*l.Size
+}
 
-// content writes the content stream: paper, rule, frame, then the lines from the top.
+// textLeft is where the lines begin.
+func (b Block) textLeft() float64 {
+	if b.Arms == nil {
+		return padLeft
+	}
+	return padLeft + b.ArmsWidth + armsGap
+}
+
+// content writes the content stream: paper, rule, frame, pictures, then the lines from the top.
 func (b Block) content(subsets [2]*subset) []byte {
 	var c bytes.Buffer
 	half := frameWidth / 2
@@ -161,13 +224,17 @@ func (b Block) content(subsets [2]*subset) []byte {
 		num(half), num(half), num(b.Width-frameWidth), num(b.Height-frameWidth))
 	fmt.Fprintf(&c, "%s sc 0 0 %s %s re f\n", Accent.colour(), num(barWidth), num(b.Height))
 	b.rules(&c)
+	b.drawPictures(&c)
 	y := b.Height - padTop
 	c.WriteString("BT\n")
 	for _, l := range b.Lines {
 		y -= l.height()
+		if l.Picture != nil {
+			continue
+		}
 		s := subsets[l.faceIndex()]
 		fmt.Fprintf(&c, "%s sc /F%d %s Tf 1 0 0 1 %s %s Tm <", l.Tone.colour(), l.faceIndex(), num(l.Size),
-			num(padLeft), num(y+0.3*l.Size))
+			num(b.textLeft()), num(y+0.3*l.Size))
 		for _, r := range l.Text {
 			fmt.Fprintf(&c, "%04X", s.code(r))
 		}
@@ -177,12 +244,31 @@ func (b Block) content(subsets [2]*subset) []byte {
 	return c.Bytes()
 }
 
+// drawPictures draws the arms against the top of the block, and the other pictures on their line.
+func (b Block) drawPictures(c *bytes.Buffer) {
+	n := 0
+	draw := func(x, y, w, h float64) {
+		fmt.Fprintf(c, "q %s 0 0 %s %s %s cm /I%d Do Q\n", num(w), num(h), num(x), num(y), n)
+		n++
+	}
+	if b.Arms != nil {
+		draw(padLeft, b.Height-padTop-1.5-b.ArmsHeight, b.ArmsWidth, b.ArmsHeight)
+	}
+	y := b.Height - padTop
+	for _, l := range b.Lines {
+		y -= l.height()
+		if l.Picture != nil {
+			draw(b.textLeft(), y, l.PictureWidth, l.Size)
+		}
+	}
+}
+
 // rules draws the hairlines; a line that opens the block has none.
 func (b Block) rules(c *bytes.Buffer) {
 	y := b.Height - padTop
 	for i, l := range b.Lines {
 		if at := y - l.Before/2; l.Rule && i > 0 {
-			fmt.Fprintf(c, "0.85 0.87 0.9 SC %s %s m %s %s l S\n", num(padLeft), num(at), num(b.Width-padRight), num(at))
+			fmt.Fprintf(c, "0.85 0.87 0.9 SC %s %s m %s %s l S\n", num(b.textLeft()), num(at), num(b.Width-padRight), num(at))
 		}
 		y -= l.height()
 	}

@@ -3,6 +3,7 @@ package appearance
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,12 +14,18 @@ import (
 // Text is what a block says. Every field may be empty but Name; all are plain
 // text in any case and script, cut after [MaxField] characters.
 type Text struct {
-	Name    string // "Élise Préfète-Gœury"
+	Name    string // "Élise Préfète-Gœury"; the organisation for a seal
 	Quality string // "Maire", "Adjoint à l’urbanisme"
 	Town    string // "Saint-Aubin-sur-Loire"
 	Date    string // as [FrenchDate] writes it
 	Mention string // "Pour le maire et par délégation", drawn above the name
 	Motto   string // small print at the foot
+	Reason  string // small print at the foot when there is no motto
+	// Seal is the block of an organisation: it says « Cachet », shows no quality, no mention and no
+	// handwritten signature, which are a person's.
+	Seal   bool
+	Arms   *Picture // coat of arms or logo, at the left
+	Griffe *Picture // image of a handwritten signature, between the quality and the name
 }
 
 // MaxField is the longest field that a block shows, in characters.
@@ -31,7 +38,16 @@ const (
 	maxWidth = 252.0
 )
 
-const heading = "Signé électroniquement"
+// The boxes of pictures, in points.
+const (
+	armsWidth, armsHeight     = 42.0, 50.0
+	griffeWidth, griffeHeight = 120.0, 34.0
+)
+
+const (
+	heading     = "Signé électroniquement"
+	sealHeading = "Cachet électronique"
+)
 
 // style is how one field is set: it shrinks from size to least before it wraps
 // on more than lines lines.
@@ -44,36 +60,164 @@ type style struct {
 	rule        bool
 }
 
+// row is a field with its style, or a picture.
+type row struct {
+	text    string
+	style   style
+	picture *Picture
+}
+
 // Layout sets the words in lines. A long name first wraps on two lines, then
 // shrinks, then takes the lines it needs: it is never cut below [MaxField].
 // Layout never fails; damaged fonts are reported by [Block.Build].
 func Layout(c Text) Block {
-	both, err := faces()
-	if err != nil {
-		return Block{Width: minWidth, Height: padTop + padBottom}
+	title, name := c.title(), style{size: 12, least: 8.5, lines: 2, bold: true, before: 2.5}
+	if c.Griffe != nil && !c.Seal {
+		name.size, name.before = 10.5, 1.5
 	}
-	place := joinPlace(clean(c.Town), clean(c.Date))
-	var b Block
-	for _, f := range []struct {
-		text  string
-		style style
-	}{
-		{heading, style{size: 7.5, least: 7.5, lines: 1, bold: true, tone: Accent}},
-		{clean(c.Mention), style{size: 8, least: 7, lines: 2, before: 3}},
-		{clean(c.Name), style{size: 12, least: 8.5, lines: 2, bold: true, before: 2.5}},
-		{clean(c.Quality), style{size: 9, least: 7.5, lines: 2, before: 1}},
-		{place, style{size: 8, least: 6.5, lines: 1, before: 6, rule: true}},
-		{clean(c.Motto), style{size: 6.5, least: 6, lines: 2, tone: Muted, before: 3.5}},
-	} {
-		if f.text != "" {
-			b.Lines = append(b.Lines, set(both, f.text, f.style)...)
+	rows := []row{
+		{text: title, style: style{size: 7.5, least: 7.5, lines: 1, bold: true, tone: Accent}},
+	}
+	if !c.Seal {
+		rows = append(rows, row{text: clean(c.Mention), style: style{size: 8, least: 7, lines: 2, before: 3}})
+		if c.Griffe != nil {
+			rows = append(rows, row{picture: c.Griffe})
 		}
 	}
-	b.Width, b.Height = minWidth, padTop+padBottom
+	rows = append(rows, row{text: c.bearer(), style: name})
+	if !c.Seal {
+		rows = append(rows, row{text: clean(c.Quality), style: style{size: 9, least: 7.5, lines: 2, before: 1}})
+	}
+	rows = append(rows,
+		row{text: joinPlace(clean(c.Town), clean(c.Date)), style: style{size: 8, least: 6.5, lines: 1, before: 6, rule: true}},
+		row{text: c.small(), style: style{size: 6.5, least: 6, lines: 2, tone: Muted, before: 3.5}})
+	return lay(rows, c.Arms, minWidth)
+}
+
+// compactWidth is the least width of a compact block, in points.
+const compactWidth = 120.0
+
+// Compact is a smaller block for a page with little room: who and when, without pictures.
+func Compact(c Text) Block {
+	return lay([]row{
+		{text: c.title(), style: style{size: 6.5, least: 6.5, lines: 1, bold: true, tone: Accent}},
+		{text: c.bearer(), style: style{size: 9, least: 7.5, lines: 2, bold: true, before: 1}},
+		{text: joinPlace("", clean(c.Date)), style: style{size: 7, least: 6.5, lines: 1, before: 1}},
+	}, nil, compactWidth)
+}
+
+// Fit chooses the block that is read best in a rectangle of width x height points, for a place that
+// somebody else drew: the whole block when it need not shrink much, else what shrinks least. It also
+// returns how much the block is to be scaled, at most [maxScale].
+func Fit(c Text, width, height float64) (Block, float64) {
+	plain, full := c, Layout(c)
+	plain.Motto, plain.Reason, plain.Arms = "", "", nil
+	best, least := full, scaleIn(full, width, height)
+	if least >= readable {
+		return best, min(least, maxScale)
+	}
+	for _, b := range []Block{Layout(plain), Compact(c), strip(c)} {
+		s := scaleIn(b, width, height)
+		if s > 1.15*least {
+			best, least = b, s
+		}
+		if least >= readable {
+			break
+		}
+	}
+	return best, min(least, maxScale)
+}
+
+const (
+	readable = 0.8  // the scale under which a shorter block is preferred
+	maxScale = 1.25 // a block in a large field does not shout
+)
+
+// strip is a block for a long and low field: one line of title, one of name and date.
+func strip(c Text) Block {
+	return lay([]row{
+		{text: c.title(), style: style{size: 6, least: 6, lines: 1, bold: true, tone: Accent}},
+		{text: c.bearer(), style: style{size: 8.5, least: 7, lines: 1, bold: true, before: 0.5}},
+	}, nil, 80)
+}
+
+func scaleIn(b Block, width, height float64) float64 { return min(width/b.Width, height/b.Height) }
+
+func (c *Text) title() string {
+	if c.Seal {
+		return sealHeading
+	}
+	return heading
+}
+
+// bearer is whom the block is about: a person by name, an organisation as the owner of its seal.
+func (c *Text) bearer() string {
+	if c.Seal {
+		return sealOf(clean(c.Name))
+	}
+	return clean(c.Name)
+}
+
+func (c *Text) small() string {
+	if s := clean(c.Motto); s != "" {
+		return s
+	}
+	if s := clean(c.Reason); s != "" {
+		return "Motif : " + s
+	}
+	return ""
+}
+
+// sealOf writes « Cachet de la Ville de Saint-Aubin », with the article of the usual kinds of
+// organisation; the name alone when its article is not known, since the title says that it is a seal.
+func sealOf(name string) string {
+	first, _, _ := strings.Cut(strings.ToLower(name), " ")
+	for _, a := range []struct{ article, kinds string }{
+		{"de la", "ville commune mairie communauté métropole région régie caisse collectivité direction préfecture"},
+		{"du", "centre conseil département syndicat service sivu sivom sdis ccas cias cdg pays pôle"},
+		{"de l’", "établissement office agglomération association école eurométropole ehpad"},
+	} {
+		if !slices.Contains(strings.Fields(a.kinds), first) {
+			continue
+		}
+		if strings.HasSuffix(a.article, "’") {
+			return "Cachet " + a.article + name
+		}
+		return "Cachet " + a.article + " " + name
+	}
+	return name
+}
+
+// lay stacks the rows and gives the block its size.
+func lay(rows []row, arms *Picture, least float64) Block {
+	both, err := faces()
+	if err != nil {
+		return Block{Width: least, Height: padTop + padBottom}
+	}
+	b := Block{Arms: arms}
+	if arms != nil {
+		b.ArmsWidth, b.ArmsHeight = arms.fit(armsWidth, armsHeight)
+	}
+	room := maxWidth - padLeft - padRight
+	for _, r := range rows {
+		switch {
+		case r.picture != nil:
+			w, h := r.picture.fit(griffeWidth, griffeHeight)
+			b.Lines = append(b.Lines, Line{Picture: r.picture, PictureWidth: w, Size: h, Before: 4})
+		case r.text != "":
+			b.Lines = append(b.Lines, set(both, r.text, r.style, room)...)
+		}
+	}
+	b.Width, b.Height = least, padTop+padBottom
 	for _, l := range b.Lines {
-		b.Width = max(b.Width, both[l.faceIndex()].textWidth(l.Text)*l.Size+padLeft+padRight)
+		wide := l.PictureWidth
+		if l.Picture == nil {
+			wide = both[l.faceIndex()].textWidth(l.Text) * l.Size
+		}
+		b.Width = max(b.Width, wide+b.textLeft()+padRight)
 		b.Height += l.height()
 	}
+	b.Height = max(b.Height, b.ArmsHeight+padTop+padBottom)
 	b.Width, b.Height = math.Ceil(b.Width), math.Ceil(b.Height)
 	return b
 }
@@ -89,19 +233,19 @@ func joinPlace(town, date string) string {
 	return town + ", le " + date
 }
 
-// set wraps one field in lines of at most maxWidth, shrinking it as its style allows.
-func set(both [2]*face, text string, st style) []Line {
+// set wraps one field in lines of at most width points, shrinking it as its style allows.
+func set(both [2]*face, text string, st style, width float64) []Line {
 	l := Line{Bold: st.bold, Tone: st.tone}
 	f := both[l.faceIndex()]
 	var parts []string
 	for size := st.size; ; size -= 0.5 {
 		l.Size = max(size, st.least)
-		parts = wrap(f, text, (maxWidth-padLeft-padRight)/l.Size)
+		parts = wrap(f, text, width/l.Size)
 		if len(parts) <= st.lines || l.Size == st.least {
 			break
 		}
 	}
-	parts = balance(f, text, parts, (maxWidth-padLeft-padRight)/l.Size)
+	parts = balance(f, text, parts, width/l.Size)
 	out := make([]Line, len(parts))
 	for i, p := range parts {
 		out[i] = l

@@ -1,6 +1,10 @@
-package appearance
+package content
 
-import "bytes"
+import (
+	"bytes"
+
+	"parapheur/signing/internal/pdf"
+)
 
 // The tokens of a content stream (ISO 32000-2, 7.8.2): numbers, strings, names and
 // operators are told apart, everything else only matters by its nesting.
@@ -21,7 +25,7 @@ type token struct {
 	kind   tokenKind
 	number float64
 	text   string // operator or name
-	length int    // decoded bytes of a string
+	data   []byte // decoded bytes of a string; valid until the content is
 }
 
 type scanner struct {
@@ -39,13 +43,13 @@ func (s *scanner) next() token {
 	s.p++
 	switch c {
 	case '(':
-		return token{kind: stringToken, length: s.literal()}
+		return token{kind: stringToken, data: s.literal()}
 	case '<':
 		if s.p < len(s.b) && s.b[s.p] == '<' {
 			s.p++
 			return token{kind: otherToken}
 		}
-		return token{kind: stringToken, length: s.hexadecimal()}
+		return token{kind: stringToken, data: s.hexadecimal()}
 	case '[':
 		return token{kind: openArray}
 	case ']':
@@ -91,43 +95,44 @@ func (s *scanner) word() string {
 	return string(s.b[from:s.p])
 }
 
-// literal skips a literal string and returns about how many bytes it decodes to.
-func (s *scanner) literal() int {
-	n, level := 0, 1
+// literal reads a literal string; an unterminated one goes to the end.
+func (s *scanner) literal() []byte {
+	from, level, plain := s.p, 1, true
 	for ; s.p < len(s.b); s.p++ {
 		switch s.b[s.p] {
 		case '\\':
+			plain = false
 			s.p++
-			for k := 0; k < 2 && s.p+1 < len(s.b) && isOctal(s.b[s.p]) && isOctal(s.b[s.p+1]); k++ {
-				s.p++
-			}
+		case '\r':
+			plain = false
 		case '(':
 			level++
 		case ')':
 			if level--; level == 0 {
 				s.p++
-				return n
+				return unescaped(s.b[from:s.p-1], plain)
 			}
 		}
-		n++
 	}
-	return n
+	s.p = len(s.b) // an escape at the very end goes past it
+	return unescaped(s.b[from:], plain)
 }
 
-func isOctal(c byte) bool { return c >= '0' && c <= '7' }
-
-func (s *scanner) hexadecimal() int {
-	n := 0
-	for ; s.p < len(s.b); s.p++ {
-		if s.b[s.p] == '>' {
-			s.p++
-			break
-		}
-		if !isBlank(s.b[s.p]) {
-			n++
-		}
+func unescaped(b []byte, plain bool) []byte {
+	if plain {
+		return b
 	}
-	return (n + 1) / 2
+	return pdf.Raw("(" + string(b) + ")").Bytes()
+}
+
+func (s *scanner) hexadecimal() []byte {
+	from := s.p
+	if i := bytes.IndexByte(s.b[s.p:], '>'); i >= 0 {
+		s.p += i + 1
+		return pdf.Raw("<" + string(s.b[from:s.p])).Bytes()
+	}
+	s.p = len(s.b)
+	return pdf.Raw("<" + string(s.b[from:]) + ">").Bytes()
 }
 
 // skipInlineImage goes past the data of an inline image, to the EI that ends it.
