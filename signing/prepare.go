@@ -1,7 +1,6 @@
 package signing
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"fmt"
@@ -111,59 +110,20 @@ func hashDocument(ctx context.Context, doc Source, state HashState, copyTo io.Wr
 // just made is not returned, so that nobody takes it for what was asked. It returns the bytes to
 // append to doc.
 func Sign(ctx context.Context, doc Source, opt Options, signer Signer, tsa Timestamper) ([]byte, error) {
-	if opt.Level >= BT && tsa == nil {
-		return nil, fmt.Errorf("%w: %v without time-stamping authority", ErrOptions, opt.Level)
-	}
-	if opt.Level != BLT && opt.Level != BLTA {
-		tail, _, err := sign(ctx, doc, opt, signer, tsa)
-		return tail, err
-	}
-	more := opt.Augment
-	more.Level, more.Timestamper = opt.Level, tsa
-	if err := more.validate(); err != nil {
-		return nil, fmt.Errorf("preparing a signature: %w", err)
-	}
-	opt.Level = BT
-	tail, state, err := sign(ctx, doc, opt, signer, tsa)
-	if err != nil {
-		return nil, err
-	}
-	more.HashState = nil
-	if bytes.HasPrefix(state, []byte(stateMagic(more.hash()))) {
-		if more.HashState, err = state.Extend(more.hash(), tail); err != nil {
-			return nil, err
-		}
-	}
-	rest, err := Augment(ctx, grown{doc, tail}, more)
-	if err != nil {
-		return nil, err
-	}
-	return append(tail, rest...), nil
-}
-
-// sign makes a signature at level BB or BT; it also returns the hash state after the document.
-func sign(ctx context.Context, doc Source, opt Options, signer Signer, tsa Timestamper) ([]byte, HashState, error) {
 	if opt.Identity.Certificate == nil {
 		var err error
 		if opt.Identity, err = signer.Identity(ctx); err != nil {
-			return nil, nil, fmt.Errorf("asking the signer for its certificate: %w", err)
+			return nil, fmt.Errorf("asking the signer for its certificate: %w", err)
 		}
 	}
-	p, err := Prepare(ctx, doc, opt)
+	job := Job{Doc: doc, Options: opt}
+	p, err := prepareJob(ctx, job, opt.Identity, tsa)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sig, err := signer.Sign(ctx, p.ToBeSigned(), p.Hash())
+	value, err := signer.Sign(ctx, p.ToBeSigned(), p.Hash())
 	if err != nil {
-		return nil, nil, fmt.Errorf("signing the attributes: %w", err)
+		return nil, fmt.Errorf("signing the attributes: %w", err)
 	}
-	var token []byte
-	if opt.Level >= BT {
-		digest, h := p.TimestampInput(sig)
-		if token, err = tsa.Timestamp(ctx, h, digest); err != nil {
-			return nil, nil, fmt.Errorf("time-stamping the signature: %w", err)
-		}
-	}
-	tail, err := p.Complete(sig, token)
-	return tail, p.state, err
+	return finish(ctx, job, p, value, tsa)
 }
