@@ -381,6 +381,7 @@ func (a *augmentation) timestampField(u *pdf.Update) error {
 		entry("T", pdf.EncodeText(freeName(fields, "DocTimeStamp"))),
 		entry("V", sig),
 		entry("F", flagsPrintLocked),
+		entry("AP", emptyAppearance(u)),
 		entry("Rect", pdf.Array{0, 0, 0, 0}),
 		entry("P", page.Ref),
 	))

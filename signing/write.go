@@ -70,6 +70,9 @@ func (l *layout) newField(u *pdf.Update, sig pdf.Ref) error {
 		entry("Rect", l.rect.Array()),
 		entry("P", l.page.Ref),
 	)
+	if l.block == nil {
+		widget.Set("AP", emptyAppearance(u))
+	}
 	if err := l.appearance(u, widget); err != nil {
 		return err
 	}
@@ -79,6 +82,18 @@ func (l *layout) newField(u *pdf.Update, sig pdf.Ref) error {
 		return err
 	}
 	return u.AddField(ref)
+}
+
+// emptyAppearance is that of a signature without a block: PDF/A-1 wants one for every field
+// (ISO 19005-1, 6.9).
+func emptyAppearance(u *pdf.Update) *pdf.Dict {
+	form := u.Alloc()
+	u.PutStream(form, pdf.NewDict(
+		entry("Type", pdf.Name("XObject")),
+		entry("Subtype", pdf.Name("Form")),
+		entry("BBox", pdf.Array{0, 0, 0, 0}),
+	), []byte{})
+	return pdf.NewDict(entry("N", form))
 }
 
 // fillField signs the existing field, keeping every other entry of it and of its widget.

@@ -10,18 +10,19 @@ import (
 	"unicode/utf16"
 )
 
-// The five objects of an embedded face, in this order from its base index.
+// The six objects of an embedded face, in this order from its base index.
 const (
 	type0At = iota
 	cidFontAt
 	descriptorAt
 	fontFileAt
 	toUnicodeAt
+	cidSetAt
 	objectsPerFace
 )
 
 // objects returns the PDF objects of the subset (ISO 32000-2, 9.7.4 and 9.9):
-// Type0 font with Identity-H, CIDFontType2, descriptor, FontFile2, ToUnicode.
+// Type0 font with Identity-H, CIDFontType2, descriptor, FontFile2, ToUnicode, CIDSet.
 // base is the index of the first of them among [Objects].Extra.
 func (s *subset) objects(base int) ([]Object, error) {
 	e, err := s.embedded()
@@ -38,19 +39,20 @@ func (s *subset) objects(base int) ([]Object, error) {
 		return fmt.Sprintf("<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"+
 			"/FontDescriptor %s/CIDToGIDMap/Identity/DW 0/W[1[%s]]>>", name, ref(base+descriptorAt), e.widths)
 	}
-	out[descriptorAt].Dict = func(ref func(int) string) string { return s.descriptor(name, ref(base+fontFileAt)) }
+	out[descriptorAt].Dict = func(ref func(int) string) string { return s.descriptor(name, ref(base+fontFileAt), ref(base+cidSetAt)) }
 	out[fontFileAt] = streamObject(e.file, fmt.Sprintf("/Length1 %d", e.length))
 	out[toUnicodeAt] = streamObject(e.toUnicode, "")
+	out[cidSetAt] = streamObject(e.cidSet, "")
 	return out, nil
 }
 
 // embedding is what a file needs of a subset; it depends on the face and the characters alone, and
 // nobody changes it.
 type embedding struct {
-	name            string // PostScript name with its tag
-	file, toUnicode []byte // deflated
-	length          int    // of the file before
-	widths          string
+	name                    string // PostScript name with its tag
+	file, toUnicode, cidSet []byte // deflated
+	length                  int    // of the file before
+	widths                  string
 }
 
 // maxEmbeddings bounds the memory of the subsets kept, some 15 KB each: a batch of letters signed
@@ -71,12 +73,12 @@ func (s *subset) embedded() (*embedding, error) {
 	if e != nil {
 		return e, nil
 	}
-	file, err := s.build()
+	file, glyphs, err := s.build()
 	if err != nil {
 		return nil, err
 	}
 	e = &embedding{
-		name: subsetTag(file) + "+" + s.face.name, file: deflate(file), toUnicode: deflate(s.toUnicode()),
+		name: subsetTag(file) + "+" + s.face.name, file: deflate(file), toUnicode: deflate(s.toUnicode()), cidSet: deflate(cidSet(glyphs)),
 		length: len(file), widths: s.widths(),
 	}
 	embeddingsMu.Lock()
@@ -98,11 +100,21 @@ func (s *subset) widths() string {
 
 // descriptor is the font descriptor (ISO 32000-2, 9.8): /Flags 4 says symbolic,
 // as every Identity-H subset is.
-func (s *subset) descriptor(name, fontFile string) string {
+func (s *subset) descriptor(name, fontFile, cidSet string) string {
 	em := func(v int) int { return v * 1000 / s.face.unitsPerEm }
 	b := s.face.box
-	return fmt.Sprintf("<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d/FontFile2 %s>>",
-		name, em(b[0]), em(b[1]), em(b[2]), em(b[3]), em(s.face.ascent), em(s.face.descent), em(s.face.capHeight), s.face.weight, fontFile)
+	return fmt.Sprintf("<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d/FontFile2 %s/CIDSet %s>>",
+		name, em(b[0]), em(b[1]), em(b[2]), em(b[3]), em(s.face.ascent), em(s.face.descent), em(s.face.capHeight), s.face.weight, fontFile, cidSet)
+}
+
+// cidSet says that the subset holds every glyph from 0 up: PDF/A-1 wants it (ISO 19005-1, 6.3.5), and
+// PDF/A-2 wants it complete where it is given.
+func cidSet(glyphs int) []byte {
+	b := bytes.Repeat([]byte{0xFF}, glyphs/8)
+	if rest := glyphs % 8; rest > 0 {
+		b = append(b, 0xFF<<(8-rest))
+	}
+	return b
 }
 
 // toUnicode is the CMap that gives the text back to search, copy and screen

@@ -74,8 +74,8 @@ func (f *face) textWidth(s string) float64 {
 // build writes the subset as a TrueType file with the tables that a PDF CIDFontType2
 // needs (ISO 32000-2, 9.9.1): glyph 0, one glyph a character, then the components
 // of the accented ones. Hinting is dropped: it doubles the size and PDF viewers
-// render outlines.
-func (s *subset) build() ([]byte, error) {
+// render outlines. It also returns how many glyphs there are.
+func (s *subset) build() (file []byte, glyphs int, err error) {
 	sources := make([]int, 1, 2*len(s.chars)+1) // subset glyph number to font glyph
 	for _, r := range s.chars {
 		sources = append(sources, s.face.glyph(drawn(r)))
@@ -86,7 +86,7 @@ func (s *subset) build() ([]byte, error) {
 	for i := 0; i < len(sources); i++ { // grows while components are met
 		outline, err := s.face.outline(sources[i])
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		outline, err = unhinted(outline, func(gid int) int {
 			if _, ok := components[gid]; !ok {
@@ -96,7 +96,7 @@ func (s *subset) build() ([]byte, error) {
 			return components[gid]
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%w: glyph %d", err, sources[i])
+			return nil, 0, fmt.Errorf("%w: glyph %d", err, sources[i])
 		}
 		for len(outline)%4 != 0 {
 			outline = append(outline, 0)
@@ -106,7 +106,7 @@ func (s *subset) build() ([]byte, error) {
 		hmtx = binary.BigEndian.AppendUint16(hmtx, uint16(s.advanceUnits(i, sources[i])))
 		hmtx = binary.BigEndian.AppendUint16(hmtx, uint16(s.face.bearing(sources[i])))
 	}
-	return s.assemble(len(sources), glyf, loca, hmtx), nil
+	return s.assemble(len(sources), glyf, loca, hmtx), len(sources), nil
 }
 
 // advanceUnits keeps the advances of the file equal to the /W array of the PDF
