@@ -2,12 +2,8 @@ package dossiers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,138 +12,6 @@ import (
 
 	"parapheur/circuits"
 )
-
-// ErrTooLarge says that a document exceeds the town's limit.
-var ErrTooLarge = errors.New("document too large")
-
-// A Received is a PDF that was checked and stored, and is of no dossier yet.
-type Received struct {
-	Name      string
-	Bytes     int64
-	SHA256    circuits.Digest
-	Pages     int
-	Signed    bool // it came with signatures of its own
-	HashState []byte
-}
-
-// Receive takes one PDF in: it is spooled while it is hashed, checked in
-// bounded memory, repaired once if it is untidy, and stored under its digest.
-// A refused one leaves nothing behind. A signed one is stored as it came.
-func (o *Office) Receive(ctx context.Context, _ Tenant, name string, r io.Reader) (Received, error) {
-	got := Received{Name: fileName(name)}
-	upload := func(w io.Writer) error {
-		_, err := io.Copy(w, r)
-		return err
-	}
-	if err := o.freeze(ctx, &got, upload, o.repair); err != nil {
-		return got, fmt.Errorf("receive %s: %w", got.Name, err)
-	}
-	return got, nil
-}
-
-// An untidy file is handed to what says what becomes of it.
-type onUntidy func(ctx context.Context, f *os.File, got *Received) error
-
-// repair receives the file written anew instead; once is enough.
-func (o *Office) repair(ctx context.Context, f *os.File, got *Received) error {
-	anew := func(w io.Writer) error { return o.Repair(ctx, f, w) }
-	return o.freeze(ctx, got, anew, func(context.Context, *os.File, *Received) error {
-		return errors.New("the repaired PDF is still untidy")
-	})
-}
-
-// freeze spools what fill writes, hashed on the way, inspects and stores it.
-func (o *Office) freeze(ctx context.Context, got *Received, fill func(io.Writer) error, untidy onUntidy) error {
-	f, err := os.CreateTemp(o.Spool, "depot-*.pdf")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // gone already once stored by rename
-	defer f.Close()           //nolint:errcheck // read only from here on
-	h := sha256.New()
-	m := &meter{w: io.MultiWriter(f, h), left: o.MaxBytes}
-	if err := fill(m); err != nil {
-		return err
-	}
-	got.Bytes, got.SHA256 = o.MaxBytes-m.left, circuits.Digest(h.Sum(nil))
-	if got.HashState, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
-		return fmt.Errorf("hash state: %w", err)
-	}
-	// The disk works while the check does. Should it fail here, it fails again,
-	// and is told, when the bytes are stored.
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		_ = f.Sync()
-	}()
-	found, err := o.Inspect(ctx, f)
-	<-written
-	if err != nil {
-		return err
-	}
-	if found.Untidy {
-		return untidy(ctx, f, got)
-	}
-	got.Pages, got.Signed = found.Pages, found.Signed
-	return o.store(ctx, f, *got)
-}
-
-// A meter refuses with ErrTooLarge to write more than is left.
-type meter struct {
-	w    io.Writer
-	left int64
-}
-
-// Write implements io.Writer.
-func (m *meter) Write(p []byte) (int, error) {
-	if m.left -= int64(len(p)); m.left < 0 {
-		return 0, ErrTooLarge
-	}
-	return m.w.Write(p)
-}
-
-// An adopter is a Blobs that can take a file over instead of copying it.
-type adopter interface {
-	Adopt(ctx context.Context, f *os.File, digest [32]byte) error
-}
-
-func (o *Office) store(ctx context.Context, f *os.File, got Received) error {
-	if a, ok := o.Blobs.(adopter); ok {
-		if err := a.Adopt(ctx, f, got.SHA256); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		return nil
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	digest, _, err := o.Blobs.Put(ctx, f)
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	if digest != got.SHA256 {
-		return errors.New("store: the spooled bytes changed")
-	}
-	return nil
-}
-
-// fileName keeps the last element of what a client calls its file.
-func fileName(name string) string {
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return -1
-		}
-		return r
-	}, name)
-	if name == "" {
-		return "document.pdf"
-	}
-	if runes := []rune(name); len(runes) > 120 {
-		name = string(runes[:116]) + ".pdf"
-	}
-	return name
-}
 
 // A Draft is a letter as it is deposited.
 type Draft struct {
@@ -159,7 +23,9 @@ type Draft struct {
 	DrafterEmail      string // whom an application deposits for; empty: its default drafter
 	Main              Received
 	Annexes           []Received
-	Start             bool
+	// Additions are made to the letter before it is frozen.
+	Additions Additions
+	Start     bool
 	// Key and Fingerprint identify one request of an application.
 	Key         string
 	Fingerprint [32]byte
@@ -209,11 +75,16 @@ func (d *Draft) check() (err error) {
 	if d.Main.SHA256.IsZero() {
 		return missingLetter()
 	}
-	if len(d.Annexes) > 20 {
+	if d.Main.Locked {
+		return ErrLocked
+	}
+	if len(d.Annexes) > maxAnnexes {
 		return &InvalidError{"annexes", "Un dossier porte au plus 20 annexes."}
 	}
-	return nil
+	return d.Additions.check(d.Annexes)
 }
+
+const maxAnnexes = 20
 
 func missingLetter() error { return &InvalidError{"document", "Joignez la lettre, en PDF."} }
 
@@ -235,6 +106,9 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	if err != nil {
 		return Dossier{}, false, err
 	}
+	if d.Main, d.Annexes, err = o.Compose(ctx, v.Tenant, d.Main, d.Annexes, d.Additions); err != nil {
+		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
+	}
 	id, err := uuid.NewV7FromReader(o.Rand)
 	if err != nil {
 		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
@@ -248,9 +122,11 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	if v.Application != nil {
 		c.Application, c.Dossier.Application = v.Application.ID, v.Application.ID
 	}
+	c.Notices = notices(1, d.Main)
 	var annexes []circuits.Digest
 	for i, a := range d.Annexes {
 		c.Dossier.Documents = append(c.Dossier.Documents, received(i+2, a, now))
+		c.Notices = append(c.Notices, notices(i+2, a)...)
 		annexes = append(annexes, a.SHA256)
 	}
 	c.Events, err = depositEvents(v.Actor(""), drafter.ID, d, annexes, kind.Circuit, now)
@@ -359,6 +235,9 @@ func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (D
 	if main.SHA256.IsZero() {
 		return Dossier{}, missingLetter()
 	}
+	if main.Locked {
+		return Dossier{}, fmt.Errorf("correct %s: %w", id, ErrLocked)
+	}
 	if d, err := o.visible(ctx, v, id); err != nil {
 		return d, err
 	}
@@ -370,7 +249,7 @@ func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (D
 		}
 		doc := received(1, main, now)
 		doc.Revision.Version = w.Dossier.State.Version + 1
-		return Change{Events: events, Revision: &NewRevision{N: 1, Name: doc.Name, Pages: doc.Pages, Revision: doc.Revision}}, nil
+		return Change{Events: events, Revision: &NewRevision{N: 1, Name: doc.Name, Pages: doc.Pages, Revision: doc.Revision, Notices: notices(1, main)}}, nil
 	})
 }
 

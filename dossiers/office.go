@@ -18,9 +18,29 @@ import (
 type Intake struct {
 	Pages  int
 	Signed bool
-	// Untidy files are readable, and repaired before they are frozen. Never
-	// set together with Signed.
+	// Untidy files are readable, and written anew before they are frozen.
+	// Never set together with Signed.
 	Untidy bool
+	// Protected files may be read by anybody and changed by nobody without a
+	// password: written anew, they no longer are. Never set with Signed.
+	Protected bool
+	Archival  string       // the PDF/A that the file claims: "2b"
+	Sizes     [][2]float64 // width and height of each page as shown, in points
+	Contents  []Notice     // active content; Code is one of Contents()
+}
+
+// An Edit is what is added to a PDF when it is written anew.
+type Edit struct {
+	Annexes []*os.File // whose pages follow
+	Stamps  []Mark
+}
+
+// A Mark is lines of text on one page, against the right of a box given as
+// fractions of the page as it is shown, from its top left.
+type Mark struct {
+	Page       int // from 1
+	X, Y, W, H float64
+	Lines      []string
 }
 
 // A Renderer turns pages into pictures and text. It may answer
@@ -42,8 +62,10 @@ type Parts struct {
 	// Inspect checks an uploaded PDF before it is frozen, in bounded time and
 	// memory. Its errors are shown to the depositor.
 	Inspect func(ctx context.Context, pdf *os.File) (Intake, error)
-	// Repair writes an untidy PDF anew. A signed one is refused.
-	Repair      func(ctx context.Context, pdf *os.File, w io.Writer) error
+	// Rewrite writes a PDF anew into an empty file, tidy, without protection,
+	// with what the Edit adds. A signed one is refused, and an Edit that would
+	// cost a PDF/A its conformance.
+	Rewrite     func(ctx context.Context, pdf *os.File, e Edit, into *os.File) error
 	Timestamper signing.Timestamper
 	// Revocation proves that no certificate of a path was revoked, and answers
 	// ErrRevoked when one was. Levels above B-T need it.

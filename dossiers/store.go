@@ -55,6 +55,7 @@ type Creation struct {
 	Application string
 	Key         string
 	Fingerprint [32]byte
+	Notices     []DocumentNotice // of its documents, kept and journaled
 }
 
 // Work is what a decision may look at: read in the transaction, under the
@@ -84,6 +85,7 @@ type NewRevision struct {
 	Name     string
 	Pages    int
 	Revision Revision
+	Notices  []DocumentNotice // of a version as deposited; kept and journaled
 }
 
 // An EvidenceRecord is the proof of one decision, exact bytes.
@@ -228,6 +230,13 @@ type Store interface {
 	JournalHead(ctx context.Context, t TenantID) (journal.Entry, error)
 	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
 	Feed(ctx context.Context, t TenantID, application string, after int64, limit int) ([]FeedEntry, error)
+
+	// Notices lists what the depositors of a dossier's documents were told, in
+	// the order of the documents, latest version only.
+	Notices(ctx context.Context, t TenantID, id ID) ([]DocumentNotice, error)
+	// DepositRules are those that the town has set, by content.
+	DepositRules(ctx context.Context, t TenantID) (DepositRules, error)
+	SetDepositRules(ctx context.Context, t TenantID, r DepositRules, by circuits.Actor, at time.Time) error
 
 	Types(ctx context.Context, t TenantID) ([]Type, error)
 	Desks(ctx context.Context, t TenantID) ([]Desk, error)

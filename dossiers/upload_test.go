@@ -44,15 +44,15 @@ func receive(t *testing.T, town *towntest.Town, name string, r io.Reader) (dossi
 	return town.Office.Receive(t.Context(), town.Tenant, name, r)
 }
 
-// encrypted protects a PDF against changes only: it opens without password.
-func encrypted(t *testing.T, pdf []byte) []byte {
+// encrypted protects a PDF: without a user password, against changes only.
+func encrypted(t *testing.T, pdf []byte, user string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.pdf"), filepath.Join(dir, "out.pdf")
 	if err := os.WriteFile(in, pdf, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.CommandContext(t.Context(), "qpdf", "--encrypt", "", "owner", "256", "--", in, out).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "qpdf", "--encrypt", user, "owner", "256", "--", in, out).CombinedOutput(); err != nil {
 		t.Fatalf("qpdf: %v\n%s", err, said)
 	}
 	b, err := os.ReadFile(out)
@@ -77,7 +77,7 @@ func TestRefusedUploads(t *testing.T) {
 		"empty":           {strings.NewReader(""), intake.ErrNotPDF},
 		"truncated":       {bytes.NewReader(letter[:len(letter)*2/3]), intake.ErrTruncated},
 		"broken":          {strings.NewReader("%PDF-1.7\n1 0 obj\n<</Type/Catalog\nstartxref\n9\n%%EOF\n"), intake.ErrDamaged},
-		"encrypted":       {bytes.NewReader(encrypted(t, letter)), intake.ErrEncrypted},
+		"encrypted":       {bytes.NewReader(encrypted(t, letter, "secret")), intake.ErrEncrypted},
 		"oversized":       {io.MultiReader(bytes.NewReader(letter), bytes.NewReader(make([]byte, limit))), dossiers.ErrTooLarge},
 		"connection lost": {io.MultiReader(bytes.NewReader(letter[:1000]), iotest.ErrReader(lost)), lost},
 	}

@@ -1,5 +1,5 @@
 // Package child runs work on bytes that may be hostile in a short-lived copy of this very program: killable, with limits
-// on time, memory and output, with an empty environment and with nothing inherited but the input.
+// on time, memory and output, with an empty environment and with nothing inherited but the files of its task.
 //
 // It exists because a goroutine cannot be killed: one page of 114 KB can keep a PDF engine busy for hours, freeze the
 // garbage collector of the whole process, or exhaust its memory.
@@ -73,8 +73,17 @@ type Task struct {
 	Job      string
 	Argument []byte   // small text without NUL: it travels in the environment
 	Input    *os.File // read by position; nil for none
-	Limits   Limits
+	// More are further files that the child shares: see the function of that name. One opened for writing may hold an
+	// answer too large for frames.
+	More   []*os.File
+	Limits Limits
 }
+
+// firstMore is the descriptor of the first of Task.More in the child, after the three standard ones.
+const firstMore = 3
+
+// More returns the nth file of Task.More, from 0, in the child. Like the input it is read, and written, by position.
+func More(n int) *os.File { return os.NewFile(uintptr(firstMore+n), "more-"+strconv.Itoa(n)) }
 
 const (
 	envJob      = "PARAPHEUR_CHILD"
@@ -194,6 +203,7 @@ func execute(ctx context.Context, t Task) (stdout, stderr []byte, err error) {
 	if t.Input != nil {
 		cmd.Stdin = t.Input
 	}
+	cmd.ExtraFiles = t.More
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
 	// The parent-death signal follows the thread that forks: it must not end before the child does.

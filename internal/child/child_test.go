@@ -54,6 +54,14 @@ func TestMain(m *testing.M) {
 				}
 			}
 		}},
+		Job{"copy", func(_ *os.File, _ []byte, _ *Writer) error {
+			b, err := io.ReadAll(io.NewSectionReader(More(0), 0, 1<<20))
+			if err != nil {
+				return err
+			}
+			_, err = More(1).WriteAt(b, 3)
+			return err
+		}},
 		Job{"exit", func(*os.File, []byte, *Writer) error { os.Exit(0); return nil }},
 	)
 	os.Exit(m.Run())
@@ -85,6 +93,30 @@ func TestAnswerComesBack(t *testing.T) {
 		if err != nil || len(frames) != 2 || string(frames[0].Body) != "é\n" || string(frames[1].Body) != "lettre" {
 			t.Fatalf("got %v, %v", frames, err)
 		}
+	}
+}
+
+func TestMoreFilesAreShared(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in, err := os.Create(filepath.Join(dir, "in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := in.WriteString("annexe"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewPool(1).Run(t.Context(), Task{Job: "copy", More: []*os.File{in, out}, Limits: limits()}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(out.Name()); err != nil || string(b) != "\x00\x00\x00annexe" {
+		t.Fatalf("got %q, %v", b, err)
 	}
 }
 

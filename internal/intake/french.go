@@ -24,7 +24,23 @@ func explanations() []explanation {
 		},
 		{
 			ErrEncrypted, "Ce PDF est protégé par un mot de passe",
-			"Un fichier protégé, même seulement contre les modifications, ne peut pas être signé. Enregistrez-en une copie sans mot de passe ni restriction, puis déposez-la.",
+			"Les signataires ne pourraient pas l’ouvrir. Enregistrez-en une copie sans mot de passe, puis déposez-la.",
+		},
+		{
+			ErrProtectedSigned, "Ce PDF est signé et verrouillé contre les modifications",
+			"Retirer le verrou casserait la signature qu’il porte, et rien ne peut s’y ajouter sans le retirer. Demandez à son auteur un fichier signé sans restriction.",
+		},
+		{
+			ErrSigned, "Ce PDF porte déjà une signature",
+			"Y apposer un tampon ou y joindre des pages casserait cette signature. Déposez-le tel quel, et gardez les annexes à part.",
+		},
+		{
+			ErrArchival, "La lettre perdrait son format d’archivage (PDF/A)",
+			"Une annexe à joindre n’est pas dans le même format PDF/A que la lettre. Gardez-la en annexe séparée, ou enregistrez-la dans ce format avant de la joindre.",
+		},
+		{
+			ErrJoin, "Une annexe ne peut pas être jointe à la lettre",
+			"Ses pages ne s’afficheraient pas à l’identique. Gardez-la en annexe séparée, ou imprimez-la vers un nouveau PDF avant de la joindre.",
 		},
 		{
 			ErrTooManyPages, "Ce PDF a trop de pages",

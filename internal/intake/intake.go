@@ -2,10 +2,16 @@
 // and if not, what does its author have to do about it, in French.
 //
 // The check runs pdfcpu in a child process with limits (package child), offline and without a configuration folder. It
-// never changes the file; [Inspector.Repair] makes another one, and refuses a signed file.
+// never changes the file; [Inspector.Rewrite] makes another one, repaired, without its protection, with annexes behind it
+// and stamps on it, and refuses a signed file.
 //
-// It says nothing about the contents: what a page shows is package render's, what a signature is worth is package
-// signing's.
+//	upload ─ Sniff ─ Inspect ─┬─ refused: one sentinel, explained by French
+//	                          ├─ tidy, free, nothing to add: frozen as it is
+//	                          └─ otherwise Rewrite ─ Inspect again ─ frozen
+//
+// It reports active content (findings.go) and decides nothing about it: which kinds a town refuses is package dossiers'.
+// It says nothing about the rest of the contents: what a page shows is package render's, what a signature is worth is
+// package signing's.
 //
 // # Failure handling
 //
@@ -35,8 +41,17 @@ var (
 	ErrTruncated = errors.New("the PDF is truncated")
 	// ErrDamaged says that the structure cannot be read.
 	ErrDamaged = errors.New("the PDF is damaged")
-	// ErrEncrypted says that a password protects the file, even if only against changes.
+	// ErrEncrypted says that the file cannot be read without a password.
 	ErrEncrypted = errors.New("the PDF is encrypted")
+	// ErrProtectedSigned says that the file is signed and protected against changes: lifting the protection would break
+	// the signature, and nothing can be added without lifting it.
+	ErrProtectedSigned = errors.New("the PDF is signed and protected")
+	// ErrSigned says that a rewriting was asked which would break a signature.
+	ErrSigned = errors.New("the PDF is signed")
+	// ErrArchival says that a rewriting was asked which would cost the file its archive format (PDF/A).
+	ErrArchival = errors.New("the PDF would no longer be PDF/A")
+	// ErrJoin says that the pages of an annex cannot follow those of the letter as they are.
+	ErrJoin = errors.New("the annex cannot be joined")
 	// ErrTooManyPages says that the file has more pages than the limit.
 	ErrTooManyPages = errors.New("the PDF has too many pages")
 	// ErrTooLarge says that the file has more bytes than the limit.
@@ -67,6 +82,21 @@ type Info struct {
 	// NeedsRepair says that the file is readable but untidy (bytes before the header or after the end, a wrong offset):
 	// repair it before freezing. It is never set together with Signed: such a file is refused.
 	NeedsRepair bool `json:"needsRepair"`
+	// Protected says that an owner password forbids changes while anybody may read: rewriting lifts it. It is never set
+	// together with Signed nor NeedsRepair.
+	Protected bool `json:"protected"`
+	// PDFA is the archive format that the file claims: "1b", "2u", "3a"; empty for none. Rewriting keeps it.
+	PDFA string `json:"pdfa"`
+	// Sizes are the width and the height of each page as it is shown, in points.
+	Sizes [][2]float64 `json:"sizes"`
+	// Findings are the active contents, worst first, at most 50.
+	Findings []Finding `json:"findings"`
+}
+
+// An Edit says what a rewriting adds.
+type Edit struct {
+	Annexes []*os.File // whose pages follow those of the letter, in this order
+	Stamps  []Stamp    // on pages of the result
 }
 
 // Inspector checks files, a few at a time. It is safe for concurrent use.
@@ -123,7 +153,7 @@ func (i *Inspector) Inspect(ctx context.Context, f *os.File) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	frames, err := i.run(ctx, f, size, request{MaxPages: i.limits.MaxPages}, 1<<20)
+	frames, err := i.run(ctx, child.Task{Input: f}, size, request{MaxPages: i.limits.MaxPages})
 	if err != nil {
 		return Info{}, err
 	}
@@ -138,25 +168,25 @@ func (i *Inspector) Inspect(ctx context.Context, f *os.File) (Info, error) {
 	return info, nil
 }
 
-// Repair writes the file anew, with a fresh cross-reference table and without what surrounds it. The result has to be
-// inspected like an upload. A signed file is refused with [ErrDamaged]: rewriting it would break its signature.
-func (i *Inspector) Repair(ctx context.Context, f *os.File, w io.Writer) error {
+// Rewrite writes the file anew into out, an empty file, without what surrounded it and without its protection, with the
+// pages of the annexes and the stamps. The result has to be inspected like an upload; the same files give the same
+// bytes. Refusals beside those of Inspect: [ErrSigned], [ErrArchival], [ErrJoin].
+func (i *Inspector) Rewrite(ctx context.Context, f *os.File, e Edit, out *os.File) error {
 	size, err := i.size(f)
 	if err != nil {
 		return err
 	}
-	frames, err := i.run(ctx, f, size, request{MaxPages: i.limits.MaxPages, Repair: true}, 2*i.limits.MaxBytes)
-	if err != nil {
-		return err
-	}
-	for _, frame := range frames {
-		if frame.Kind == kindFile {
-			if _, err := w.Write(frame.Body); err != nil {
-				return fmt.Errorf("write the repaired PDF: %w", err)
-			}
+	for _, a := range e.Annexes {
+		more, err := i.size(a)
+		if err != nil {
+			return err
 		}
+		size += more
 	}
-	return nil
+	_, err = i.run(ctx, child.Task{Input: f, More: append([]*os.File{out}, e.Annexes...)}, size, request{
+		MaxPages: i.limits.MaxPages, MaxBytes: i.limits.MaxBytes, Rewrite: true, Annexes: len(e.Annexes), Stamps: e.Stamps,
+	})
+	return err
 }
 
 // size applies the limits that need no parser.
@@ -176,14 +206,14 @@ func (i *Inspector) size(f *os.File) (int64, error) {
 	return info.Size(), Sniff(first[:n])
 }
 
-func (i *Inspector) run(ctx context.Context, f *os.File, size int64, q request, output int64) ([]child.Frame, error) {
+func (i *Inspector) run(ctx context.Context, t child.Task, size int64, q request) ([]child.Frame, error) {
 	argument, err := json.Marshal(q)
 	if err != nil {
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
-	frames, err := i.pool.Run(ctx, child.Task{Job: jobName, Argument: argument, Input: f, Limits: child.Limits{
-		Wall: i.limits.Timeout, Memory: int64(i.limits.MemoryMiB)<<20 + 3*size, Output: output,
-	}})
+	t.Job, t.Argument = jobName, argument
+	t.Limits = child.Limits{Wall: i.limits.Timeout, Memory: int64(i.limits.MemoryMiB)<<20 + 3*size, Output: 1 << 20}
+	frames, err := i.pool.Run(ctx, t)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -194,6 +224,7 @@ func (i *Inspector) run(ctx context.Context, f *os.File, size int64, q request, 
 func codes() map[string]error {
 	return map[string]error{
 		"truncated": ErrTruncated, "damaged": ErrDamaged, "encrypted": ErrEncrypted, "pages": ErrTooManyPages, "xfa": ErrXFA,
+		"protected-signed": ErrProtectedSigned, "signed": ErrSigned, "archival": ErrArchival, "join": ErrJoin, "too-large": ErrTooLarge,
 	}
 }
 

@@ -66,6 +66,29 @@ func inspect(t *testing.T, l Limits, path string) (Info, error) {
 	return New(l).Inspect(t.Context(), f)
 }
 
+// rewritten writes the file at path anew; annexes are paths.
+func rewritten(t *testing.T, path string, stamps []Stamp, annexes ...string) (string, error) {
+	t.Helper()
+	open := func(path string) *os.File {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	edit := Edit{Stamps: stamps}
+	for _, a := range annexes {
+		edit.Annexes = append(edit.Annexes, open(a))
+	}
+	out, err := os.Create(filepath.Join(t.TempDir(), "out.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	return out.Name(), New(Limits{}).Rewrite(t.Context(), open(path), edit, out)
+}
+
 func letter() []byte {
 	return pdftest.Pages(pdftest.Text("R\xe9ponse \xe0 M. \x8cuvrard"), pdftest.Text("Page deux"))
 }
@@ -106,7 +129,7 @@ func TestGoodFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.want.Bytes = int64(len(c.pdf))
-			if diff := cmp.Diff(got, c.want); diff != "" {
+			if diff := cmp.Diff(got, c.want, cmpopts.IgnoreFields(Info{}, "Sizes"), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("got (-), want (+):\n%s", diff)
 			}
 		})
@@ -153,27 +176,67 @@ func TestFilesOfRealProducers(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if diff := cmp.Diff(got, c.want, cmpopts.IgnoreFields(Info{}, "Bytes", "Version")); diff != "" {
+		if diff := cmp.Diff(got, c.want, cmpopts.IgnoreFields(Info{}, "Bytes", "Version", "Sizes"), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: got (-), want (+):\n%s", c.name, diff)
 		}
 	}
 }
 
-func TestEncryptedFilesAreRefused(t *testing.T) {
+func TestProtections(t *testing.T) {
 	t.Parallel()
 	source, dir := write(t, letter()), t.TempDir()
-	for _, c := range []struct{ name, user, bits string }{
-		{"owner password only, AES-256", "", "256"},
-		{"owner password only, RC4-128", "", "128"},
-		{"user password, AES-256", "secret", "256"},
-		{"user password, RC4-40", "secret", "40"},
+	for _, c := range []struct {
+		name, user, bits string
+		args             []string
+		want             error
+	}{
+		{"owner password only, AES-256", "", "256", nil, nil},
+		{"owner password only, AES-128", "", "128", []string{"--use-aes=y"}, nil},
+		{"owner password only, RC4-128", "", "128", nil, nil},
+		{"owner password only, RC4-40", "", "40", nil, nil},
+		{"owner password only, clear metadata", "", "256", []string{"--cleartext-metadata"}, nil},
+		{"user password, AES-256", "secret", "256", nil, ErrEncrypted},
+		{"user password, RC4-40", "secret", "40", nil, ErrEncrypted},
 	} {
 		out := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".pdf")
-		runTool(t, tool(t, "qpdf"), "--allow-weak-crypto", "--encrypt", c.user, "owner", c.bits, "--", source, out)
-		if _, err := inspect(t, Limits{}, out); !errors.Is(err, ErrEncrypted) {
-			t.Errorf("%s: %v, want ErrEncrypted", c.name, err)
+		args := append([]string{"--allow-weak-crypto", "--encrypt", c.user, "owner", c.bits}, c.args...)
+		runTool(t, tool(t, "qpdf"), append(args, "--", source, out)...)
+		info, err := inspect(t, Limits{}, out)
+		if !errors.Is(err, c.want) || err == nil && !info.Protected {
+			t.Errorf("%s: %+v, %v, want %v", c.name, info, err, c.want)
+		}
+		if err != nil {
+			continue
+		}
+		free, err := rewritten(t, out, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if info, err := inspect(t, Limits{}, free); err != nil || info.Protected || info.NeedsRepair || info.Pages != 2 {
+			t.Errorf("%s: freed, it is %+v, %v", c.name, info, err)
+		}
+		runTool(t, tool(t, "qpdf"), "--check", free)
+		if got, want := textOf(t, free), textOf(t, source); got != want {
+			t.Errorf("%s: freed, it reads %q, want %q", c.name, got, want)
+		}
+		broken, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := inspect(t, Limits{}, write(t, append(broken, make([]byte, 500)...))); !errors.Is(err, ErrEncrypted) {
+			t.Errorf("%s, and untidy: %v, want ErrEncrypted", c.name, err)
 		}
 	}
+}
+
+func textOf(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.Command(tool(t, "pdftotext"), "-layout", path, "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func TestRefusals(t *testing.T) {
@@ -220,15 +283,18 @@ func TestSignedFileInNeedOfRepairIsRefused(t *testing.T) {
 	if _, err := inspect(t, Limits{}, path); !errors.Is(err, ErrDamaged) {
 		t.Fatalf("inspect: %v, want ErrDamaged", err)
 	}
-	f, err := os.Open(path)
+	if out, err := rewritten(t, path, nil); !errors.Is(err, ErrDamaged) || size(t, out) != 0 {
+		t.Fatalf("rewrite: %v, %d bytes, want ErrDamaged", err, size(t, out))
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	var out bytes.Buffer
-	if err := New(Limits{}).Repair(t.Context(), f, &out); !errors.Is(err, ErrDamaged) || out.Len() != 0 {
-		t.Fatalf("repair: %v, %d bytes, want ErrDamaged", err, out.Len())
-	}
+	return info.Size()
 }
 
 func TestRepairedFilesAreTidy(t *testing.T) {
@@ -238,17 +304,11 @@ func TestRepairedFilesAreTidy(t *testing.T) {
 		"zeros after the end":     append(letter(), make([]byte, 5000)...),
 		"startxref one byte off":  offByOne(letter()),
 	} {
-		f, err := os.Open(write(t, pdf))
+		path, err := rewritten(t, write(t, pdf), nil)
 		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		var out bytes.Buffer
-		if err := New(Limits{}).Repair(t.Context(), f, &out); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		path := write(t, out.Bytes())
 		if info, err := inspect(t, Limits{}, path); err != nil || info.NeedsRepair || info.Pages != 2 {
 			t.Errorf("%s: after the repair %+v, %v", name, info, err)
 		}
@@ -332,7 +392,7 @@ func xrefStream(dict string, content pdftest.Object) []byte {
 func TestFrenchExplainsEveryRefusal(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, refusal := range []error{ErrNotPDF, ErrTruncated, ErrDamaged, ErrEncrypted, ErrTooManyPages, ErrTooLarge, ErrXFA, ErrTimeout} {
+	for _, refusal := range []error{ErrNotPDF, ErrTruncated, ErrDamaged, ErrEncrypted, ErrTooManyPages, ErrTooLarge, ErrXFA, ErrTimeout, ErrProtectedSigned, ErrSigned, ErrArchival, ErrJoin} {
 		title, detail := French(fmt.Errorf("courrier 12: %w", refusal))
 		if title == "" || detail == "" || seen[title] {
 			t.Errorf("%v: %q, %q", refusal, title, detail)

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,14 +21,18 @@ const (
 	jobName = "intake"
 
 	kindInfo = 'i' // JSON of Info
-	kindFile = 'f' // the rewritten PDF
 
 	maxTitle = 200
 )
 
 type request struct {
 	MaxPages int
-	Repair   bool
+	MaxBytes int64
+	// Rewrite says that the file is written anew, into the first of the further files; those after it are annexes whose
+	// pages follow.
+	Rewrite bool
+	Annexes int
+	Stamps  []Stamp
 }
 
 // Job is the child's side: give it to child.Main.
@@ -44,29 +47,40 @@ func answer(input *os.File, argument []byte, out *child.Writer) error {
 	if err != nil {
 		return fmt.Errorf("measure the input: %w", err)
 	}
-	outer, err := readOuter(input, stat.Size())
-	if err != nil {
-		return fmt.Errorf("read the input: %w", err)
-	}
-	if !outer.ended {
-		return refuse("truncated", "the last bytes are not %%EOF")
-	}
-	doc, err := parse(io.NewSectionReader(input, 0, stat.Size()))
+	read, err := open(input, stat.Size(), q.MaxPages)
 	if err != nil {
 		return err
 	}
-	info, err := judge(doc, outer, q.MaxPages)
-	if err != nil {
-		return err
+	if q.Rewrite {
+		return rewrite(read, q)
 	}
-	if q.Repair {
-		return rewrite(doc, info, out)
-	}
-	body, err := json.Marshal(info)
+	body, err := json.Marshal(read.info)
 	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return out.Frame(kindInfo, body)
+}
+
+// opened is a file that passed the check.
+type opened struct {
+	doc   *model.Context
+	pages []page
+	info  Info
+}
+
+func open(input *os.File, size int64, maxPages int) (opened, error) {
+	outer, err := readOuter(input, size)
+	if err != nil {
+		return opened{}, fmt.Errorf("read the input: %w", err)
+	}
+	if !outer.ended {
+		return opened{}, refuse("truncated", "the last bytes are not %%EOF")
+	}
+	doc, err := parse(io.NewSectionReader(input, 0, size))
+	if err != nil {
+		return opened{}, err
+	}
+	return judge(doc, outer, maxPages)
 }
 
 func refuse(code, detail string) *child.Failure { return &child.Failure{Code: code, Detail: detail} }
@@ -88,8 +102,6 @@ func parse(r io.ReadSeeker) (*model.Context, error) {
 		return nil, refuse("encrypted", err.Error())
 	case err != nil:
 		return nil, refuse("damaged", err.Error())
-	case doc.E != nil || doc.Encrypt != nil:
-		return nil, refuse("encrypted", "the empty password opens it, but it has an encryption dictionary")
 	}
 	if err := dynamicForm(doc); err != nil { // before validation, which knows no XFA
 		return nil, err
@@ -113,23 +125,33 @@ func dynamicForm(doc *model.Context) error {
 	return nil
 }
 
-func judge(doc *model.Context, o outer, maxPages int) (Info, error) {
-	if err := doc.EnsurePageCount(); err != nil {
-		return Info{}, refuse("damaged", err.Error())
+func judge(doc *model.Context, o outer, maxPages int) (opened, error) {
+	pages, err := pagesOf(doc, maxPages)
+	if err != nil {
+		return opened{}, err
 	}
+	doc.PageCount = len(pages)
 	info := Info{
-		Pages: doc.PageCount, Version: doc.VersionString(), Title: oneLine(doc.Title),
-		Signed: isSigned(doc), NeedsRepair: !o.tidy,
+		Pages: len(pages), Version: doc.VersionString(), Title: oneLine(doc.Title), PDFA: archival(doc),
+		Signed: isSigned(doc), NeedsRepair: !o.tidy, Protected: doc.E != nil || doc.Encrypt != nil,
 	}
 	switch {
 	case info.Pages < 1:
-		return info, refuse("damaged", "no page")
-	case info.Pages > maxPages:
-		return info, refuse("pages", fmt.Sprintf("%d pages, at most %d", info.Pages, maxPages))
+		return opened{}, refuse("damaged", "no page")
+	case info.Protected && info.Signed:
+		return opened{}, refuse("protected-signed", "lifting the protection would break its signature")
+	case info.Protected && info.NeedsRepair:
+		// What is rebuilt under a cipher may be deciphered wrongly without anybody noticing.
+		return opened{}, refuse("encrypted", "protected and untidy")
 	case info.Signed && info.NeedsRepair:
-		return info, refuse("damaged", "it needs a repair, which would break its signature")
+		return opened{}, refuse("damaged", "it needs a repair, which would break its signature")
 	}
-	return info, nil
+	for _, p := range pages {
+		width, height := p.size()
+		info.Sizes = append(info.Sizes, [2]float64{width, height})
+	}
+	info.Findings = findings(doc, pages)
+	return opened{doc, pages, info}, nil
 }
 
 // isSigned does not rely on flags, which files get wrong: any dictionary with the two entries of a signature counts.
@@ -152,15 +174,62 @@ func isSigned(doc *model.Context) bool {
 	return false
 }
 
-func rewrite(doc *model.Context, info Info, out *child.Writer) error {
-	if info.Signed {
-		return refuse("damaged", "a signed file is not rewritten")
+// rewrite writes the file anew with the pages of the annexes and the stamps. Neither a signature nor a claim of PDF/A is
+// lost on the way.
+func rewrite(read opened, q request) error {
+	if read.info.Signed {
+		return refuse("signed", "a signed file is not rewritten")
 	}
-	var b bytes.Buffer
-	if err := api.WriteContext(doc, &b); err != nil {
-		return refuse("damaged", "rewrite: "+err.Error())
+	for i := range q.Annexes {
+		if err := join(&read, child.More(1+i), q); err != nil {
+			return err
+		}
 	}
-	return out.Frame(kindFile, b.Bytes())
+	if err := stampAll(read.doc, read.pages, q.Stamps); err != nil {
+		return err
+	}
+	if after := archival(read.doc); after != read.info.PDFA {
+		return refuse("archival", "PDF/A-"+read.info.PDFA+" becomes "+after)
+	}
+	err := writeFile(read.doc, child.More(0), q.MaxBytes)
+	if errors.Is(err, errTooLarge) {
+		return refuse("too-large", err.Error())
+	}
+	return err
+}
+
+// join appends the pages of an annex.
+func join(letter *opened, input *os.File, q request) error {
+	stat, err := input.Stat()
+	if err != nil {
+		return fmt.Errorf("measure an annex: %w", err)
+	}
+	annex, err := open(input, stat.Size(), q.MaxPages)
+	switch {
+	case err != nil:
+		return err
+	case annex.info.Signed:
+		return refuse("signed", "a signed annex keeps its signature only as it is")
+	case hidesLayers(annex.doc):
+		return refuse("join", "the annex hides layers, which would show")
+	}
+	if why := joinable(letter.doc, annex.doc); why != "" {
+		return refuse("archival", why)
+	}
+	version := max(letter.doc.XRefTable.Version(), annex.doc.XRefTable.Version())
+	if err := pdfcpu.MergeXRefTables("", annex.doc, letter.doc, false, false); err != nil {
+		return refuse("join", err.Error())
+	}
+	if err := letter.doc.BindNameTrees(); err != nil {
+		return refuse("join", err.Error())
+	}
+	letter.doc.HeaderVersion = &version
+	if catalog, err := letter.doc.Catalog(); err == nil {
+		catalog.Delete("Version")
+	}
+	letter.pages, err = pagesOf(letter.doc, q.MaxPages)
+	letter.doc.PageCount = len(letter.pages)
+	return err
 }
 
 // oneLine makes a title that can be shown: no control characters, no line breaks, not endless.

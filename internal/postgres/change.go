@@ -94,10 +94,11 @@ func insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossie
 	for _, doc := range d.Documents {
 		queueRevision(b, t, d.ID, dossiers.NewRevision{N: doc.N, Name: doc.Name, Pages: doc.Pages, Revision: doc.Approved})
 	}
+	queueNotices(b, t, d.ID, 1, c.Notices)
 	if err := run(ctx, tx, b); err != nil {
 		return fmt.Errorf("insert dossier: %w", err)
 	}
-	return appendEvents(ctx, tx, t, d.ID, c.Dossier.Application, c.Events)
+	return appendEvents(ctx, tx, t, d.ID, c.Dossier.Application, c.Events, received(d.ID, c.Dossier.Application, 1, d.CreatedAt, c.Notices)...)
 }
 
 func queueRevision(b *pgx.Batch, t dossiers.TenantID, id dossiers.ID, r dossiers.NewRevision) {
@@ -178,8 +179,11 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 		queueEvidence(b, t, d, *c.Evidence)
 		d.EvidenceHead = c.Evidence.SHA256
 	}
+	var told []fact
 	if c.Revision != nil {
 		queueRevision(b, t, d.ID, *c.Revision)
+		queueNotices(b, t, d.ID, c.Revision.Revision.Version, c.Revision.Notices)
+		told = received(d.ID, before.Depositor.Application, c.Revision.Revision.Version, d.UpdatedAt, c.Revision.Notices)
 	}
 	if !c.ArchivedUntil.IsZero() {
 		b.Queue(`insert into archive (tenant, dossier, stamped_until) values ($1, $2, $3)
@@ -203,7 +207,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 			return d, fmt.Errorf("enqueue sealing: %w", err)
 		}
 	}
-	return d, appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events)
+	return d, appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...)
 }
 
 func queueUpdate(b *pgx.Batch, t dossiers.TenantID, before circuits.State, d dossiers.Dossier) error {

@@ -23,12 +23,12 @@ type fact struct {
 // channel is the NOTIFY channel that says the journal of a town moved.
 const channel = "parapheur_journal"
 
-func appendEvents(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, application string, events []circuits.Event) error {
-	facts := make([]fact, len(events))
+func appendEvents(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, application string, events []circuits.Event, others ...fact) error {
+	facts := make([]fact, len(events), len(events)+len(others))
 	for i, e := range events {
 		facts[i] = fact{e.When(), string(id), application, e.Kind(), e}
 	}
-	return appendFacts(ctx, tx, t, facts...)
+	return appendFacts(ctx, tx, t, append(facts, others...)...)
 }
 
 // appendFacts locks the head of the town's journal until commit and chains

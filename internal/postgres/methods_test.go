@@ -37,6 +37,8 @@ type belonging struct {
 	session    dossiers.Session
 	invitation [32]byte
 	ceremony   approvals.Ceremony
+	noticed    dossiers.ID         // a dossier with a notice
+	rule       dossiers.NoticeCode // the one this town refuses, and no other does
 }
 
 func belongings(t *testing.T, town *towntest.Town) belonging {
@@ -64,6 +66,12 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	if err := s.KeepCeremony(ctx, b.t, b.ceremony, nil); err != nil {
 		t.Fatal(err)
 	}
+	b.rule = ownRule(town)
+	found, _, err := s.Search(ctx, b.t, "", dossiers.Filter{ExternalReference: "GEC-1"}, dossiers.Page{Limit: 1})
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	b.noticed = found[0].ID
 	return b
 }
 
@@ -97,6 +105,17 @@ func reads() map[string]call {
 		"Evidence": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Evidence(ctx, t, b.signed.ID)
 			return some(len(x), err, x)
+		},
+		"Notices": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Notices(ctx, t, b.noticed)
+			return some(len(x), err, x)
+		},
+		"DepositRules": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.DepositRules(ctx, t)
+			if err == nil && x[b.rule] {
+				return nil
+			}
+			return some(0, err, x)
 		},
 		"List": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			found := 0
@@ -212,6 +231,16 @@ func writes() map[string]call {
 				return fmt.Errorf("a late comer replaced what was kept: %w", err)
 			}
 			return nil
+		},
+		"SetDepositRules": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			if err := s.SetDepositRules(ctx, t, dossiers.DepositRules{}, by, at); err != nil {
+				return err
+			}
+			here, err := s.DepositRules(ctx, b.t)
+			if err == nil && here[b.rule] {
+				return nothing // another town's were set
+			}
+			return err
 		},
 		"SetSeat": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.SetSeat(ctx, t, b.desk, b.person.ID, "Directeur", false, by, at)

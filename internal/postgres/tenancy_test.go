@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,8 +44,13 @@ func lived(t *testing.T, town *towntest.Town) dossiers.Dossier {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := town.Store.SetDepositRules(ctx, town.Tenant.ID, dossiers.DepositRules{ownRule(town): true}, by, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	letter := town.Letter(t)
+	letter.Notices = append(letter.Notices, dossiers.Notice{Code: dossiers.NoticeRepaired})
 	of, _, err := o.Deposit(ctx, gec, dossiers.Draft{
-		Title: "Une lettre", Recipient: "Quelqu’un", TypeCode: "courrier-simple", ExternalReference: "GEC-1", Main: town.Letter(t), Start: true, Key: "k1",
+		Title: "Une lettre", Recipient: "Quelqu’un", TypeCode: "courrier-simple", ExternalReference: "GEC-1", Main: letter, Start: true, Key: "k1",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +59,15 @@ func lived(t *testing.T, town *towntest.Town) dossiers.Dossier {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// ownRule is the content that this town refuses, and its neighbour does not.
+func ownRule(town *towntest.Town) dossiers.NoticeCode {
+	sum := 0
+	for _, c := range town.Tenant.SIRET {
+		sum += int(c)
+	}
+	return dossiers.Contents()[sum%len(dossiers.Contents())]
 }
 
 // tables lists what bears a town, from the catalog: a new table is covered.

@@ -6,7 +6,7 @@
 // The package must not log, must not read a request, and must not repeat what
 // somebody submitted or what an error said: only sentences written here, or
 // written for people where the error was made (dossiers.InvalidError,
-// intake.French), go out.
+// dossiers.ContentError, intake.French), go out.
 //
 // # Failure handling
 //
@@ -67,7 +67,7 @@ func For(err error) Problem {
 	}
 	for _, r := range Table() {
 		if errors.Is(err, r.Err) {
-			return r.Problem
+			return told(r.Problem, err)
 		}
 	}
 	if away(err) {
@@ -77,6 +77,16 @@ func For(err error) Problem {
 		return busy()
 	}
 	return internal()
+}
+
+// told adds what the error says for people: which active content was found
+// where.
+func told(p Problem, err error) Problem {
+	var content *dossiers.ContentError
+	if errors.As(err, &content) {
+		p.Detail = content.French()
+	}
+	return p
 }
 
 // away reports whether what we stand on does not answer: the database or the

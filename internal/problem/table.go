@@ -28,6 +28,10 @@ func ofIntake() []Row {
 		pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large"),
 		pdf(unprocessable, intake.ErrXFA, "dynamic-form"),
 		pdf(unprocessable, intake.ErrTimeout, "too-complex"),
+		pdf(unprocessable, intake.ErrProtectedSigned, "signed-and-locked"),
+		pdf(unprocessable, intake.ErrSigned, "signature-would-break"),
+		pdf(unprocessable, intake.ErrArchival, "archive-format-lost"),
+		pdf(unprocessable, intake.ErrJoin, "annex-not-joinable"),
 		pdf(unprocessable, intake.ErrDamaged, "damaged"),
 	}
 }
@@ -94,6 +98,9 @@ func ofDossiers() []Row {
 	const unprocessable = http.StatusUnprocessableEntity
 	return []Row{
 		as(dossiers.ErrTooLarge, pdf(http.StatusRequestEntityTooLarge, intake.ErrTooLarge, "too-large")),
+		row(dossiers.ErrContent, unprocessable, "active-content", "Ce PDF contient un élément que la collectivité refuse", "Imprimez le document vers un nouveau PDF, puis déposez ce fichier."),
+		row(dossiers.ErrLocked, unprocessable, "signatures-closed", "Ce PDF ne peut plus recevoir de signature", "La signature qu’il porte interdit d’en ajouter une autre.", "Demandez à son auteur un fichier sans ce verrou, ou joignez ce PDF en annexe."),
+		row(dossiers.ErrUnreadable, unprocessable, "unsignable", "Ce PDF ne pourrait pas être signé", "Sa structure ne permet pas d’y ajouter une signature.", "Exportez le document de nouveau depuis l’application d’origine."),
 		row(dossiers.ErrReference, conflict, "reference-used", "Cette référence est déjà utilisée", "Un dossier de la même application porte cette référence externe."),
 		row(dossiers.ErrKeyReused, unprocessable, "idempotency-key-reused", "La clé d’idempotence a déjà servi", "La même clé accompagne une autre demande : une clé nouvelle est nécessaire pour un envoi différent."),
 		row(dossiers.ErrInvitation, http.StatusGone, "invitation-expired", "Cette invitation n’est plus valable", "Elle a servi, ou elle a expiré.", "Demandez-en une nouvelle à votre administrateur."),

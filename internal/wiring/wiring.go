@@ -170,9 +170,11 @@ func (s *System) office(store dossiers.Blobs) error {
 		Store: s.Store, Blobs: store, Keys: s.Ring, Render: preview.New(s.Render, 64<<20),
 		Inspect: func(ctx context.Context, pdf *os.File) (dossiers.Intake, error) {
 			info, err := inspector.Inspect(ctx, pdf)
-			return dossiers.Intake{Pages: info.Pages, Signed: info.Signed, Untidy: info.NeedsRepair}, err
+			return intakeOf(info), err
 		},
-		Repair:      inspector.Repair,
+		Rewrite: func(ctx context.Context, pdf *os.File, e dossiers.Edit, into *os.File) error {
+			return inspector.Rewrite(ctx, pdf, editOf(e), into)
+		},
 		Timestamper: tsa, Revocation: revocation, Level: s.level(tsa), Verify: s.verify, Trust: dossiers.Trust{Roots: s.Roots(), DemoMark: certs.DemoMarker}, Seal: s.seal, Now: cfg.Now, Rand: rand.Reader, Location: paris,
 		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
 	})
