@@ -26,8 +26,8 @@ help: ## Show this help
 build: ## Build bin/parapheur, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/parapheur
 
-.PHONY: build/pkcs11
-build/pkcs11: ## Build bin/parapheur with keys in an HSM (PKCS#11); needs a C compiler
+.PHONY: build/hsm
+build/hsm: ## Build bin/parapheur with keys in an HSM (PKCS#11); needs a C compiler
 	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/parapheur
 
 .PHONY: run

@@ -50,6 +50,12 @@ type PKCS11Options struct {
 // whose sessions died, is [ErrKeyUnavailable] once; the next use opens it
 // again. A signature that failed is never repeated by itself.
 type PKCS11 struct {
+	*heldToken
+	gate Gate
+}
+
+// heldToken is what the providers of one key share, whatever their gates.
+type heldToken struct {
 	opt PKCS11Options
 
 	mu      sync.Mutex
@@ -79,7 +85,7 @@ func OpenPKCS11(opt PKCS11Options) (*PKCS11, error) {
 	if opt.Sessions == 0 {
 		opt.Sessions = defaultSessions
 	}
-	p := &PKCS11{opt: opt}
+	p := &PKCS11{heldToken: &heldToken{opt: opt}, gate: opt.Gate}
 	if _, err := p.use(); err != nil {
 		return nil, err
 	}
@@ -92,7 +98,7 @@ func OpenPKCS11(opt PKCS11Options) (*PKCS11, error) {
 
 // use returns the open key, opening it when it is not. It holds the lock while
 // it does, so that a token is opened, and a PIN shown, once.
-func (p *PKCS11) use() (*openKey, error) {
+func (p *heldToken) use() (*openKey, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused != nil {
@@ -121,7 +127,7 @@ func (p *PKCS11) use() (*openKey, error) {
 }
 
 // lost forgets a key whose token failed; the next use opens it again.
-func (p *PKCS11) lost(k *openKey) {
+func (p *heldToken) lost(k *openKey) {
 	p.mu.Lock()
 	mine := p.open == k
 	if mine {
@@ -134,7 +140,7 @@ func (p *PKCS11) lost(k *openKey) {
 }
 
 // Close leaves the token.
-func (p *PKCS11) Close() {
+func (p *heldToken) Close() {
 	p.mu.Lock()
 	k := p.open
 	p.mu.Unlock()
@@ -144,21 +150,25 @@ func (p *PKCS11) Close() {
 }
 
 // Chain implements [KeyProvider]; it answers even while the token is away.
-func (p *PKCS11) Chain(context.Context) ([]*x509.Certificate, error) {
+func (p *heldToken) Chain(context.Context) ([]*x509.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]*x509.Certificate(nil), p.chain...), nil
 }
 
 // PSS says that an RSA key signs with RSASSA-PSS here; see [Signer.PSS].
-func (p *PKCS11) PSS() bool { return p.opt.PSS }
+func (p *heldToken) PSS() bool { return p.opt.PSS }
+
+// WithGate returns a provider of the same key, over the same open token, which
+// asks another gate.
+func (p *PKCS11) WithGate(g Gate) *PKCS11 { return &PKCS11{heldToken: p.heldToken, gate: g} }
 
 func (p *PKCS11) admit(ctx context.Context, tbs [][]byte, h crypto.Hash, proof []byte) error {
 	chain, err := p.Chain(ctx)
 	if err != nil {
 		return err
 	}
-	return admission{gate: p.opt.Gate, guard: p.opt.Guard, now: p.opt.Now, chain: chain}.admit(ctx, tbs, h, proof)
+	return admission{gate: p.gate, guard: p.opt.Guard, now: p.opt.Now, chain: chain}.admit(ctx, tbs, h, proof)
 }
 
 // Begin implements [KeyProvider]; the activation is always ready.

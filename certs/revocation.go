@@ -3,6 +3,7 @@ package certs
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
+
+	"parapheur/internal/egress"
 )
 
 const (
@@ -33,8 +36,11 @@ type RevocationOptions struct {
 	Now Clock
 	// AllowHosts are the only hosts asked, if not empty, as "host" or "host:port";
 	// they may lie in a private network. If empty, any public address is asked:
-	// certificates, hence strangers, choose these addresses.
+	// certificates, hence strangers, choose these addresses (see package egress).
 	AllowHosts []string
+	// Allow are private hosts and networks that may be asked beside the public
+	// ones: the authority of a department, on its own network.
+	Allow egress.Allow
 	// Proxy is the outgoing proxy, such as http.ProxyFromEnvironment; none if nil.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Timeout is for one request; 10 seconds if zero.
@@ -62,8 +68,9 @@ type Revocation struct {
 	opt    RevocationOptions
 	client *http.Client
 
-	mu    sync.Mutex
-	cache map[string]cached // by kind and address or certificate
+	mu      sync.Mutex
+	cache   map[string]cached    // by kind and address or certificate
+	revoked map[string]time.Time // certificates whose last answer revoked them, by DER
 }
 
 type cached struct {
@@ -79,9 +86,10 @@ func NewRevocation(opt RevocationOptions) (*Revocation, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = defaultRevocationTimeout
 	}
-	r := &Revocation{opt: opt, cache: map[string]cached{}}
-	r.client = newGuardedClient(opt)
-	return r, nil
+	r := &Revocation{opt: opt, cache: map[string]cached{}, revoked: map[string]time.Time{}}
+	var err error
+	r.client, err = newGuardedClient(opt)
+	return r, err
 }
 
 // Collect gathers evidence for every certificate of the paths but their last,
@@ -112,7 +120,12 @@ type gathering struct {
 	at   time.Time
 	done map[string]bool // certificates already proven, by DER
 	out  Evidence
+	// offline takes answers from the cache only.
+	offline bool
 }
+
+// errNotCached is why an offline gathering has no answer.
+var errNotCached = errors.New("no answer in the cache")
 
 func (g *gathering) addCert(c *x509.Certificate) {
 	if !slices.ContainsFunc(g.out.Certs, c.Equal) {
@@ -127,7 +140,7 @@ func addDER(list [][]byte, der []byte) [][]byte {
 	return append(list, der)
 }
 
-// certificate proves one certificate: OCSP by POST, then its lists.
+// certificate proves one certificate: OCSP by POST, by GET, then its lists.
 func (g *gathering) certificate(ctx context.Context, cert, issuer *x509.Certificate, depth int) error {
 	if g.done[string(cert.Raw)] {
 		return nil
@@ -156,7 +169,7 @@ func (g *gathering) certificate(ctx context.Context, cert, issuer *x509.Certific
 }
 
 func (g *gathering) byOCSP(ctx context.Context, address string, cert, issuer *x509.Certificate, depth int) error {
-	der, err := g.r.ocsp(ctx, address, cert, issuer)
+	der, err := g.r.ocsp(ctx, address, cert, issuer, g.offline)
 	if err != nil {
 		return fmt.Errorf("OCSP %s: %w", address, err)
 	}
@@ -165,6 +178,7 @@ func (g *gathering) byOCSP(ctx context.Context, address string, cert, issuer *x5
 		return fmt.Errorf("OCSP %s: %w", address, err)
 	}
 	if answer.Status == ocsp.Revoked && !answer.RevokedAt.After(g.at) {
+		g.r.noteStatus(cert, answer.RevokedAt)
 		return fmt.Errorf("%w since %s: %s", ErrRevoked, answer.RevokedAt.Format(time.RFC3339), cert.Subject)
 	}
 	if answer.Certificate != nil && !answer.Certificate.Equal(issuer) {
@@ -172,6 +186,9 @@ func (g *gathering) byOCSP(ctx context.Context, address string, cert, issuer *x5
 			// Not %w: a revoked responder does not make the signatory revoked.
 			return fmt.Errorf("OCSP %s: responder: %v", address, err)
 		}
+	}
+	if !g.offline {
+		g.r.noteStatus(cert, time.Time{})
 	}
 	g.out.OCSPs = addDER(g.out.OCSPs, der)
 	return nil
@@ -193,7 +210,7 @@ func (g *gathering) responder(ctx context.Context, responder, issuer *x509.Certi
 }
 
 func (g *gathering) byCRL(ctx context.Context, address string, cert, issuer *x509.Certificate) error {
-	der, err := g.r.crl(ctx, address, cert, issuer)
+	der, err := g.r.crl(ctx, address, cert, issuer, g.offline)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", address, err)
 	}
@@ -203,6 +220,7 @@ func (g *gathering) byCRL(ctx context.Context, address string, cert, issuer *x50
 	}
 	for _, e := range list.RevokedCertificateEntries {
 		if e.SerialNumber.Cmp(cert.SerialNumber) == 0 && !e.RevocationTime.After(g.at) {
+			g.r.noteStatus(cert, e.RevocationTime)
 			return fmt.Errorf("%w since %s: %s", ErrRevoked, e.RevocationTime.Format(time.RFC3339), cert.Subject)
 		}
 	}
@@ -235,24 +253,26 @@ func (r *Revocation) remember(key string, der []byte, until time.Time) {
 }
 
 // ocsp returns a verified, fresh answer about cert, good or revoked.
-func (r *Revocation) ocsp(ctx context.Context, address string, cert, issuer *x509.Certificate) ([]byte, error) {
+func (r *Revocation) ocsp(ctx context.Context, address string, cert, issuer *x509.Certificate, offline bool) ([]byte, error) {
 	key := "ocsp " + string(cert.Raw)
 	if der, ok := r.remembered(key); ok {
 		return der, nil
+	}
+	if offline {
+		return nil, errNotCached
 	}
 	query, err := ocsp.CreateRequest(cert, issuer, nil)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the request: %w", err)
 	}
-	der, err := r.fetch(ctx, http.MethodPost, address, "application/ocsp-request", query, maxOCSPReply)
-	if err != nil {
-		return nil, err
+	der, answer, until, err := r.askOCSP(ctx, http.MethodPost, address, query, cert, issuer)
+	if err != nil && ctx.Err() == nil {
+		// Some responders, and most caches before them, serve GET only.
+		first := err
+		if der, answer, until, err = r.askOCSP(ctx, http.MethodGet, address, query, cert, issuer); err != nil {
+			return nil, errors.Join(first, err)
+		}
 	}
-	answer, err := ocsp.ParseResponseForCert(der, cert, issuer)
-	if err != nil {
-		return nil, err
-	}
-	until, err := checkOCSP(answer, issuer, r.opt.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -260,6 +280,29 @@ func (r *Revocation) ocsp(ctx context.Context, address string, cert, issuer *x50
 		r.remember(key, der, until)
 	}
 	return der, nil
+}
+
+// askOCSP asks once and verifies the answer. By GET the request is part of the
+// address (RFC 6960, A.1).
+func (r *Revocation) askOCSP(ctx context.Context, method, address string, query []byte, cert, issuer *x509.Certificate) (der []byte, answer *ocsp.Response, until time.Time, err error) {
+	if method == http.MethodGet {
+		u, err := url.Parse(address)
+		if err != nil {
+			return nil, nil, until, err
+		}
+		u = u.JoinPath(url.PathEscape(base64.StdEncoding.EncodeToString(query)))
+		der, err = r.fetch(ctx, method, u.String(), "", nil, maxOCSPReply)
+		if err != nil {
+			return nil, nil, until, err
+		}
+	} else if der, err = r.fetch(ctx, method, address, "application/ocsp-request", query, maxOCSPReply); err != nil {
+		return nil, nil, until, err
+	}
+	if answer, err = ocsp.ParseResponseForCert(der, cert, issuer); err != nil {
+		return nil, nil, until, err
+	}
+	until, err = checkOCSP(answer, issuer, r.opt.Now())
+	return der, answer, until, err
 }
 
 // checkOCSP adds what x/crypto/ocsp leaves to its caller: the status is known,
@@ -290,10 +333,13 @@ func checkOCSP(answer *ocsp.Response, issuer *x509.Certificate, now time.Time) (
 }
 
 // crl returns a verified, fresh list that speaks about cert.
-func (r *Revocation) crl(ctx context.Context, address string, cert, issuer *x509.Certificate) ([]byte, error) {
+func (r *Revocation) crl(ctx context.Context, address string, cert, issuer *x509.Certificate, offline bool) ([]byte, error) {
 	key := "crl " + address + "\x00" + string(issuer.RawSubjectPublicKeyInfo)
 	der, ok := r.remembered(key)
 	if !ok {
+		if offline {
+			return nil, errNotCached
+		}
 		var err error
 		if der, err = r.fetch(ctx, http.MethodGet, address, "", nil, maxCRL); err != nil {
 			return nil, err
@@ -317,4 +363,50 @@ func hasExtension(c *x509.Certificate, id []int) bool {
 		}
 	}
 	return false
+}
+
+// Prefetch has the evidence about a path in the cache before it is needed. The
+// path goes from a leaf to its root. The error is that of [Revocation.Collect].
+func (r *Revocation) Prefetch(ctx context.Context, path []*x509.Certificate) error {
+	_, err := r.Collect(ctx, [][]*x509.Certificate{path}, r.opt.Now())
+	return err
+}
+
+// Known judges a path from the cache alone and contacts nobody: nil when fresh
+// answers say that nothing of it is revoked, [ErrRevoked] when an authority
+// said so the last time, [ErrRevocationUnavailable] when an answer is missing.
+func (r *Revocation) Known(ctx context.Context, path []*x509.Certificate, at time.Time) error {
+	g := &gathering{r: r, at: at, done: map[string]bool{}, offline: true}
+	for i, cert := range path {
+		if since, ok := r.saidRevoked(cert); ok {
+			return fmt.Errorf("%w since %s: %s", ErrRevoked, since.Format(time.RFC3339), cert.Subject)
+		}
+		if i+1 == len(path) {
+			break
+		}
+		if err := g.certificate(ctx, cert, path[i+1], 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saidRevoked is when the last answer about a certificate revoked it.
+func (r *Revocation) saidRevoked(c *x509.Certificate) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, ok := r.revoked[string(c.Raw)]
+	return since, ok
+}
+
+// noteStatus remembers that a certificate is revoked, or no longer: a revocation
+// may have been a suspension. Zero means that it is not.
+func (r *Revocation) noteStatus(c *x509.Certificate, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since.IsZero() {
+		delete(r.revoked, string(c.Raw))
+		return
+	}
+	r.revoked[string(c.Raw)] = since
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
+
+	"parapheur/internal/egress"
 )
 
 // switchable serves a demonstration PKI whose parts a test can break, and counts requests.
@@ -239,22 +241,8 @@ func TestRevocationGoesOnlyWhereAllowed(t *testing.T) {
 		http.Redirect(w, r, "http://localhost:1/crl", http.StatusTemporaryRedirect)
 		return true
 	})
-	if _, err := s.client(t, time.Now).Collect(t.Context(), path, time.Now()); err == nil || !strings.Contains(err.Error(), "not among the allowed") {
+	if _, err := s.client(t, time.Now).Collect(t.Context(), path, time.Now()); !errors.Is(err, egress.ErrRefused) {
 		t.Errorf("redirect: %v", err)
-	}
-}
-
-func TestPublicOnly(t *testing.T) {
-	t.Parallel()
-	for _, private := range []string{"127.0.0.1:80", "[::1]:80", "10.1.2.3:80", "192.168.0.1:80", "172.16.0.1:80", "169.254.169.254:80", "100.64.0.1:80", "0.0.0.0:80", "[::ffff:127.0.0.1]:80", "[fd00::1]:80", "[fe80::1]:80", "224.0.0.1:80", "example.fr:80"} {
-		if publicOnly(private) == nil {
-			t.Errorf("%s is taken for a public address", private)
-		}
-	}
-	for _, public := range []string{"93.184.215.14:80", "[2606:2800:220:1::1]:443"} {
-		if err := publicOnly(public); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

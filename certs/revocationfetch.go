@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
-	"syscall"
+	"strings"
 	"time"
+
+	"parapheur/internal/egress"
 )
 
 // checkCRL verifies a list and that it may speak about cert (RFC 5280, 6.3):
@@ -63,58 +61,37 @@ func checkDistributionPoint(der []byte, cert *x509.Certificate) error {
 	return nil
 }
 
-// newGuardedClient makes a client that only goes where opt allows.
-func newGuardedClient(opt RevocationOptions) *http.Client {
-	dialer := &net.Dialer{Timeout: opt.Timeout}
-	if len(opt.AllowHosts) == 0 && opt.Proxy == nil {
-		// After resolution, so that a public name for a private address is caught too.
-		dialer.Control = func(_, address string, _ syscall.RawConn) error { return publicOnly(address) }
+// egressOptions says where opt allows to go: to signed answers, hence over http
+// too, through a few redirects.
+func (opt RevocationOptions) egressOptions() (egress.Options, error) {
+	out := egress.Options{
+		Allow: opt.Allow, PlainHTTP: true, Redirects: 3, Timeout: opt.Timeout, MaxBody: maxCRL, Proxy: opt.Proxy, OnlyAllowed: len(opt.AllowHosts) > 0,
 	}
-	transport := opt.Transport
-	if transport == nil {
-		transport = &http.Transport{DialContext: dialer.DialContext, Proxy: opt.Proxy, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
+	var err error
+	if out.OnlyAllowed {
+		out.Allow, err = egress.ParseAllow(strings.Join(opt.AllowHosts, ","))
+	}
+	return out, err
+}
+
+// newGuardedClient makes a client that only goes where opt allows.
+func newGuardedClient(opt RevocationOptions) (*http.Client, error) {
+	guarded, err := opt.egressOptions()
+	if err != nil {
+		return nil, err
+	}
+	if opt.Transport == nil {
+		return egress.NewClient(guarded), nil
 	}
 	return &http.Client{
-		Transport: transport,
+		Transport: opt.Transport, Timeout: opt.Timeout,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if len(via) > 3 {
+			if len(via) > guarded.Redirects {
 				return errors.New("too many redirects")
 			}
-			return checkAddress(req.URL, opt)
+			return egress.CheckURL(req.URL.String(), guarded)
 		},
-	}
-}
-
-// publicOnly refuses an address, already resolved, that is not on the public Internet.
-func publicOnly(address string) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("certs: %q is no address", address)
-	}
-	ip := ap.Addr().Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || shared.Contains(ip) {
-		return fmt.Errorf("certs: %s is not a public address", ip)
-	}
-	return nil
-}
-
-// checkAddress is the guard that needs no connection: scheme, allowed hosts and,
-// behind a proxy that resolves for us, no literal private address.
-func checkAddress(u *url.URL, opt RevocationOptions) error {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("certs: scheme %q not supported", u.Scheme)
-	}
-	if len(opt.AllowHosts) > 0 {
-		if !slices.Contains(opt.AllowHosts, u.Host) && !slices.Contains(opt.AllowHosts, u.Hostname()) {
-			return fmt.Errorf("certs: host %q is not among the allowed ones", u.Host)
-		}
-		return nil
-	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
-		return publicOnly(netip.AddrPortFrom(ip, 0).String())
-	}
-	return nil
+	}, nil
 }
 
 // fetch makes one bounded request.
@@ -125,8 +102,14 @@ func (r *Revocation) fetch(ctx context.Context, method, address, contentType str
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAddress(req.URL, r.opt); err != nil {
-		return nil, err
+	if r.opt.Transport != nil { // else the client checks, the resolved address too
+		guarded, err := r.opt.egressOptions()
+		if err == nil {
+			err = egress.CheckURL(address, guarded)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)

@@ -31,6 +31,7 @@ var (
 	ErrUnread       = errors.New("not opened in this version yet") // a letter decided with others is read first
 	ErrAwaiting     = errors.New("waiting for a service outside")  // the sealing job tries again later
 	ErrRevoked      = errors.New("certificate revoked")            // of a signatory or of an authority
+	ErrActivation   = errors.New("waiting for the key's holder")   // who has to authorise it at a signing service
 )
 
 // An InvalidError names the field that is wrong and says why in French. It

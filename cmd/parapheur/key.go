@@ -78,7 +78,7 @@ func (k *keyImport) run(ctx context.Context, o *wiring.Operator, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	ring, err := o.Ring(master)
+	ring, err := o.Ring(wiring.RingOptions{MasterKey: master})
 	if err != nil {
 		return err
 	}

@@ -247,7 +247,7 @@ func TestKeyImport(t *testing.T) {
 func opensOutsideTheDemo(t *testing.T, dsn string, master []byte) {
 	t.Helper()
 	ctx, o := t.Context(), operator(t, dsn)
-	ring, err := o.Ring(master)
+	ring, err := o.Ring(wiring.RingOptions{MasterKey: master})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func opensOutsideTheDemo(t *testing.T, dsn string, master []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := ring.Seal(ctx, town)
+	signer, err := ring.Seal(ctx, town, []byte(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,34 @@
 // Package keyring finds the key with which a person signs, and lets it be
 // used only against the stored evidence of that person's own decision.
 //
-// Keys are at rest in the database as PKCS#12 under a passphrase sealed by
-// the vault. The ring is the key side of the product: it trusts neither the
-// use case that asks nor the row that names a passkey. Before each use it
-// verifies the evidence again: the gesture, the document as stored, the
-// passkey's enrolment and the chain of enrolments of the town.
+//	dossiers ──evidence──► Ring ──► gate ──► stored decision, enrolments, prepared signature
+//	                         │
+//	                         └──► certs: PKCS#12 at rest · PKCS#11 token · CSC service
 //
-// It fails closed: no key is ErrKeyless, evidence that does not hold is
-// certs.ErrRefusedByGate, and nothing falls back to another key.
+// Keys are at rest in the database as PKCS#12 under a passphrase sealed by the
+// vault, or lie in a token or at a remote service whose secrets are sealed
+// likewise. The ring is the key side of the product: it trusts neither the use
+// case that asks nor the row that names a passkey. Before each use it verifies
+// the evidence again: the gesture, the document as stored, the passkey's
+// enrolment and the chain of enrolments of the town; and that the bytes to be
+// signed are the signature, laid out and kept, of a document that begins with
+// the approved one.
+//
+// # Failure handling
+//
+// It fails closed: no key is dossiers.ErrKeyless, evidence that does not hold
+// is certs.ErrRefusedByGate, a holder who has to go to a signing service first
+// is dossiers.ErrActivation, and nothing falls back to another key.
 package keyring
 
 import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"net/http"
+	"sync"
 	"time"
 
 	"parapheur/approvals/proof"
@@ -28,182 +38,189 @@ import (
 	"parapheur/signing"
 )
 
-// A StoredKey is a key at rest.
-type StoredKey struct {
-	ID          string
-	Person      circuits.PersonID // empty: the seal of the town
-	Label       string
-	Sealed      []byte // certs.SealedKey in JSON
-	Certificate []byte // DER, to show without opening anything
-	NotAfter    time.Time
-}
-
-// A Store keeps keys at rest and answers what the ring verifies against.
+// A Store keeps keys and answers what the ring verifies against. What does not
+// exist is dossiers.ErrNotFound.
 type Store interface {
-	// SigningKey answers dossiers.ErrNotFound when the person has none.
+	// SigningKey returns the key in force of a person, or the seal of the town
+	// for nobody.
 	SigningKey(ctx context.Context, t dossiers.TenantID, p circuits.PersonID) (StoredKey, error)
+	// SigningKeys returns every key of the town, the newest first.
+	SigningKeys(ctx context.Context, t dossiers.TenantID) ([]StoredKey, error)
 	AddSigningKey(ctx context.Context, t dossiers.TenantID, k StoredKey, by circuits.Actor, at time.Time) error
+	RetireSigningKey(ctx context.Context, t dossiers.TenantID, id string, reason string, by circuits.Actor, at time.Time) error
+	// SuspendSigningKey says that a key is not to be used until it is brought
+	// again: its token refused the PIN.
+	SuspendSigningKey(ctx context.Context, t dossiers.TenantID, id string, reason string, at time.Time) error
+	// ResealSigningKey replaces the sealed secrets of a key.
+	ResealSigningKey(ctx context.Context, t dossiers.TenantID, id string, sealed []byte) error
+
+	KeepActivation(ctx context.Context, t dossiers.TenantID, a StoredActivation) error
+	// Activation finds one by its identifier, until it expires.
+	Activation(ctx context.Context, t dossiers.TenantID, id string, now time.Time) (StoredActivation, error)
+	// FinishedActivation finds one that its holder finished for these bytes.
+	FinishedActivation(ctx context.Context, t dossiers.TenantID, key string, tbs [32]byte, now time.Time) (StoredActivation, error)
+	FinishActivation(ctx context.Context, t dossiers.TenantID, a StoredActivation, at time.Time) error
+
 	Enrolments(ctx context.Context, t dossiers.TenantID) ([][]byte, error)
 	EnrolmentHead(ctx context.Context, t dossiers.TenantID) (circuits.Digest, error)
 	Revisions(ctx context.Context, t dossiers.TenantID, id dossiers.ID, n int) ([]dossiers.Revision, error)
+	// Sealings returns the signatures laid out for a version of a dossier.
+	Sealings(ctx context.Context, t dossiers.TenantID, id dossiers.ID, version int) ([]dossiers.Sealing, error)
 }
+
+// Options are the parts of a [Ring]. Store, Vault and Now are required.
+type Options struct {
+	Store Store
+	Vault *certs.Vault
+	// Guard refuses demonstration keys outside the demonstration.
+	Guard certs.Guard
+	Now   func() time.Time
+	// Blobs reads what earlier signatures appended to a letter. Without it, a
+	// letter that was signed since its approval is refused.
+	Blobs dossiers.Blobs
+	// Roots judge the chains of keys in [Ring.Readiness]; nil judges none.
+	Roots *certs.Trust
+	// Revocation answers what is known of a certificate; nil knows nothing.
+	Revocation Revocations
+	// HTTP reaches remote signing services: see package egress. Nil refuses them.
+	HTTP *http.Client
+}
+
+// Revocations knows whether the certificates of a path, leaf first and root
+// last, were revoked. A *certs.Revocation is one.
+type Revocations interface {
+	// Known judges without asking anybody: certs.ErrRevoked, or
+	// certs.ErrRevocationUnavailable when an answer is missing.
+	Known(ctx context.Context, path []*x509.Certificate, at time.Time) error
+	// Prefetch asks, so that Known and the next signature have the answers.
+	Prefetch(ctx context.Context, path []*x509.Certificate) error
+}
+
+var _ Revocations = (*certs.Revocation)(nil)
 
 // A Ring is a dossiers.Keys. It is safe for concurrent use.
 type Ring struct {
-	store Store
-	vault *certs.Vault
-	guard certs.Guard
-	now   func() time.Time
+	opt Options
+
+	mu   sync.Mutex
+	open map[string]opened // by identifier of the key
 }
 
 var _ dossiers.Keys = (*Ring)(nil)
 
-// New returns a ring over the keys of store, opened by vault. guard refuses
-// demonstration keys outside the demonstration.
-func New(store Store, vault *certs.Vault, guard certs.Guard, now func() time.Time) *Ring {
-	return &Ring{store: store, vault: vault, guard: guard, now: now}
-}
+// New returns a ring over the keys of a store, opened by a vault.
+func New(opt Options) *Ring { return &Ring{opt: opt, open: map[string]opened{}} }
 
-const bindingKind = "signing-key"
-
-// Add puts a key at rest for a person, or as the seal of the town when person
-// is empty.
-func (r *Ring) Add(ctx context.Context, t dossiers.Tenant, id string, person circuits.PersonID, label string, k *certs.Key, by circuits.Actor) error {
-	if err := r.guard.Check(k.Chain()...); err != nil {
-		return fmt.Errorf("add key: %w", err)
-	}
-	sealed, err := certs.SealKey(r.vault, certs.Binding{Tenant: t.SIRET, Kind: bindingKind, ID: id}, k)
-	if err != nil {
-		return fmt.Errorf("add key: %w", err)
-	}
-	raw, err := json.Marshal(sealed)
-	if err != nil {
-		return fmt.Errorf("add key: %w", err)
-	}
-	return r.store.AddSigningKey(ctx, t.ID, StoredKey{
-		ID: id, Person: person, Label: label, Sealed: raw, Certificate: k.Certificate().Raw, NotAfter: k.Certificate().NotAfter,
-	}, by, r.now())
-}
-
-// Signer implements dossiers.Keys.
+// Signer implements dossiers.Keys: the key in force of p, bound to one decision.
 func (r *Ring) Signer(ctx context.Context, t dossiers.Tenant, p circuits.PersonID, ev proof.Evidence) (signing.Signer, error) {
-	file, err := ev.Canonical()
+	return r.letter(ctx, t, p, ev)
+}
+
+// Sealer returns the town's seal (cachet) for a step that asks for it, bound to
+// the decision of the person who had it applied. The signature names the town
+// and is never shown as anybody's.
+func (r *Ring) Sealer(ctx context.Context, t dossiers.Tenant, ev proof.Evidence) (signing.Signer, error) {
+	return r.letter(ctx, t, "", ev)
+}
+
+// letter finds a key and binds it to the evidence of one decision. Nobody as a
+// person means the seal of the town.
+func (r *Ring) letter(ctx context.Context, t dossiers.Tenant, p circuits.PersonID, ev proof.Evidence) (signing.Signer, error) {
+	stored, err := r.find(ctx, t, p)
 	if err != nil {
-		return nil, fmt.Errorf("signer: %w", err)
+		return nil, err
 	}
-	return r.signer(ctx, t, p, file, func(presented []byte, _ [][]byte) error { return r.verify(ctx, t, p, presented) })
+	proofs, err := packProofs(ev)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := r.provider(ctx, t, stored, r.letterGate(ctx, t, stored))
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
+	}
+	s, err := certs.AsSigner(ctx, provider, proofs)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
+	}
+	return &signer{Signer: s, ring: r, tenant: t.ID, key: stored.ID, provider: provider, proof: proofs}, nil
 }
 
-// Seal returns the town's seal (cachet), which signs manifests and never a
-// letter in a person's name.
-func (r *Ring) Seal(ctx context.Context, t dossiers.Tenant) (signing.Signer, error) {
-	return r.signer(ctx, t, "", []byte(bindingKind), func([]byte, [][]byte) error { return nil })
-}
-
-func (r *Ring) signer(ctx context.Context, t dossiers.Tenant, p circuits.PersonID, evidence []byte, gate certs.Gate) (signing.Signer, error) {
-	stored, err := r.store.SigningKey(ctx, t.ID, p)
+// find returns the key in force.
+func (r *Ring) find(ctx context.Context, t dossiers.Tenant, p circuits.PersonID) (StoredKey, error) {
+	k, err := r.opt.Store.SigningKey(ctx, t.ID, p)
 	if errors.Is(err, dossiers.ErrNotFound) {
-		return nil, dossiers.ErrKeyless
+		return k, dossiers.ErrKeyless
 	}
 	if err != nil {
-		return nil, err
+		return k, err
 	}
-	var sealed certs.SealedKey
-	if err := json.Unmarshal(stored.Sealed, &sealed); err != nil {
-		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
+	if k.Suspended != "" {
+		return k, fmt.Errorf("key %s: %w: %s", k.ID, certs.ErrPIN, k.Suspended)
 	}
-	key, err := sealed.Open(r.vault, certs.Binding{Tenant: t.SIRET, Kind: bindingKind, ID: stored.ID})
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
-	}
-	provider, err := certs.NewLocal(key, certs.LocalOptions{Gate: gate, Guard: r.guard, Now: r.now})
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
-	}
-	s, err := certs.AsSigner(ctx, provider, evidence)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
-	}
-	return signer{s}, nil
+	return k, nil
 }
 
-// verify is the gate: nil means that person p of town t decided to sign, with
-// an enrolled passkey, the very document that is stored.
-func (r *Ring) verify(ctx context.Context, t dossiers.Tenant, p circuits.PersonID, file []byte) error {
-	ev, err := proof.ParseEvidence(file)
-	if err != nil {
-		return err
-	}
-	st, err := proof.ParseStatement(ev.Statement)
-	if err != nil {
-		return err
-	}
-	switch {
-	case st.Decision != proof.Sign:
-		return fmt.Errorf("the decision is %q, not a signature", st.Decision)
-	case st.Actor != string(p) || st.Tenant != t.SIRET:
-		return errors.New("the decision is of another person or town")
-	}
-	enrolment, err := r.enrolment(ctx, t, ev.EnrolmentSHA256)
-	if err != nil {
-		return err
-	}
-	document, err := r.document(ctx, t, st)
-	if err != nil {
-		return err
-	}
-	_, err = proof.Verify(ev, proof.Expect{Document: document, Enrolment: enrolment, RPID: t.RPID, Origin: t.Origin})
-	return err
-}
-
-// enrolment follows the town's chain and returns the statement named want.
-func (r *Ring) enrolment(ctx context.Context, t dossiers.Tenant, want proof.Digest) ([]byte, error) {
-	chain, err := r.store.Enrolments(ctx, t.ID)
+// Seal returns the town's seal for one evidence manifest, and for nothing else:
+// it signs no letter.
+func (r *Ring) Seal(ctx context.Context, t dossiers.Tenant, manifest []byte) (signing.Signer, error) {
+	stored, err := r.find(ctx, t, "")
 	if err != nil {
 		return nil, err
 	}
-	end, err := proof.VerifyEnrolments(t.SIRET, chain)
+	provider, err := r.provider(ctx, t, stored, func(manifest []byte, list [][]byte) error { return onlyManifest(manifest, list) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
 	}
-	head, err := r.store.EnrolmentHead(ctx, t.ID)
+	s, err := certs.AsSigner(ctx, provider, manifest)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
 	}
-	if proof.Digest(head) != end {
-		return nil, errors.New("the chain of enrolments does not end at its head")
-	}
-	i := slices.IndexFunc(chain, func(e []byte) bool { return proof.EnrolmentDigest(e) == want })
-	if i < 0 {
-		return nil, errors.New("the passkey was never enrolled in this town")
-	}
-	return chain[i], nil
-}
-
-// document finds the stored revision that a statement is about.
-func (r *Ring) document(ctx context.Context, t dossiers.Tenant, st proof.Statement) (*proof.Document, error) {
-	revisions, err := r.store.Revisions(ctx, t.ID, dossiers.ID(st.Dossier), 1)
-	if err != nil {
-		return nil, err
-	}
-	for _, rev := range revisions {
-		if rev.Version == st.Version && proof.Digest(rev.SHA256) == st.DocSHA256 {
-			return &proof.Document{SHA256: proof.Digest(rev.SHA256), Bytes: rev.Bytes}, nil
-		}
-	}
-	return nil, errors.New("no stored document is the one that was approved")
+	return &signer{Signer: s, ring: r, tenant: t.ID, key: stored.ID, provider: provider, proof: manifest}, nil
 }
 
 // signer is a certs.Signer in the shape that signing asks for.
-type signer struct{ *certs.Signer }
-
-// Identity implements signing.Signer.
-func (s signer) Identity(context.Context) (signing.Identity, error) {
-	chain := s.Chain()
-	return signing.Identity{Certificate: s.Certificate(), Chain: append([]*x509.Certificate(nil), chain[1:]...)}, nil
+type signer struct {
+	*certs.Signer
+	ring     *Ring
+	tenant   dossiers.TenantID
+	key      string
+	provider certs.KeyProvider
+	proof    []byte
 }
 
-// Sign implements signing.Signer.
-func (s signer) Sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, error) {
-	return s.Signer.Sign(ctx, tbs, h)
+// Identity implements signing.Signer.
+func (s *signer) Identity(context.Context) (signing.Identity, error) {
+	chain := s.Chain()
+	return signing.Identity{Certificate: s.Certificate(), Chain: append([]*x509.Certificate(nil), chain[1:]...), PSS: s.PSS()}, nil
+}
+
+// Sign implements signing.Signer. It takes up what the holder authorised at a
+// remote service, if that was needed and done.
+func (s *signer) Sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, error) {
+	value, err := s.sign(ctx, tbs, h)
+	switch {
+	case errors.Is(err, certs.ErrPIN):
+		return nil, errors.Join(err, s.ring.opt.Store.SuspendSigningKey(ctx, s.tenant, s.key, err.Error(), s.ring.opt.Now()))
+	case errors.Is(err, certs.ErrNotReady), errors.Is(err, certs.ErrActivationExpired), errors.Is(err, certs.ErrHolderRefused):
+		return nil, fmt.Errorf("%w: %w", dossiers.ErrActivation, err)
+	}
+	return value, err
+}
+
+func (s *signer) sign(ctx context.Context, tbs []byte, h crypto.Hash) ([]byte, error) {
+	if _, remote := s.provider.(*certs.CSC); !remote {
+		return s.Signer.Sign(ctx, tbs, h)
+	}
+	a, err := s.ring.finished(ctx, s.tenant, s.key, tbs, s.proof)
+	if errors.Is(err, dossiers.ErrNotFound) {
+		return s.Signer.Sign(ctx, tbs, h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.provider.Sign(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
 }

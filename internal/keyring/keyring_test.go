@@ -1,11 +1,13 @@
 package keyring_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"testing"
@@ -22,6 +24,7 @@ import (
 	"parapheur/internal/keyring"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
+	"parapheur/signing"
 )
 
 func TestMain(m *testing.M) {
@@ -59,6 +62,8 @@ type hall struct {
 	vault       *certs.Vault
 	dgs, mayor  circuits.PersonID
 	visa, signs proof.Evidence
+	dossier     dossiers.Dossier
+	prepared    *signing.Prepared // of the letter, with the Mayor's key, and kept
 }
 
 func newHall(t *testing.T) hall {
@@ -93,6 +98,15 @@ func newHall(t *testing.T) hall {
 			t.Fatal(err)
 		}
 	}
+	if h.dossier, err = h.Store.Dossier(t.Context(), h.Tenant.ID, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	s, err := h.Ring.Signer(t.Context(), h.Tenant, h.mayor, h.signs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.prepared = h.layOut(t, s, nil)
+	h.keep(t, 1, h.prepared)
 	return h
 }
 
@@ -103,16 +117,69 @@ func (h hall) use(t *testing.T, ring *keyring.Ring, p circuits.PersonID, ev proo
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Identity(t.Context()); err != nil {
-		return nil, err
-	}
-	return s.Sign(t.Context(), []byte("to be signed"), crypto.SHA256)
+	return s.Sign(t.Context(), h.prepared.ToBeSigned(), crypto.SHA256)
 }
+
+// layOut prepares, for the Mayor's key or another one, the signature of the
+// letter as it was deposited, of bytes of the test when these are given.
+func (h hall) layOut(t *testing.T, s signing.Signer, pdf []byte) *signing.Prepared {
+	t.Helper()
+	if pdf == nil {
+		pdf = h.letter(t)
+	}
+	id, err := s.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := signing.Prepare(t.Context(), source{bytes.NewReader(pdf)}, signing.Options{
+		Identity: id, Level: signing.BB, Hash: crypto.SHA256, Claims: signing.Claims{Name: "Élise Martin", Time: time.Now()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// letter reads the letter of the hall.
+func (h hall) letter(t *testing.T) []byte {
+	t.Helper()
+	var out []byte
+	for _, seg := range h.dossier.Main().Revision.Segments {
+		b, err := h.Office.Blobs.Open(t.Context(), seg.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := make([]byte, seg.Bytes)
+		if _, err := b.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		out = append(out, raw...)
+	}
+	return out
+}
+
+// keep keeps a prepared signature where the sealing does.
+func (h hall) keep(t *testing.T, step int, p *signing.Prepared) {
+	t.Helper()
+	raw, err := p.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Store.AdvanceSealing(t.Context(), h.Tenant.ID, dossiers.Sealing{
+		Dossier: h.dossier.ID, Version: 1, Step: step, Prepared: raw, StartedAt: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// source is bytes as signing reads them.
+type source struct{ *bytes.Reader }
 
 // ring is a ring over a store whose answers are changed.
 func (h hall) ring(s tampered) *keyring.Ring {
 	s.Store = h.Store
-	return keyring.New(s, h.vault, certs.Guard{AllowDemo: true}, time.Now)
+	return keyring.New(keyring.Options{Store: s, Vault: h.vault, Guard: certs.Guard{AllowDemo: true}, Now: time.Now, Blobs: h.Office.Blobs})
 }
 
 // A key is used on the evidence of its own person's decision to sign the
@@ -188,7 +255,7 @@ func TestKeyless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring := keyring.New(h.Store, vault, certs.Guard{AllowDemo: true}, time.Now)
+	ring := keyring.New(keyring.Options{Store: h.Store, Vault: vault, Guard: certs.Guard{AllowDemo: true}, Now: time.Now})
 	if _, err := ring.Signer(t.Context(), h.Tenant, h.mayor, h.signs); !errors.Is(err, certs.ErrSealed) {
 		t.Errorf("with another master key: %v", err)
 	}
@@ -198,7 +265,7 @@ func TestKeyless(t *testing.T) {
 func TestDemoKeyInProduction(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
-	ring := keyring.New(h.Store, h.vault, certs.Guard{}, time.Now)
+	ring := keyring.New(keyring.Options{Store: h.Store, Vault: h.vault, Now: time.Now})
 	if _, err := h.use(t, ring, h.mayor, h.signs); !errors.Is(err, certs.ErrDemoPKI) {
 		t.Errorf("a demonstration key at rest: %v", err)
 	}

@@ -288,7 +288,8 @@ func (s *Store) TakeCeremony(ctx context.Context, t dossiers.TenantID, id []byte
 	return c, note, nil
 }
 
-// Sweep removes the ceremonies and sessions of every town that have expired.
+// Sweep removes the ceremonies, sessions and authorisations of keys of every
+// town that have expired.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	towns, err := s.towns(ctx)
 	if err != nil {
@@ -299,6 +300,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			b := &pgx.Batch{}
 			b.Queue(`delete from ceremony where tenant = $1 and expires < $2`, t, now)
 			b.Queue(`delete from session where tenant = $1 and expires < $2`, t, now)
+			b.Queue(`delete from key_activation where tenant = $1 and expires < $2`, t, now)
 			return run(ctx, tx, b)
 		})
 		if err != nil {

@@ -150,6 +150,10 @@ func reads() map[string]call {
 			_, err := s.Sealing(ctx, t, b.signed.ID, 1, 1)
 			return err
 		},
+		"Sealings": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Sealings(ctx, t, b.signed.ID, 1)
+			return some(len(x), err, x)
+		},
 		"JournalOf": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.JournalOf(ctx, t, b.signed.ID)
 			return some(len(x), err, x)
@@ -189,6 +193,65 @@ func reads() map[string]call {
 			}
 			return err
 		},
+	}
+}
+
+// keyOf is the signing key of the Mayor of a town.
+func keyOf(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (keyring.StoredKey, error) {
+	mayor, err := s.PersonByEmail(ctx, t, demo.Mayor)
+	if err != nil {
+		return keyring.StoredKey{}, err
+	}
+	return s.SigningKey(ctx, t, mayor.ID)
+}
+
+// activation is one of the Mayor of town owner, kept in town t if it is to be.
+func activation(ctx context.Context, s *postgres.Store, t, owner dossiers.TenantID, id string, keep bool) (keyring.StoredActivation, error) {
+	k, err := keyOf(ctx, s, owner)
+	a := keyring.StoredActivation{
+		ID: id, Person: k.Person, Key: k.ID, TBS: [][32]byte{{7}}, Activation: []byte("{}"), Expires: time.Now().Add(time.Hour),
+	}
+	if err != nil || !keep {
+		return a, err
+	}
+	return a, s.KeepActivation(ctx, t, a)
+}
+
+// activations keep, find and finish the authorisation of a key, in this order.
+func activations() []struct {
+	name string
+	use  call
+} {
+	return []struct {
+		name string
+		use  call
+	}{
+		{"KeepActivation", func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := activation(ctx, s, t, b.t, "state of "+string(b.t), true)
+			return err
+		}},
+		{"Activation", func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			a, err := s.Activation(ctx, t, "state of "+string(b.t), time.Now())
+			if err == nil && (len(a.TBS) != 1 || a.TBS[0] != [32]byte{7}) {
+				return errors.New("the activation is not what was kept")
+			}
+			return err
+		}},
+		{"FinishActivation", func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			a, err := activation(ctx, s, t, b.t, "state of "+string(b.t), false)
+			if err != nil {
+				return err
+			}
+			return s.FinishActivation(ctx, t, a, time.Now())
+		}},
+		{"FinishedActivation", func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			a, err := activation(ctx, s, t, b.t, "state of "+string(b.t), false)
+			if err != nil {
+				return err
+			}
+			_, err = s.FinishedActivation(ctx, t, a.Key, [32]byte{7}, time.Now())
+			return err
+		}},
 	}
 }
 
@@ -262,7 +325,7 @@ func writes() map[string]call {
 			return s.AddAPIKey(ctx, t, b.app.ID, dossiers.APIKey{ID: uuid.NewString(), Scopes: dossiers.Scopes(), CreatedAt: at}, [32]byte{}, by, at)
 		},
 		"AddSigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			return s.AddSigningKey(ctx, t, keyring.StoredKey{ID: uuid.NewString(), Person: b.person.ID, Label: "x", Sealed: []byte("x"), Certificate: []byte("x"), NotAfter: at}, by, at)
+			return s.AddSigningKey(ctx, t, keyring.StoredKey{ID: uuid.NewString(), Person: b.person.ID, Label: "x", Kind: keyring.PKCS12, Settings: []byte("{}"), Sealed: []byte("x"), Certificate: []byte("x"), NotAfter: at}, by, at)
 		},
 		"RenameCredential": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.RenameCredential(ctx, t, b.person.ID, b.kid, "Téléphone")
@@ -286,10 +349,38 @@ func writes() map[string]call {
 	}
 }
 
+// keysOfMayor change the Mayor's key before another takes its place.
+func keysOfMayor() map[string]call {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	return map[string]call{
+		"SuspendSigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			k, err := keyOf(ctx, s, b.t)
+			if err != nil {
+				return err
+			}
+			return s.SuspendSigningKey(ctx, t, k.ID, "code refusé", at)
+		},
+		"ResealSigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			k, err := keyOf(ctx, s, b.t)
+			if err != nil {
+				return err
+			}
+			return s.ResealSigningKey(ctx, t, k.ID, []byte("other"))
+		},
+	}
+}
+
 // last take something away: they come after all others, whatever their order.
 func last() map[string]call {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	return map[string]call{
+		"RetireSigningKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			k, err := keyOf(ctx, s, b.t)
+			if err != nil {
+				return err
+			}
+			return s.RetireSigningKey(ctx, t, k.ID, "perdue", by, at)
+		},
 		"RevokeAPIKey": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.RevokeAPIKey(ctx, t, b.app.Keys[0].ID, by, at)
 		},
@@ -314,6 +405,9 @@ func ofTown() map[string]func(ctx context.Context, s *postgres.Store, t dossiers
 		},
 		"JournalHead": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
 			return s.JournalHead(ctx, t)
+		},
+		"SigningKeys": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.SigningKeys(ctx, t)
 		},
 		"Types": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) { return s.Types(ctx, t) },
 		"Desks": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) { return s.Desks(ctx, t) },
@@ -358,7 +452,16 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 	ctx, s, owner := t.Context(), town.Store, town.Owner(t)
 	before := print(t, owner, other.Tenant.ID)
 	covered := map[string]bool{}
-	for _, group := range []map[string]call{reads(), writes(), last()} {
+	for _, c := range activations() {
+		covered[c.name] = true
+		if err := c.use(ctx, s, home.t, abroad); !errors.Is(err, dossiers.ErrNotFound) {
+			t.Errorf("%s finds what the other town has: %v", c.name, err)
+		}
+		if err := c.use(ctx, s, home.t, home); err != nil {
+			t.Errorf("%s at home: %v", c.name, err)
+		}
+	}
+	for _, group := range []map[string]call{reads(), keysOfMayor(), writes(), last()} {
 		for name, use := range group {
 			covered[name] = true
 			if err := use(ctx, s, home.t, abroad); !errors.Is(err, dossiers.ErrNotFound) {

@@ -2,18 +2,12 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
-	"parapheur/internal/keyring"
 )
-
-var _ keyring.Store = (*Store)(nil)
 
 // Unsealed lists, town by town, the dossiers whose signature was decided and
 // that no job will seal: those whose node died, or whose job was lost. A job
@@ -88,38 +82,4 @@ func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in doss
 		return err
 	})
 	return out, err
-}
-
-// SigningKey implements keyring.Store.
-func (s *Store) SigningKey(ctx context.Context, t dossiers.TenantID, p circuits.PersonID) (k keyring.StoredKey, err error) {
-	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `select id::text, label, sealed, certificate, not_after from signing_key
-			where tenant = $1 and person is not distinct from nullif($2, '')::uuid and retired_at is null`, t, string(p)).
-			Scan(&k.ID, &k.Label, &k.Sealed, &k.Certificate, &k.NotAfter)
-		return one("signing key", err)
-	})
-	k.Person = p
-	return k, err
-}
-
-// AddSigningKey implements keyring.Store.
-func (s *Store) AddSigningKey(ctx context.Context, t dossiers.TenantID, k keyring.StoredKey, by circuits.Actor, at time.Time) error {
-	certificate := sha256.Sum256(k.Certificate)
-	body := struct {
-		Person      circuits.PersonID `json:"person,omitempty"`
-		Label       string            `json:"label"`
-		Certificate circuits.Digest   `json:"certificate_sha256"`
-		By          circuits.Actor    `json:"by"`
-	}{k.Person, k.Label, certificate, by}
-	return s.administer(ctx, t, fact{at: at, subject: k.ID, kind: kindSigningKeyAdded, body: body}, func(tx pgx.Tx) error {
-		// One key in force a person: the one before is kept and retired.
-		if _, err := tx.Exec(ctx, `update signing_key set retired_at = $3
-			where tenant = $1 and person is not distinct from nullif($2, '')::uuid and retired_at is null`, t, string(k.Person), at); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `insert into signing_key (tenant, id, person, label, sealed, certificate, not_after, created_at)
-			values ($1, $2, nullif($3, '')::uuid, $4, $5, $6, $7, $8)`,
-			t, k.ID, string(k.Person), k.Label, k.Sealed, k.Certificate, k.NotAfter, at)
-		return err
-	})
 }

@@ -40,6 +40,9 @@ func lived(t *testing.T, town *towntest.Town) dossiers.Dossier {
 		}
 	}
 	d = town.Await(t, d.ID, func(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed })
+	if _, err := activation(ctx, town.Store, town.Tenant.ID, town.Tenant.ID, "lived", true); err != nil {
+		t.Fatal(err)
+	}
 	gec, _, err := o.Authenticate(ctx, town.Tenant, town.Founded.APIKeys[demo.GEC])
 	if err != nil {
 		t.Fatal(err)

@@ -111,6 +111,7 @@ func ofDossiers() []Row {
 		row(dossiers.ErrLastPasskey, conflict, "last-passkey", "C’est votre dernière clé d’accès", "Enregistrez-en une autre avant de révoquer celle-ci : sans clé, vous ne pourriez plus vous connecter."),
 		row(dossiers.ErrOneself, conflict, "oneself", "Vous ne pouvez pas vous désactiver", "Un autre administrateur peut le faire."),
 		later(row(dossiers.ErrUnavailable, http.StatusServiceUnavailable, "preview-unavailable", "L’aperçu n’est pas disponible", "Le document peut être téléchargé et lu, et la lettre signée."), 30*time.Second),
+		row(dossiers.ErrActivation, conflict, "key-activation", "Votre clé de signature doit être activée", "Elle est gardée par un service de signature, qui demande votre accord pour chaque signature.", "Votre décision est enregistrée : activez votre clé depuis le dossier pour terminer la signature."),
 		row(dossiers.ErrRevoked, conflict, "certificate-revoked", "Le certificat est révoqué", "Il ne peut plus servir à signer.", "Votre administrateur peut en installer un autre ; la décision n’est pas perdue."),
 		later(row(dossiers.ErrAwaiting, conflict, "awaiting-timestamp", "La signature attend un service extérieur", "L’horodatage, ou l’état des certificats, ne répond pas : le parapheur réessaie de lui-même.", "Rien n’est perdu."), time.Minute),
 		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),

@@ -13,6 +13,7 @@ import (
 
 	"parapheur/certs"
 	"parapheur/dossiers"
+	"parapheur/internal/keyring"
 	"parapheur/signing"
 )
 
@@ -59,18 +60,18 @@ func reached(name string, least signing.Level) bool {
 
 // revocation returns who proves that certificates were not revoked: the network
 // and, for the demonstration's, its services in this process.
-func (s *System) revocation() (signing.EvidenceSource, error) {
+func (s *System) revocation() (evidence, error) {
 	out := evidence{}
 	var err error
 	if out.online, err = certs.NewRevocation(certs.RevocationOptions{Now: s.cfg.Now, AllowHosts: s.cfg.RevocationHosts, Proxy: outgoing()}); err != nil {
-		return nil, err
+		return out, err
 	}
 	if s.Demo == nil {
 		return out, nil
 	}
 	base, err := url.Parse(s.cfg.DemoURL)
 	if err != nil {
-		return nil, fmt.Errorf("address of the demonstration PKI: %w", err)
+		return out, fmt.Errorf("address of the demonstration PKI: %w", err)
 	}
 	out.root = s.Demo.Root()
 	out.demo, err = certs.NewRevocation(certs.RevocationOptions{
@@ -95,16 +96,15 @@ type evidence struct {
 	root         *x509.Certificate // of the demonstration, or nil
 }
 
-var _ signing.EvidenceSource = evidence{}
+var (
+	_ signing.EvidenceSource = evidence{}
+	_ keyring.Revocations    = evidence{}
+)
 
 // Collect implements signing.EvidenceSource.
 func (e evidence) Collect(ctx context.Context, paths [][]*x509.Certificate, at time.Time) (out signing.Evidence, err error) {
 	for _, path := range paths {
-		source := e.online
-		if e.root != nil && path[len(path)-1].Equal(e.root) {
-			source = e.demo
-		}
-		got, err := source.Collect(ctx, [][]*x509.Certificate{path}, at)
+		got, err := e.of(path).Collect(ctx, [][]*x509.Certificate{path}, at)
 		if errors.Is(err, certs.ErrRevoked) {
 			err = fmt.Errorf("%w: %w", dossiers.ErrRevoked, err)
 		}
@@ -114,6 +114,24 @@ func (e evidence) Collect(ctx context.Context, paths [][]*x509.Certificate, at t
 		out.Certs, out.OCSPs, out.CRLs = append(out.Certs, got.Certs...), append(out.OCSPs, got.OCSPs...), append(out.CRLs, got.CRLs...)
 	}
 	return out, nil
+}
+
+// of is who knows about a path: the demonstration about its own.
+func (e evidence) of(path []*x509.Certificate) *certs.Revocation {
+	if e.root != nil && path[len(path)-1].Equal(e.root) {
+		return e.demo
+	}
+	return e.online
+}
+
+// Known implements keyring.Revocations.
+func (e evidence) Known(ctx context.Context, path []*x509.Certificate, at time.Time) error {
+	return e.of(path).Known(ctx, path, at)
+}
+
+// Prefetch implements keyring.Revocations.
+func (e evidence) Prefetch(ctx context.Context, path []*x509.Certificate) error {
+	return e.of(path).Prefetch(ctx, path)
 }
 
 // inProcess answers requests with a handler of this process: the demonstration

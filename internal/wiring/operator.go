@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"parapheur/certs"
 	"parapheur/dossiers"
+	"parapheur/internal/egress"
 	"parapheur/internal/keyring"
 	"parapheur/internal/postgres"
 )
@@ -92,14 +94,36 @@ func (o *Operator) Towns(ctx context.Context) ([]dossiers.Tenant, error) {
 	return towns, nil
 }
 
+// RingOptions are what the key ring of an operator knows beside the store.
+type RingOptions struct {
+	MasterKey []byte
+	Roots     []*x509.Certificate // by which letters are judged; none: chains are not judged
+	Egress    egress.Allow        // private hosts of remote signing services
+	Online    bool                // asks about revocation
+}
+
 // Ring returns the key ring under a master key, which refuses demonstration
 // keys.
-func (o *Operator) Ring(masterKey []byte) (*keyring.Ring, error) {
-	vault, err := certs.NewVault(masterKey)
+func (o *Operator) Ring(in RingOptions) (*keyring.Ring, error) {
+	vault, err := certs.NewVault(in.MasterKey)
 	if err != nil {
 		return nil, err
 	}
-	return keyring.New(o.Store, vault, certs.Guard{}, o.now), nil
+	opt := keyring.Options{
+		Store: o.Store, Vault: vault, Now: o.now,
+		HTTP: egress.NewClient(egress.Options{Allow: in.Egress, Timeout: signingServiceTimeout, Proxy: outgoing()}),
+	}
+	if len(in.Roots) > 0 {
+		if opt.Roots, err = certs.NewTrust(certs.Guard{}, in.Roots...); err != nil {
+			return nil, err
+		}
+	}
+	if in.Online {
+		if opt.Revocation, err = certs.NewRevocation(certs.RevocationOptions{Now: o.now, Allow: in.Egress, Proxy: outgoing()}); err != nil {
+			return nil, err
+		}
+	}
+	return keyring.New(opt), nil
 }
 
 // ID draws an identifier (UUID, in text).

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,6 +27,7 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/blobs"
 	"parapheur/internal/child"
+	"parapheur/internal/egress"
 	"parapheur/internal/intake"
 	"parapheur/internal/keyring"
 	"parapheur/internal/live"
@@ -61,6 +63,9 @@ type Config struct {
 	// RevocationHosts are the only OCSP responders and lists asked, if not
 	// empty, and may then be in a private network; see certs.RevocationOptions.
 	RevocationHosts []string
+	// Egress are the private hosts and networks that may be asked on behalf of
+	// others: signing services, webhooks.
+	Egress egress.Allow
 	// Breakdown, if set, is asked before each request about revocation in the
 	// demonstration: tests break the services there.
 	Breakdown func(path string) error
@@ -143,11 +148,22 @@ func (s *System) assemble(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.Ring = keyring.New(s.Store, vault, guard, cfg.Now)
-	return s.office(store)
+	revocation, err := s.revocation()
+	if err != nil {
+		return err
+	}
+	roots, err := s.trust(guard)
+	if err != nil {
+		return err
+	}
+	s.Ring = keyring.New(keyring.Options{
+		Store: s.Store, Vault: vault, Guard: guard, Now: cfg.Now, Blobs: store, Roots: roots, Revocation: revocation,
+		HTTP: egress.NewClient(egress.Options{Allow: cfg.Egress, Timeout: signingServiceTimeout, Proxy: outgoing()}),
+	})
+	return s.office(store, revocation)
 }
 
-func (s *System) office(store dossiers.Blobs) error {
+func (s *System) office(store dossiers.Blobs, revocation signing.EvidenceSource) error {
 	cfg := s.cfg
 	spool := filepath.Join(cfg.DataDir, "blobs", "tmp")
 	if err := os.MkdirAll(spool, 0o700); err != nil {
@@ -158,10 +174,6 @@ func (s *System) office(store dossiers.Blobs) error {
 		return fmt.Errorf("time zone: %w", err)
 	}
 	tsa, err := s.timestamper()
-	if err != nil {
-		return err
-	}
-	revocation, err := s.revocation()
 	if err != nil {
 		return err
 	}
@@ -179,6 +191,22 @@ func (s *System) office(store dossiers.Blobs) error {
 		Spool: spool, MaxBytes: cfg.MaxDocument, Software: cfg.Version, Passing: cfg.Passing,
 	})
 	return nil
+}
+
+// signingServiceTimeout is for one request to a remote signing service, which
+// may wait for its own HSM.
+const signingServiceTimeout = 30 * time.Second
+
+// trust judges the chains of signing keys; nil when no root is configured.
+func (s *System) trust(guard certs.Guard) (*certs.Trust, error) {
+	roots := slices.Clone(s.cfg.Roots)
+	if s.Demo != nil {
+		roots = append(roots, s.Demo.Root())
+	}
+	if len(roots) == 0 {
+		return nil, nil //nolint:nilnil // chains are judged by nobody
+	}
+	return certs.NewTrust(guard, roots...)
 }
 
 // timestamper returns the configured authorities, or nil without any.
@@ -215,7 +243,7 @@ func (s *System) Roots() *x509.CertPool {
 
 // seal signs a manifest with the town's seal; a town without one answers nil.
 func (s *System) seal(ctx context.Context, t dossiers.Tenant, manifest []byte) ([]byte, error) {
-	signer, err := s.Ring.Seal(ctx, t)
+	signer, err := s.Ring.Seal(ctx, t, manifest)
 	if errors.Is(err, dossiers.ErrKeyless) {
 		return nil, nil
 	}
@@ -271,6 +299,9 @@ func (s *System) Close(ctx context.Context) error {
 		}
 		s.cancel()
 		<-s.done
+	}
+	if s.Ring != nil {
+		s.Ring.Close()
 	}
 	s.closePool()
 	return err
