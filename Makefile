@@ -61,8 +61,9 @@ slow: ## Suites against real servers, built on demand: a time-stamping authority
 	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3' -v ./certs ./internal/blobs
 
 .PHONY: conformance
-conformance: ## EU DSS, pyHanko, poppler and qpdf judge every level (needs Java 17, Maven, Python 3)
-	$(GO) test -tags slow $(TESTFLAGS) -timeout 30m -v ./signing/conformance
+conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every kind; writes docs/conformance.md
+	@scripts/setup.sh conformance
+	$(GO) test -tags slow $(TESTFLAGS) -count=1 -timeout 30m -v ./signing/conformance -update
 
 .PHONY: bench
 bench: ## Speed and memory, as ratios to a floor measured in the same run (COUNT=5)

@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh run     what "make run" needs: the PostgreSQL server programs
 #   scripts/setup.sh test    what "make test" needs: PostgreSQL, PDF tools, OpenSSL, a browser, fonts, a software HSM
+#   scripts/setup.sh conformance    what "make conformance" needs: PDF tools, OpenSSL, Java 17 with Maven, Python 3 with venv
 #
 # It starts no database and touches no existing cluster. Running it again does nothing, quickly.
 set -eu
@@ -11,7 +12,7 @@ set -eu
 minimum=15 # the oldest PostgreSQL that the product supports
 
 usage() {
-	echo "usage: scripts/setup.sh run|test" >&2
+	echo "usage: scripts/setup.sh run|test|conformance" >&2
 	exit 2
 }
 
@@ -53,6 +54,16 @@ has_postgres() {
 
 # missing PURPOSE : the Debian names of the missing packages, one a line.
 missing() {
+	if [ "$1" = conformance ]; then
+		has_any javac || echo default-jdk-headless
+		has_any mvn || echo maven
+		has_any mutool || echo mupdf-tools
+		has_any pdfsig || echo poppler-utils
+		has_any qpdf || echo qpdf
+		has_any openssl || echo openssl
+		python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+		return 0
+	fi
 	has_postgres || echo postgresql
 	[ "$1" = test ] || return 0
 	has_any pdfsig && has_any pdftoppm && has_any pdftocairo || echo poppler-utils
@@ -107,7 +118,7 @@ give_up() {
 
 [ $# -eq 1 ] || usage
 case $1 in
-run | test) purpose=$1 ;;
+run | test | conformance) purpose=$1 ;;
 *) usage ;;
 esac
 
@@ -116,7 +127,7 @@ packages=$(missing "$purpose")
 line=$(echo "$packages" | tr '\n' ' ')
 line=${line% }
 
-can_install || give_up "$line" "As an administrator on Debian or Ubuntu: apt-get install $line; on macOS: brew install postgresql@17 poppler qpdf openssl softhsm and a Chrome browser; or set PARAPHEUR_DATABASE_URL to a PostgreSQL $minimum or newer."
+can_install || give_up "$line" "As an administrator on Debian or Ubuntu: apt-get install $line; on macOS: brew install postgresql@17 poppler qpdf openssl softhsm mupdf-tools maven and a Chrome browser; or set PARAPHEUR_DATABASE_URL to a PostgreSQL $minimum or newer."
 
 echo "setup: installing $line" >&2
 log=$(mktemp)
