@@ -309,5 +309,8 @@ func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Vie
 		return Viewer{}, nil, err
 	}
 	all := slices.Contains(key.Scopes, ScopeDossiersAll)
-	return Viewer{Tenant: t, Application: &app, All: all}, key.Scopes, nil
+	return Viewer{
+		Tenant: t, Application: &app, All: all,
+		Consults: slices.Contains(key.Scopes, ScopeOrganisationRead), Manages: slices.Contains(key.Scopes, ScopeOrganisationManage),
+	}, key.Scopes, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"parapheur/circuits"
+	"parapheur/internal/conditions"
 )
 
 // A Draft is a letter as it is deposited.
@@ -26,6 +27,7 @@ type Draft struct {
 	// Additions are made to the letter before it is frozen.
 	Additions Additions
 	Start     bool
+	Metadata  conditions.Values // of the type; see TypeSetup.Normal
 	// Key and Fingerprint identify one request of an application.
 	Key         string
 	Fingerprint [32]byte
@@ -114,7 +116,11 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
 	}
 	now := o.now()
-	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Dossier: Dossier{
+	circuit, filing, sequence, err := o.file(ctx, v, d)
+	if err != nil {
+		return Dossier{}, false, err
+	}
+	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Filing: filing, Sequence: sequence, FiledAt: now.In(o.location()), Dossier: Dossier{
 		ID: ID(id.String()), Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
 		ExternalReference: d.ExternalReference, Note: d.Note, Drafter: Holder{Person: drafter.ID, Name: drafter.Name()},
 		Documents: []Document{received(1, d.Main, now)}, CreatedAt: now, UpdatedAt: now,
@@ -129,7 +135,7 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		c.Notices = append(c.Notices, notices(i+2, a)...)
 		annexes = append(annexes, a.SHA256)
 	}
-	c.Events, err = depositEvents(v.Actor(""), drafter.ID, d, annexes, kind.Circuit, now)
+	c.Events, err = depositEvents(v.Actor(""), drafter.ID, d, annexes, circuit, now)
 	if err != nil {
 		return Dossier{}, false, err
 	}
@@ -195,19 +201,20 @@ func (o *Office) drafterOf(ctx context.Context, v Viewer, email string) (Person,
 	return p, err
 }
 
-// Start sends a draft along the circuit of its type.
+// Start sends a draft along the circuit that its type and metadata choose.
 func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
 	d, err := o.visible(ctx, v, id)
 	if err != nil {
 		return d, err
 	}
-	kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode)
+	circuit, sequence, err := o.route(ctx, v.Tenant, d)
 	if err != nil {
 		return d, err
 	}
 	return o.update(ctx, v, id, "start", func(w Work) (Change, error) {
-		events, err := w.Dossier.State.Start(v.Actor(""), kind.Circuit, o.now())
-		return Change{Events: events}, err
+		now := o.now()
+		events, err := w.Dossier.State.Start(v.Actor(""), circuit, now)
+		return Change{Events: events, Sequence: sequence, FiledAt: now.In(o.location())}, err
 	})
 }
 

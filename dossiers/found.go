@@ -3,6 +3,7 @@ package dossiers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"parapheur/circuits"
@@ -148,10 +149,16 @@ func (f *founding) addApplications(ctx context.Context, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}
-		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, append(Scopes(), ScopeDossiersAll), time.Time{}, f.by)
+		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, append(depositing(), ScopeDossiersAll), time.Time{}, f.by)
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// depositing lists the scopes of an application that deposits letters: it does
+// not set the town up.
+func depositing() []string {
+	return slices.DeleteFunc(Scopes(), func(s string) bool { return s == ScopeOrganisationRead || s == ScopeOrganisationManage })
 }

@@ -51,6 +51,11 @@ func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 type Creation struct {
 	Dossier Dossier // State zero, Number zero
 	Events  []circuits.Event
+	// Filing is kept with the dossier; Sequence, if named, numbers it, at
+	// FiledAt in the town's time.
+	Filing   Filing
+	Sequence string
+	FiledAt  time.Time
 	// Application, Key and Fingerprint are set when the deposit came with an
 	// Idempotency-Key.
 	Application string
@@ -73,6 +78,8 @@ type Change struct {
 	Evidence *EvidenceRecord // of the decision, if one was taken
 	Revision *NewRevision    // of the main document, if it grew or was replaced
 	Seal     bool            // enqueue the sealing job
+	Sequence string          // numbers the dossier, unless it has a number
+	FiledAt  time.Time       // of the number, in the town's time
 	// ArchivedUntil is when the last archive timestamp of the letter stops
 	// serving, with a Revision that has one.
 	ArchivedUntil time.Time
@@ -191,6 +198,8 @@ type FeedEntry struct {
 // it to that. All methods are safe for concurrent use. What does not exist is
 // ErrNotFound.
 type Store interface {
+	OrganisationStore
+
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)
 

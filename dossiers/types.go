@@ -115,6 +115,10 @@ const (
 	ScopeEvidenceRead  = "evidence:read"
 	ScopeEventsRead    = "events:read"
 	ScopeCircuitsRead  = "circuits:read"
+	// ScopeOrganisationRead and ScopeOrganisationManage are for a directory or
+	// a hosting centre: what administrators set up, passkeys excepted.
+	ScopeOrganisationRead   = "organisation:read"
+	ScopeOrganisationManage = "organisation:manage"
 	// ScopeDossiersAll widens the others to every dossier of the town, for the
 	// mail register; without it an application sees what it deposited.
 	ScopeDossiersAll = "dossiers:all"
@@ -123,7 +127,7 @@ const (
 // Scopes lists the scopes that open operations, in the order documentation
 // shows them. ScopeDossiersAll opens none: it widens these.
 func Scopes() []string {
-	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead}
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage}
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an
@@ -133,6 +137,8 @@ type Viewer struct {
 	Person      *Person      // nil for an application
 	Application *Application // nil for a person
 	All         bool         // an application whose key holds ScopeDossiersAll
+	Consults    bool         // an application whose key holds ScopeOrganisationRead
+	Manages     bool         // an application whose key holds ScopeOrganisationManage
 }
 
 // person returns the person that v is, or ErrForbidden: some things are not

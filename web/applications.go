@@ -82,6 +82,7 @@ func scopeChoices() []scopeChoice {
 		dossiers.ScopeDossiersRead: "Suivre ses lettres", dossiers.ScopeDossiersWrite: "Déposer, envoyer et retirer ses lettres",
 		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types et les circuits",
+		dossiers.ScopeOrganisationRead: "Lire l’organisation : personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
 	}
 	var out []scopeChoice
 	for _, code := range dossiers.Scopes() {
@@ -89,7 +90,7 @@ func scopeChoices() []scopeChoice {
 		if label == "" {
 			label = code
 		}
-		out = append(out, scopeChoice{Code: code, Label: label, Default: true})
+		out = append(out, scopeChoice{Code: code, Label: label, Default: !strings.HasPrefix(code, "organisation:")})
 	}
 	return out
 }

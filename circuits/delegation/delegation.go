@@ -224,6 +224,9 @@ func (r *Refusal) Error() string { return r.Reason.Error() }
 // Unwrap makes a Refusal match its Reason.
 func (r *Refusal) Unwrap() error { return r.Reason }
 
+// Is makes every Refusal match ErrPower.
+func (r *Refusal) Is(target error) bool { return target == ErrPower }
+
 // French says the refusal to the person who met it.
 func (r *Refusal) French() string {
 	switch r.Reason {
@@ -343,8 +346,11 @@ func (d Delegation) covers(act Act, desk circuits.DeskID) error {
 	return nil
 }
 
-// Errors of a delegation that cannot be recorded. Each matches ErrUnsound.
-var ErrUnsound = errors.New("the delegation is not sound")
+// Errors of the package. Match them with errors.Is.
+var (
+	ErrPower   = errors.New("no power to act here today")  // every Refusal
+	ErrUnsound = errors.New("the delegation is not sound") // every Flaw
+)
 
 // A Flaw is what is wrong with a record, in French, for who typed it.
 type Flaw struct {
@@ -382,11 +388,12 @@ func (d Delegation) Check(elected bool) error {
 }
 
 func (d Delegation) checkDates() error {
-	for field, date := range map[string]Date{
-		"published": d.Published, "notified": d.Notified, "transmitted": d.Transmitted, "to": d.To, "withdrawn": d.Withdrawn,
-	} {
-		if date != "" && !date.Valid() {
-			return &Flaw{field, "Cette date n’existe pas : écrivez-la comme 2026-03-31."}
+	for _, x := range []struct {
+		field string
+		Date
+	}{{"published", d.Published}, {"notified", d.Notified}, {"transmitted", d.Transmitted}, {"to", d.To}, {"withdrawn", d.Withdrawn}} {
+		if x.Date != "" && !x.Valid() {
+			return &Flaw{x.field, "Cette date n’existe pas : écrivez-la comme 2026-03-31."}
 		}
 	}
 	switch {

@@ -387,7 +387,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	_, err := town().Powers(mayorDesk, letter(), day).Of(dga)
 	var why *delegation.Refusal
-	if !errors.As(err, &why) || !errors.Is(err, delegation.EarlierPresent) || !strings.Contains(why.French(), "Philippe Rousseau") {
+	if !errors.As(err, &why) || !errors.Is(err, delegation.EarlierPresent) || !errors.Is(err, delegation.ErrPower) || !strings.Contains(why.French(), "Philippe Rousseau") {
 		t.Errorf("%v", err)
 	}
 	if _, err := town().Powers(mayorDesk, letter(), day).Of(clerk); !errors.Is(err, circuits.ErrDesk) {

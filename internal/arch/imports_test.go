@@ -58,11 +58,11 @@ func rules() map[string]rule {
 		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits journal signing internal/evidence internal/segments", third: uuid, never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/delegation journal signing internal/conditions internal/evidence internal/segments", third: uuid, never: handlers},
 
 		// The surfaces.
-		"api": {own: "circuits dossiers internal/live internal/problem", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits dossiers journal internal/live internal/problem", third: chi + " " + rates},
+		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/live internal/problem", third: chi + " " + huma + " " + rates},
+		"web": {own: "circuits circuits/delegation dossiers internal/conditions journal internal/live internal/problem", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},
@@ -75,9 +75,9 @@ func rules() map[string]rule {
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},
 		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
-		"internal/postgres":   {own: "approvals circuits dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
+		"internal/postgres":   {own: "approvals circuits circuits/delegation internal/conditions dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
 		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
-		"internal/problem":    {own: "approvals circuits dossiers internal/blobs internal/intake"},
+		"internal/problem":    {own: "approvals circuits circuits/delegation dossiers internal/blobs internal/intake"},
 		"internal/render":     {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
 		"internal/work":       {own: "dossiers", third: pgx + " github.com/riverqueue/river", never: "net/http"},
 		"internal/pgdev":      {third: pgx},

@@ -32,6 +32,9 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 		if err := insertDossier(ctx, tx, t, c); err != nil {
 			return err
 		}
+		if err := file(ctx, tx, t, c.Dossier.ID, c.Filing, c.Sequence, c.FiledAt); err != nil {
+			return err
+		}
 		d, err = load(ctx, tx, t, c.Dossier.ID)
 		return err
 	})
@@ -207,7 +210,10 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 			return d, fmt.Errorf("enqueue sealing: %w", err)
 		}
 	}
-	return d, appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...)
+	if err := appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...); err != nil {
+		return d, err
+	}
+	return d, file(ctx, tx, t, d.ID, dossiers.Filing{}, c.Sequence, c.FiledAt)
 }
 
 func queueUpdate(b *pgx.Batch, t dossiers.TenantID, before circuits.State, d dossiers.Dossier) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -461,7 +462,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 			t.Errorf("%s at home: %v", c.name, err)
 		}
 	}
-	for _, group := range []map[string]call{reads(), keysOfMayor(), writes(), last()} {
+	for _, group := range []map[string]call{reads(), organisationReads(), keysOfMayor(), writes(), organisationWrites(), last()} {
 		for name, use := range group {
 			covered[name] = true
 			if err := use(ctx, s, home.t, abroad); !errors.Is(err, dossiers.ErrNotFound) {
@@ -472,7 +473,9 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 			}
 		}
 	}
-	for name, use := range ofTown() {
+	inTown := ofTown()
+	maps.Copy(inTown, organisationOfTown())
+	for name, use := range inTown {
 		covered[name] = true
 		theirs := fmt.Sprint(abroad.t, abroad.signed.ID, abroad.person.ID, abroad.desk, abroad.app.ID)
 		got, err := use(ctx, s, home.t)

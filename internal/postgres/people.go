@@ -191,7 +191,7 @@ func (s *Store) Types(ctx context.Context, t dossiers.TenantID) (out []dossiers.
 		rows, err := tx.Query(ctx, `
 			select y.code, y.name, y.hint, y.level, v.definition from dossier_type y
 			join circuit_version v on v.tenant = y.tenant and v.code = y.circuit_code and v.version = y.circuit_version
-			where y.tenant = $1 order by y.position, y.name`, t)
+			where y.tenant = $1 and y.active order by y.position, y.name`, t)
 		if err != nil {
 			return fmt.Errorf("types: %w", err)
 		}

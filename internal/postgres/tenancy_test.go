@@ -43,6 +43,7 @@ func lived(t *testing.T, town *towntest.Town) dossiers.Dossier {
 	if _, err := activation(ctx, town.Store, town.Tenant.ID, town.Tenant.ID, "lived", true); err != nil {
 		t.Fatal(err)
 	}
+	organised(t, town, d.ID)
 	gec, _, err := o.Authenticate(ctx, town.Tenant, town.Founded.APIKeys[demo.GEC])
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestAppendOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer app.Close()
-	for _, table := range []string{"journal", "evidence", "document_revision", "circuit_version"} {
+	for _, table := range []string{"journal", "evidence", "document_revision", "circuit_version", "circuit_retired", "recusal"} {
 		for _, query := range []string{`update ` + table + ` set tenant = tenant`, `delete from ` + table} {
 			if _, err := as(t, app, town.Tenant.ID, query); !denied(err) {
 				t.Errorf("the serving role: %s: %v", query, err)

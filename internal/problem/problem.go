@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"parapheur/circuits/delegation"
 	"parapheur/dossiers"
 	"parapheur/internal/intake"
 )
@@ -59,6 +60,12 @@ func For(err error) Problem {
 	if errors.As(err, &invalid) {
 		p := Invalid()
 		p.Fields = []Field{{Location: invalid.Field, Message: invalid.Reason}}
+		return p
+	}
+	var powerless *delegation.Refusal
+	if errors.As(err, &powerless) {
+		p := noPower()
+		p.Detail = powerless.French()
 		return p
 	}
 	var tooBig *http.MaxBytesError
@@ -111,6 +118,15 @@ func Invalid() Problem {
 	return Problem{
 		Status: http.StatusUnprocessableEntity, Type: "invalid-input", Title: "Une information est incorrecte",
 		Detail: "Corrigez ce qui est signalé, puis envoyez de nouveau.",
+	}
+}
+
+// noPower is the problem of who has neither the desk nor a delegation that
+// covers the act.
+func noPower() Problem {
+	return Problem{
+		Status: http.StatusForbidden, Type: "no-power", Title: "Vous n’avez pas ce pouvoir aujourd’hui",
+		Detail: "Ni bureau, ni délégation, ni suppléance ne vous permettent d’agir sur ce dossier.",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"parapheur/approvals"
 	"parapheur/circuits"
+	"parapheur/circuits/delegation"
 	"parapheur/dossiers"
 	"parapheur/internal/blobs"
 	"parapheur/internal/intake"
@@ -64,6 +65,7 @@ func ofCircuits() []Row {
 			"Une décision se prend avec votre clé d’accès (empreinte, visage ou code de l’appareil)."),
 		row(circuits.ErrCircuit, conflict, "circuit-unsound", "Le circuit de ce type de courrier est incomplet",
 			"Votre administrateur doit le corriger avant l’envoi."),
+		{Err: delegation.ErrPower, Problem: noPower()},
 		row(circuits.ErrSame, unprocessable, "same-document", "C’est le même document",
 			"La nouvelle version est identique à la précédente, à l’octet près : vérifiez le fichier choisi."),
 	}
