@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,7 +27,17 @@ type Deposit struct {
 	ExternalReference string `json:"external_reference,omitempty" maxLength:"100" doc:"Votre référence, unique pour votre application" example:"GEC-2026-00123"`
 	Note              string `json:"note,omitempty" maxLength:"2000" doc:"Mot à ceux qui décident"`
 	Drafter           string `json:"drafter,omitempty" maxLength:"254" doc:"Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application"`
+	MergeAnnexes      []int  `json:"merge_annexes,omitempty" maxItems:"20" doc:"Rangs, à partir de 1, des annexes dont les pages suivent celles de la lettre et sont signées avec elle ; ce ne sont alors plus des annexes" example:"[1]"`
+	Stamp             *Stamp `json:"stamp,omitempty" doc:"Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée"`
 	Start             *bool  `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
+}
+
+// A Stamp is asked at the top of a letter.
+type Stamp struct {
+	Text  string `json:"text,omitempty" maxLength:"80" doc:"Texte : numéro chrono, visa… Facultatif si la ville ou la date est demandée" example:"Chrono 2026-0123"`
+	Town  bool   `json:"town,omitempty" doc:"Ajouter la ville"`
+	Date  bool   `json:"date,omitempty" doc:"Ajouter la date du dépôt"`
+	Pages string `json:"pages,omitempty" enum:"first,all" default:"first" doc:"Première page, ou toutes celles de la lettre (40 au plus)"`
 }
 
 // depositIn declares no Body: huma must not read the request, which is
@@ -70,7 +81,9 @@ func (s *server) registerDeposit() {
 
 const depositText = `Un envoi multipart/form-data en une fois : les informations (JSON), la lettre (PDF), puis les annexes (PDF).
 
-Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.`
+Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
+
+La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.`
 
 func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error) {
 	key, err := idempotencyKey(in.Key)
@@ -177,6 +190,10 @@ func (m *Deposit) fill(d dossiers.Draft) dossiers.Draft {
 	d.Title, d.Recipient, d.TypeCode, d.Note = m.Title, m.Recipient, m.Type, m.Note
 	d.ExternalReference, d.DrafterEmail = m.ExternalReference, m.Drafter
 	d.Start = m.Start == nil || *m.Start
+	d.Additions.Join = slices.Clone(m.MergeAnnexes)
+	if x := m.Stamp; x != nil {
+		d.Additions.Stamp = &dossiers.Stamp{Text: x.Text, Town: x.Town, Date: x.Date, AllPages: x.Pages == "all"}
+	}
 	return d
 }
 

@@ -39,6 +39,15 @@ type Dossier struct {
 	Steps     []Step     `json:"steps" doc:"Le circuit, dans l’ordre"`
 	Decisions []Decision `json:"decisions" doc:"Toutes les décisions, dans l’ordre, même caduques"`
 	Documents []Document `json:"documents" doc:"La lettre (n = 1), puis ses annexes"`
+	Warnings  []Warning  `json:"warnings" doc:"Ce que le dépôt a relevé dans les fichiers, ou en a fait"`
+}
+
+// A Warning is something to know about a file of the dossier.
+type Warning struct {
+	Code     string `json:"code" enum:"repaired,unprotected,already_signed,annex_joined,stamped,launch,embedded_executable,javascript,submit_form,remote_content,rich_media,embedded_file" doc:"Code stable"`
+	Document int    `json:"document" minimum:"1" doc:"1 pour la lettre"`
+	Page     int    `json:"page,omitempty" doc:"Page, à partir de 1, si c’en est une"`
+	Message  string `json:"message" doc:"La même chose en français"`
 }
 
 // A Step is one step of the circuit.
@@ -125,7 +134,16 @@ func (s *server) read(ctx context.Context, v dossiers.Viewer, id dossiers.ID) (*
 	if err != nil {
 		return nil, err
 	}
-	return &dossierOut{ETag: etag(view.Rev()), Body: dossier(view)}, nil
+	out := &dossierOut{ETag: etag(view.Rev()), Body: dossier(view)}
+	told, err := s.Office.Notices(ctx, v, id)
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Warnings = make([]Warning, len(told))
+	for i, n := range told {
+		out.Body.Warnings[i] = Warning{Code: string(n.Code), Document: n.N, Page: n.Page, Message: n.French()}
+	}
+	return out, nil
 }
 
 type listIn struct {

@@ -1,6 +1,7 @@
 package dossiers
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -55,6 +56,14 @@ func notices(n int, r Received) []DocumentNotice {
 		out = append(out, DocumentNotice{n, one})
 	}
 	return out
+}
+
+// Notices lists what the depositors of a dossier's documents were told.
+func (o *Office) Notices(ctx context.Context, v Viewer, id ID) ([]DocumentNotice, error) {
+	if _, err := o.visible(ctx, v, id); err != nil {
+		return nil, err
+	}
+	return o.Store.Notices(ctx, v.Tenant.ID, id)
 }
 
 // Warns reports whether the notice is about something that may be a danger or
