@@ -73,7 +73,7 @@ type row struct {
 func Layout(c Text) Block {
 	title, name := c.title(), style{size: 12, least: 8.5, lines: 2, bold: true, before: 2.5}
 	if c.Griffe != nil && !c.Seal {
-		name.size, name.before = 10.5, 1.5
+		name.size, name.before = 11, 4
 	}
 	rows := []row{
 		{text: title, style: style{size: 7.5, least: 7.5, lines: 1, bold: true, tone: Accent}},
@@ -203,7 +203,7 @@ func lay(rows []row, arms *Picture, least float64) Block {
 		switch {
 		case r.picture != nil:
 			w, h := r.picture.fit(griffeWidth, griffeHeight)
-			b.Lines = append(b.Lines, Line{Picture: r.picture, PictureWidth: w, Size: h, Before: 4})
+			b.Lines = append(b.Lines, Line{Picture: r.picture, PictureWidth: w, Size: h, Before: 6})
 		case r.text != "":
 			b.Lines = append(b.Lines, set(both, r.text, r.style, room)...)
 		}

@@ -54,7 +54,7 @@ func NewSurface(doc *pdf.Doc, r *content.Reader, page pdf.Page) (*Surface, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the annotations of page %d: %w", page.Number, err)
 	}
-	shown := r.Page(page, false)
+	shown := r.Page(page)
 	s.annotations, s.complete = s.view.upright(annotations), shown.Complete
 	s.drawn, s.text = s.view.upright(shown.Drawn), s.view.upright(shown.Text)
 	s.view.margins(s.text, s.drawn)
@@ -119,14 +119,8 @@ func (s *Surface) On(tag pdf.Rect, width, height float64) (Placement, error) {
 // the page that is nearest to it.
 func (s *Surface) near(a pdf.Rect, taken []pdf.Rect, width, height float64) (Placement, error) {
 	for _, scale := range shrinking {
-		w, h := width*scale, height*scale
-		middle := (a.X0 + a.X1) / 2
-		for _, corner := range [][2]float64{
-			{a.X0, a.Y1 - h}, {a.X1 - w, a.Y1 - h}, {middle - w/2, a.Y1 - h}, {a.X0, a.Y0}, {a.X1 - w, a.Y0}, {middle - w/2, a.Y0},
-		} {
-			if r := s.view.inside(corner[0], corner[1], w, h); s.view.holds(r) && isClear(taken, r, tightGap) {
-				return s.view.placement(r, scale), nil
-			}
+		if r, ok := s.view.anchored(a, taken, width*scale, height*scale); ok {
+			return s.view.placement(r, scale), nil
 		}
 	}
 	for _, scale := range shrinking {
@@ -282,9 +276,29 @@ func (v view) placement(r pdf.Rect, scale float64) Placement {
 // edge is the white kept around a block that somebody placed near the edge of the page.
 const edge = 8.0
 
-// inside moves a rectangle onto the page.
-func (v view) inside(x, y, w, h float64) pdf.Rect {
-	x = max(edge, min(x, v.width-edge-w))
+// anchored tries the positions around an anchor, first within the margins of the text when the anchor
+// is, then up to the edge of the page.
+func (v view) anchored(a pdf.Rect, taken []pdf.Rect, w, h float64) (pdf.Rect, bool) {
+	margins := []float64{edge}
+	if a.X0 >= v.side-1 && a.X1 <= v.width-v.side+1 && w <= v.width-2*v.side {
+		margins = []float64{v.side, edge}
+	}
+	middle := (a.X0 + a.X1) / 2
+	for _, margin := range margins {
+		for _, corner := range [][2]float64{
+			{a.X0, a.Y1 - h}, {a.X1 - w, a.Y1 - h}, {middle - w/2, a.Y1 - h}, {a.X0, a.Y0}, {a.X1 - w, a.Y0}, {middle - w/2, a.Y0},
+		} {
+			if r := v.inside(corner[0], corner[1], w, h, margin); v.holds(r) && isClear(taken, r, tightGap) {
+				return r, true
+			}
+		}
+	}
+	return pdf.Rect{}, false
+}
+
+// inside moves a rectangle onto the page, within a margin at the left and at the right.
+func (v view) inside(x, y, w, h, margin float64) pdf.Rect {
+	x = max(margin, min(x, v.width-margin-w))
 	y = max(edge, min(y, v.height-edge-h))
 	return pdf.Rect{X0: x, Y0: y, X1: x + w, Y1: y + h}
 }
@@ -293,25 +307,33 @@ func (v view) holds(r pdf.Rect) bool {
 	return r.X0 >= 0 && r.Y0 >= 0 && r.X1 <= v.width && r.Y1 <= v.height
 }
 
-// nearest finds the free position whose corners are nearest to those of the anchor. The candidates
-// lie against the edges of what is taken, and against the anchor itself.
+// nearest finds the free position whose corner is nearest to that of the anchor; one aligned with the
+// anchor or with the margins is worth a detour. The candidates lie against what is taken.
 func (v view) nearest(a pdf.Rect, taken []pdf.Rect, w, h float64) (pdf.Rect, bool) {
-	xs := []float64{a.X0, a.X1 - w, v.side, v.width - v.side - w}
-	ys := []float64{a.Y1 - h, a.Y0}
+	aligned := []float64{a.X0, a.X1 - w, v.side, v.width - v.side - w}
+	xs, ys := slices.Clone(aligned), []float64{a.Y1 - h, a.Y0}
+	most := maxCandidates
+	if len(taken) > 3000 { // only a hostile page has so much
+		most = maxCandidates * 3000 / len(taken)
+	}
 	for _, t := range taken {
-		if len(ys) < maxCandidates {
+		if len(ys) < most {
 			ys = append(ys, t.Y0-tightGap-h-0.5, t.Y1+tightGap+0.5)
 		}
 		if len(xs) < maxCandidates/8 {
 			xs = append(xs, t.X0-tightGap-w-0.5, t.X1+tightGap+0.5)
 		}
 	}
+	aligned = unique(aligned)
 	var best pdf.Rect
 	least := math.Inf(1)
 	for _, y := range unique(ys) {
 		for _, x := range unique(xs) {
-			r := v.inside(x, y, w, h)
+			r := v.inside(x, y, w, h, edge)
 			d := math.Hypot(r.X0-a.X0, r.Y1-a.Y1)
+			if !slices.Contains(aligned, x) {
+				d += detour
+			}
 			if d < least && v.holds(r) && isClear(taken, r, tightGap) {
 				best, least = r, d
 			}
@@ -319,6 +341,9 @@ func (v view) nearest(a pdf.Rect, taken []pdf.Rect, w, h float64) (pdf.Rect, boo
 	}
 	return best, !math.IsInf(least, 1)
 }
+
+// detour is what an aligned position is worth, in points.
+const detour = 60.0
 
 // maxCandidates bounds the positions that nearest tries.
 const maxCandidates = 400

@@ -19,11 +19,11 @@ package content
 const (
 	maxContent   = 64 << 20  // decoded bytes of content, forms included
 	maxPage      = 16 << 20  // of them for one page
-	maxOperators = 4_000_000 // of which 1 000 000 for one page
-	maxPageOps   = 1_000_000
-	maxForms     = 8      // forms nested in forms
-	maxStates    = 256    // q without Q
-	maxDrawn     = 60_000 // rectangles kept of one page
+	maxOperators = 8_000_000 // operators and characters
+	maxPageOps   = 1_000_000 // of them for one page
+	maxForms     = 8         // forms nested in forms
+	maxStates    = 256       // q without Q
+	maxDrawn     = 60_000    // rectangles kept of one page
 	maxGlyphs    = 400_000
 	maxOperands  = 64
 	maxFonts     = 512

@@ -34,9 +34,9 @@ func (r *Reader) Find(ctx context.Context, phrase string) (hits []Hit, complete 
 			complete = false
 			return false
 		}
-		page := r.Page(p, true)
+		page := r.page(p, true)
 		complete = complete && page.Complete
-		for _, box := range occurrences(page.Glyphs, want, p.Rotate) {
+		for _, box := range occurrences(page.glyphs, want, p.Rotate) {
 			hits = append(hits, Hit{p, box})
 		}
 		return true
@@ -68,17 +68,35 @@ type character struct {
 
 // occurrences looks in the order of the content, which is that of reading for most producers, then
 // line by line as the reader sees them, for those that write fonts one after the other.
-func occurrences(glyphs []Glyph, want []rune, rotate int) []pdf.Rect {
-	if found := search(glyphs, want); len(found) > 0 {
+func occurrences(glyphs []glyph, want []rune, rotate int) []pdf.Rect {
+	if found := search(glyphs, want); len(found) > 0 || !mayHold(glyphs, want) {
 		return found
 	}
 	return search(inLines(glyphs, rotate), want)
 }
 
-func search(glyphs []Glyph, want []rune) []pdf.Rect {
+// mayHold reports whether every character is somewhere on the page: most pages have not the marks of a
+// tag, and need not be sorted.
+func mayHold(glyphs []glyph, want []rune) bool {
+	missing := map[rune]bool{}
+	for _, r := range want {
+		missing[r] = true
+	}
+	for i := range glyphs {
+		for _, r := range glyphs[i].letters {
+			delete(missing, r)
+		}
+		if len(missing) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func search(glyphs []glyph, want []rune) []pdf.Rect {
 	var line []character
-	for i, g := range glyphs {
-		for _, r := range folded(g.Text) {
+	for i := range glyphs {
+		for _, r := range glyphs[i].letters {
 			line = append(line, character{r, i})
 		}
 	}
@@ -93,26 +111,30 @@ func search(glyphs []Glyph, want []rune) []pdf.Rect {
 }
 
 // matches reports whether the letters are those wanted, each near the end of the one before.
-func matches(glyphs []Glyph, line []character, want []rune) bool {
+func matches(glyphs []glyph, line []character, want []rune) bool {
 	for i, l := range line {
 		if l.r != want[i] {
 			return false
 		}
+	}
+	for i, l := range line {
 		if i == 0 || line[i-1].glyph == l.glyph {
 			continue
 		}
-		a, b := glyphs[line[i-1].glyph], glyphs[l.glyph]
-		if em := max(a.Size, b.Size); math.Hypot(b.X-a.EndX, b.Y-a.EndY) > 1.5*em {
+		a, b := &glyphs[line[i-1].glyph], &glyphs[l.glyph]
+		x0, y0 := a.end()
+		x1, y1 := b.origin()
+		if em := max(a.size(), b.size()); math.Hypot(x1-x0, y1-y0) > 1.5*em {
 			return false
 		}
 	}
 	return true
 }
 
-func around(glyphs []Glyph, line []character) pdf.Rect {
-	box := glyphs[line[0].glyph].Box
+func around(glyphs []glyph, line []character) pdf.Rect {
+	box := glyphs[line[0].glyph].box()
 	for _, l := range line {
-		b := glyphs[l.glyph].Box
+		b := glyphs[l.glyph].box()
 		box = pdf.Rect{X0: math.Min(box.X0, b.X0), Y0: math.Min(box.Y0, b.Y0), X1: math.Max(box.X1, b.X1), Y1: math.Max(box.Y1, b.Y1)}
 	}
 	return box
@@ -120,42 +142,45 @@ func around(glyphs []Glyph, line []character) pdf.Rect {
 
 // inLines sorts the characters as they are read on the page, from the top, and drops those drawn
 // twice on the same place, as some producers make bold.
-func inLines(glyphs []Glyph, rotate int) []Glyph {
+func inLines(glyphs []glyph, rotate int) []glyph {
 	type placed struct {
-		Glyph
-		x, y float64 // as seen: x to the right, y downwards
+		at         int
+		x, y, size float64 // as seen: x to the right, y downwards
 	}
 	var all []placed
-	for _, g := range glyphs {
-		if folded(g.Text) == "" {
+	for i := range glyphs {
+		g := &glyphs[i]
+		if len(g.letters) == 0 {
 			continue
 		}
-		p := placed{Glyph: g, x: g.X, y: -g.Y}
+		x, y := g.origin()
+		p := placed{at: i, x: x, y: -y, size: max(1, g.size())}
 		switch rotate {
 		case 90:
-			p.x, p.y = g.Y, g.X
+			p.x, p.y = y, x
 		case 180:
-			p.x, p.y = -g.X, g.Y
+			p.x, p.y = -x, y
 		case 270:
-			p.x, p.y = -g.Y, -g.X
+			p.x, p.y = -y, -x
 		}
 		all = append(all, p)
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.y, b.y) })
 	for from := 0; from < len(all); {
 		to := from + 1
-		for to < len(all) && all[to].y-all[to-1].y < 0.25*max(1, all[to].Size) && all[to].y-all[from].y < 0.6*max(1, all[from].Size) {
+		for to < len(all) && all[to].y-all[to-1].y < 0.25*all[to].size && all[to].y-all[from].y < 0.6*all[from].size {
 			to++
 		}
 		slices.SortStableFunc(all[from:to], func(a, b placed) int { return cmp.Compare(a.x, b.x) })
 		from = to
 	}
-	var out []Glyph
+	out := make([]glyph, 0, len(all))
 	for i, p := range all {
-		if i > 0 && p.Text == all[i-1].Text && math.Abs(p.x-all[i-1].x) < 0.15*p.Size && math.Abs(p.y-all[i-1].y) < 0.15*p.Size {
+		if i > 0 && slices.Equal(glyphs[p.at].letters, glyphs[all[i-1].at].letters) &&
+			math.Abs(p.x-all[i-1].x) < 0.15*p.size && math.Abs(p.y-all[i-1].y) < 0.15*p.size {
 			continue
 		}
-		out = append(out, p.Glyph)
+		out = append(out, glyphs[p.at])
 	}
 	return out
 }

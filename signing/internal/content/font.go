@@ -2,6 +2,7 @@ package content
 
 import (
 	"math"
+	"strings"
 	"unicode/utf16"
 
 	"parapheur/signing/internal/pdf"
@@ -17,13 +18,36 @@ type font struct {
 	high    float64
 	simple  *[256]string
 	cmap    *cmap // of /ToUnicode; nil when there is none
+	known   map[int]*meaning
 }
 
-// plainFont stands for a font that cannot be read: single bytes, generous width.
-var plainWidth = 560.0
+// meaning is what a code is, worked out once.
+type meaning struct {
+	width   float64 // in ems
+	letters []rune  // without blanks nor case; none when the font does not tell
+	blank   bool
+	space   bool // the single-byte code 32, to which word spacing applies
+}
 
+func (f *font) meaning(code int) *meaning {
+	if m := f.known[code]; m != nil {
+		return m
+	}
+	text := f.text(code)
+	m := &meaning{
+		width: f.width(code), letters: []rune(folded(text)), blank: text != "" && strings.TrimSpace(text) == "",
+		space: code == ' ' && !f.wide,
+	}
+	f.known[code] = m
+	return m
+}
+
+// plainWidth is generous for Latin text.
+const plainWidth = 560.0
+
+// plainFont stands for a font that cannot be read: single bytes, each as wide.
 func plainFont() *font {
-	return &font{missing: plainWidth, em: 1, low: -0.25, high: 0.85, simple: encoding("", nil)}
+	return &font{missing: plainWidth, em: 1, low: -0.25, high: 0.85, simple: encoding("", nil), known: map[int]*meaning{}}
 }
 
 // text returns the characters of a code, "" when nobody can tell.

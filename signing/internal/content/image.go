@@ -20,7 +20,7 @@ const (
 // image keeps where an image is. An image that spans most of the page is a scan or a background: what
 // is dark in it is what it draws.
 func (in *interpreter) image(s *pdf.Stream) {
-	where := in.ctm.bound(pdf.Rect{X1: 1, Y1: 1}).Intersect(in.page)
+	where := in.ctm.bound(pdf.Rect{X1: 1, Y1: 1}).Intersect(in.visible)
 	if !in.isBackground(where) {
 		in.add(where)
 		return

@@ -2,26 +2,39 @@ package content
 
 import (
 	"math"
-	"strings"
 
 	"parapheur/signing/internal/pdf"
 )
 
-// Glyph is one character code as it is shown.
-type Glyph struct {
-	Text       string   // its characters, "" when the font does not tell
-	Box        pdf.Rect // in default user space
-	X, Y       float64  // its origin
-	EndX, EndY float64  // where the next one goes
-	Size       float64  // height of the em
+// glyph is one character code as it is shown: its meaning, and where it is along the baseline of the
+// text space m of its string.
+type glyph struct {
+	*meaning
+	m        *matrix
+	x, next  float64
+	rise, em float64
+	low      float64
+	high     float64
+}
+
+// origin is where the glyph begins, end where the next one goes, in default user space.
+func (g *glyph) origin() (x, y float64) { return g.m.point(g.x, g.rise) }
+func (g *glyph) end() (x, y float64)    { return g.m.point(g.next, g.rise) }
+
+// size is the height of its em in default user space.
+func (g *glyph) size() float64 { return g.em * math.Hypot(g.m[2], g.m[3]) }
+
+func (g *glyph) box() pdf.Rect {
+	return g.m.bound(pdf.Rect{X0: math.Min(g.x, g.next), Y0: g.low, X1: math.Max(g.x, g.next), Y1: g.high})
 }
 
 // Page is what one page shows, in default user space.
 type Page struct {
 	Text     []pdf.Rect // one for each run of text, blanks at its ends left out
 	Drawn    []pdf.Rect // images and paths, not the backgrounds that span most of the page
-	Glyphs   []Glyph    // in the order of the content
 	Complete bool       // everything was read
+
+	glyphs []glyph // in the order of the content, when they are wanted
 }
 
 // Reader reads pages of one document within one budget. It belongs to one goroutine.
@@ -80,7 +93,7 @@ type textState struct {
 // interpreter follows the operators that move or draw and keeps where they draw.
 type interpreter struct {
 	*Reader
-	page      pdf.Rect // visible part
+	visible   pdf.Rect
 	out       Page
 	glyphs    bool // wanted
 	left      int  // operators of this page still allowed
@@ -101,9 +114,12 @@ type piece struct {
 	by   float64 // thousandths of an em, to the left
 }
 
-// Page reads a page; glyphs says whether its characters are wanted.
-func (r *Reader) Page(page pdf.Page, glyphs bool) Page {
-	in := &interpreter{Reader: r, page: page.CropBox, glyphs: glyphs, left: maxPageOps, leftBytes: maxPage}
+// Page reads a page.
+func (r *Reader) Page(page pdf.Page) Page { return r.page(page, false) }
+
+// page reads a page; glyphs says whether its characters are wanted.
+func (r *Reader) page(page pdf.Page, glyphs bool) Page {
+	in := &interpreter{Reader: r, visible: page.CropBox, glyphs: glyphs, left: maxPageOps, leftBytes: maxPage}
 	in.out.Complete = true
 	in.textState = textState{ctm: identity, scale: 1, font: plainFont()}
 	resources, _ := r.resolve(page.Resources).(*pdf.Dict)
@@ -145,7 +161,7 @@ func (in *interpreter) decode(s *pdf.Stream) []byte {
 
 // exhausted says that the rest of the page stays unread.
 func (in *interpreter) exhausted() bool {
-	if in.left > 0 && in.operators > 0 && len(in.out.Drawn)+len(in.out.Text) < maxDrawn && len(in.out.Glyphs) < maxGlyphs {
+	if in.left > 0 && in.operators > 0 && len(in.out.Drawn)+len(in.out.Text) < maxDrawn && len(in.out.glyphs) < maxGlyphs {
 		return false
 	}
 	in.out.Complete = false
@@ -310,6 +326,7 @@ func (in *interpreter) move(x, y float64) {
 // characters when they are wanted.
 func (in *interpreter) show() {
 	from, to := math.Inf(1), math.Inf(-1) // of what is not blank, along the baseline
+	var space *matrix
 	x := 0.0
 	for _, p := range in.shown {
 		x -= p.by / 1000 * in.size * in.scale
@@ -322,29 +339,34 @@ func (in *interpreter) show() {
 				code = code<<8 | int(p.text[i])
 				i++
 			}
-			next := x + in.advance(code)
+			m := in.font.meaning(code)
+			next := x + in.advance(m)
 			in.left-- // a character costs as much as an operator
-			text := in.font.text(code)
-			if text == "" || strings.TrimSpace(text) != "" {
+			in.operators--
+			if !m.blank {
 				from, to = math.Min(from, math.Min(x, next)), math.Max(to, math.Max(x, next))
 			}
-			if in.glyphs && len(in.out.Glyphs) < maxGlyphs {
-				in.keep(text, x, next)
+			if in.glyphs && len(in.out.glyphs) < maxGlyphs {
+				if space == nil {
+					now := in.text.times(in.ctm)
+					space = &now
+				}
+				in.keep(m, space, x, next)
 			}
 			x = next
 		}
 	}
 	if to > from {
-		if r := in.text.times(in.ctm).bound(in.strip(from, to)).Intersect(in.page); !r.Empty() {
+		if r := in.text.times(in.ctm).bound(in.strip(from, to)).Intersect(in.visible); !r.Empty() {
 			in.out.Text = append(in.out.Text, r)
 		}
 	}
 	in.text = matrix{1, 0, 0, 1, x, 0}.times(in.text)
 }
 
-func (in *interpreter) advance(code int) float64 {
-	w := in.font.width(code)*in.size + in.char
-	if code == ' ' && !in.font.wide {
+func (in *interpreter) advance(m *meaning) float64 {
+	w := m.width*in.size + in.char
+	if m.space {
 		w += in.word
 	}
 	return w * in.scale
@@ -356,13 +378,11 @@ func (in *interpreter) strip(from, to float64) pdf.Rect {
 	return pdf.Rect{X0: from, Y0: in.rise + math.Min(low, high), X1: to, Y1: in.rise + math.Max(low, high)}
 }
 
-func (in *interpreter) keep(text string, x, next float64) {
-	m := in.text.times(in.ctm)
-	g := Glyph{Text: text, Box: m.bound(in.strip(math.Min(x, next), math.Max(x, next)))}
-	g.X, g.Y = m.point(x, in.rise)
-	g.EndX, g.EndY = m.point(next, in.rise)
-	g.Size = math.Abs(in.size) * math.Hypot(m[2], m[3])
-	in.out.Glyphs = append(in.out.Glyphs, g)
+func (in *interpreter) keep(m *meaning, space *matrix, x, next float64) {
+	strip := in.strip(x, next)
+	in.out.glyphs = append(in.out.glyphs, glyph{
+		meaning: m, m: space, x: x, next: next, rise: in.rise, em: math.Abs(in.size), low: strip.Y0, high: strip.Y1,
+	})
 }
 
 func (in *interpreter) pathOperator(op string) {
@@ -470,12 +490,12 @@ func (r *Reader) matrix(v pdf.Object, otherwise matrix) matrix {
 const mostOfPage = 0.6
 
 func (in *interpreter) isBackground(r pdf.Rect) bool {
-	return r.Width()*r.Height() >= mostOfPage*in.page.Width()*in.page.Height()
+	return r.Width()*r.Height() >= mostOfPage*in.visible.Width()*in.visible.Height()
 }
 
 // add keeps the visible part of a drawing.
 func (in *interpreter) add(r pdf.Rect) {
-	r = r.Intersect(in.page)
+	r = r.Intersect(in.visible)
 	if r.Empty() || r != r || in.isBackground(r) { // the second test refuses NaN
 		return
 	}

@@ -35,7 +35,7 @@ func read(t testing.TB, file []byte) Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewReader(doc).Page(page, true)
+	return NewReader(doc).Page(page)
 }
 
 // Every way to draw leaves its rectangle.
