@@ -119,15 +119,19 @@ func (x *letter) deposit(by circuits.Actor) ([]circuits.Event, error) {
 }
 
 func (x *letter) start(by circuits.Actor) ([]circuits.Event, error) {
-	return x.state.Start(by, three(), x.now())
+	return x.state.Start(by, three(), circuits.Facts{}, x.now())
 }
 
-func (x *letter) visa(by circuits.Actor) ([]circuits.Event, error) { return x.state.Visa(x.choice(by)) }
+func (x *letter) visa(by circuits.Actor) ([]circuits.Event, error) {
+	return x.state.Visa(x.choice(by), circuits.Facts{})
+}
 
-func (x *letter) sign(by circuits.Actor) ([]circuits.Event, error) { return x.state.Sign(x.choice(by)) }
+func (x *letter) sign(by circuits.Actor) ([]circuits.Event, error) {
+	return x.state.Sign(x.choice(by), circuits.Facts{})
+}
 
 func (x *letter) refuse(by circuits.Actor) ([]circuits.Event, error) {
-	return x.state.Refuse(x.choice(by), "La formule de politesse manque.")
+	return x.state.Refuse(x.choice(by), "La formule de politesse manque.", circuits.Return{}, circuits.Facts{})
 }
 
 func (x *letter) withdraw(by circuits.Actor) ([]circuits.Event, error) {
@@ -135,7 +139,7 @@ func (x *letter) withdraw(by circuits.Actor) ([]circuits.Event, error) {
 }
 
 func (x *letter) correct(by circuits.Actor) ([]circuits.Event, error) {
-	return x.state.Correct(by, digest("lettre corrigée "+x.now().String()), 1010, x.now())
+	return x.state.Correct(circuits.Correction{By: by, Document: digest("lettre corrigée " + x.now().String()), Bytes: 1010, At: x.now()}, circuits.Facts{})
 }
 
 func (x *letter) undo(by circuits.Actor) ([]circuits.Event, error) {
@@ -151,5 +155,5 @@ func (x *letter) seal() ([]circuits.Event, error) {
 	return x.state.Seal(circuits.StepSealed{
 		Step: max(x.state.SealingStep(), 0), Signed: digest("signé " + at.String()), Bytes: 20000,
 		Level: "PAdES-BASELINE-T", Certificate: digest("certificat"), At: at,
-	})
+	}, circuits.Facts{})
 }

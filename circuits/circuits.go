@@ -4,10 +4,15 @@
 // the events that happened or the reason why none did.
 //
 //	Draft ──start──▶ Running: step 1 ──visa──▶ … ──sign──▶ step Sealing ──seal──▶ next step, or Completed
-//	  ▲                 │  ▲
-//	  │          refuse │  │ correct (new version, circuit restarts), undo (while nobody acted since)
-//	  │                 ▼  │
-//	  │               Refused            withdraw (drafter) ──▶ Withdrawn ──start, correct──▶ Running
+//	                    │  ▲
+//	             refuse │  │ correct (new version), recycle, undo (while nobody acted since)
+//	                    ▼  │
+//	                  Refused            withdraw (drafter) ──▶ Withdrawn ──start, correct, recycle──▶ Running
+//
+// A step opens with one turn or several. Who has them is found then, by the
+// rules of the circuit over the Facts handed in, and recorded: dossier.step_opened,
+// step_skipped when its condition does not hold, step_blocked when nobody can
+// act. A turn has one holder, who decides, asks for an opinion, transfers it.
 //
 // A State is the fold of its events: the events are the record and the State
 // is only a reading of them (State.Apply). The package must not read a clock,
@@ -23,7 +28,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // A PersonID names a person of a town.
@@ -80,6 +84,11 @@ const (
 	Sealing Status = "sealing" // decided; the key is at work (or waits for a timestamp)
 	Done    Status = "done"    // it said yes
 	Rejects Status = "refused" // it said no
+
+	Skipped  Status = "skipped"  // its condition did not hold when its turn came
+	Bypassed Status = "bypassed" // an administrator let the dossier pass, and said why
+	Blocked  Status = "blocked"  // its turn came and nobody can act
+	Released Status = "released" // of a turn: the others were enough
 )
 
 // A Verdict is what a person decided at a step.
@@ -90,6 +99,10 @@ const (
 	GivesVisa Verdict = "visa"
 	Signs     Verdict = "signature"
 	Refuses   Verdict = "refus"
+	Seals     Verdict = "cachet"
+	Advises   Verdict = "avis"
+	Records   Verdict = "externe"       // recorded an act done outside, with its proof
+	Bypasses  Verdict = "contournement" // let the dossier pass a step that was stuck
 )
 
 // A Standing says what a past decision is worth today.
@@ -100,112 +113,38 @@ const (
 	Holds  Standing = "holds"
 	Lapsed Standing = "lapsed" // caduque: the document or the round it was about is gone
 	Undone Standing = "undone" // taken back by its author (droit de remords)
+	// Maintained (maintenue): it was given on an earlier version, which a
+	// correction replaced, and the circuit lets it count.
+	Maintained Standing = "maintained"
 )
-
-// An Actor is a named person acting from a desk, or an application of the
-// town acting for nobody (deposits and withdrawals only).
-type Actor struct {
-	Person      PersonID `json:"person,omitempty"`
-	Name        string   `json:"name"`
-	Desk        DeskID   `json:"desk,omitempty"`
-	Quality     string   `json:"quality,omitempty"`
-	Application string   `json:"application,omitempty"`
-}
-
-// A Decision is one verdict with everything the trace must say about it.
-type Decision struct {
-	Step     int       `json:"step"`
-	Verdict  Verdict   `json:"verdict"`
-	By       Actor     `json:"by"`
-	Reason   string    `json:"reason,omitempty"`
-	Evidence Digest    `json:"evidence"`
-	Document Digest    `json:"document"`
-	Version  int       `json:"version"`
-	At       time.Time `json:"at"`
-	Standing Standing  `json:"standing"`
-}
-
-// A StepState is the progress of the step with the same index in the circuit.
-type StepState struct {
-	Status Status `json:"status"`
-	// Awaiting names what a Sealing step waits for ("timestamp"), or is empty.
-	Awaiting string `json:"awaiting,omitempty"`
-	// Sealed is the digest of the whole signed document, for a signature step
-	// that is Done.
-	Sealed Digest `json:"sealed,omitzero"`
-}
-
-// A State is a dossier's way through its circuit, folded from its events.
-type State struct {
-	Phase     Phase       `json:"phase"`
-	Depositor Actor       `json:"depositor"`           // who or what deposited
-	Drafter   PersonID    `json:"drafter"`             // to whom refusals return
-	Version   int         `json:"version"`             // of the main document, from 1
-	Document  Digest      `json:"document"`            // the frozen bytes of that version
-	Bytes     int64       `json:"bytes"`               // their length
-	Round     int         `json:"round"`               // starts, corrections and undos so far
-	Circuit   Definition  `json:"circuit,omitzero"`    // frozen at start
-	Steps     []StepState `json:"steps,omitempty"`     // same length as Circuit.Steps
-	Decisions []Decision  `json:"decisions,omitempty"` // in order, lapsed ones included
-	Events    int         `json:"events"`              // applied so far
-}
 
 // Refusals. Match them with errors.Is.
 var (
-	ErrState    = errors.New("the dossier is not in a state that allows this")
-	ErrDesk     = errors.New("not the desk of this step")
-	ErrStep     = errors.New("this step is not open")
-	ErrKind     = errors.New("the step asks for another kind of decision")
-	ErrStale    = errors.New("the document is not the one that was read")
-	ErrReason   = errors.New("a refusal needs its reason")
-	ErrDrafter  = errors.New("only the drafter may do this")
-	ErrAuthor   = errors.New("only the author of a decision may take it back")
-	ErrActed    = errors.New("somebody acted since")
-	ErrSigned   = errors.New("a signature exists")
-	ErrEvidence = errors.New("a decision needs its evidence")
-	ErrCircuit  = errors.New("the circuit is not sound")
-	ErrSame     = errors.New("the new version is the same document")
+	ErrState     = errors.New("the dossier is not in a state that allows this")
+	ErrDesk      = errors.New("not the desk of this step")
+	ErrStep      = errors.New("this step is not open")
+	ErrKind      = errors.New("the step asks for another kind of decision")
+	ErrStale     = errors.New("the document is not the one that was read")
+	ErrReason    = errors.New("a refusal needs its reason")
+	ErrDrafter   = errors.New("only the drafter may do this")
+	ErrAuthor    = errors.New("only the author of a decision may take it back")
+	ErrActed     = errors.New("somebody acted since")
+	ErrSigned    = errors.New("a signature exists")
+	ErrEvidence  = errors.New("a decision needs its evidence")
+	ErrCircuit   = errors.New("the circuit is not sound")
+	ErrSame      = errors.New("the new version is the same document")
+	ErrFacts     = errors.New("a condition of the circuit was not evaluated")
+	ErrChoice    = errors.New("a desk that the circuit lets choose was not chosen among those allowed")
+	ErrTwice     = errors.New("this person, or the one they act for, already acted at this step")
+	ErrMandate   = errors.New("nothing allows this person to act for that one here")
+	ErrRecused   = errors.New("this person declared a conflict of interest")
+	ErrMustRead  = errors.New("this step asks to read before deciding")
+	ErrAssurance = errors.New("this step asks for a stronger authenticator")
+	ErrFields    = errors.New("metadata that the step asks for is missing")
+	ErrNoRefusal = errors.New("this step cannot be refused")
+	ErrReturn    = errors.New("a refusal of this step cannot return there")
+	ErrRecipient = errors.New("the turn cannot go there")
+	ErrOpinion   = errors.New("an opinion that was asked is awaited, or is not this person's to give")
+	ErrPolicy    = errors.New("the circuit does not allow this correction")
+	ErrKnown     = errors.New("already recorded")
 )
-
-// OpenSteps returns the indexes of the steps whose desks must act, in order.
-func (s State) OpenSteps() []int {
-	var open []int
-	for i, st := range s.Steps {
-		if s.Phase == Running && st.Status == Open {
-			open = append(open, i)
-		}
-	}
-	return open
-}
-
-// SealingStep returns the index of the step whose key is at work, or -1.
-func (s State) SealingStep() int {
-	for i, st := range s.Steps {
-		if s.Phase == Running && st.Status == Sealing {
-			return i
-		}
-	}
-	return -1
-}
-
-// LastSealed returns the digest of the document with the last signature put
-// on this version, or the document itself when none was.
-func (s State) LastSealed() Digest {
-	for i := len(s.Steps) - 1; i >= 0; i-- {
-		if d := s.Steps[i].Sealed; !d.IsZero() {
-			return d
-		}
-	}
-	return s.Document
-}
-
-// signed reports whether the current version carries a signature or is
-// receiving one: from then on its bytes may only grow.
-func (s State) signed() bool {
-	for _, st := range s.Steps {
-		if st.Status == Sealing || !st.Sealed.IsZero() {
-			return true
-		}
-	}
-	return false
-}

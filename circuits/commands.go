@@ -2,23 +2,10 @@ package circuits
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
-
-// AwaitsTimestamp is what a Sealing step awaits when no time-stamping
-// authority answers.
-const AwaitsTimestamp = "timestamp"
-
-// A Choice is what a decision at a step rests on: who, which step, the
-// document that was read and the evidence of the gesture.
-type Choice struct {
-	By       Actor
-	Step     int
-	Seen     Digest // SHA-256 of the bytes that were shown
-	Evidence Digest
-	At       time.Time
-}
 
 // Deposit creates the draft. document and bytes are those of the frozen main
 // document.
@@ -32,101 +19,148 @@ func (s State) Deposit(e Deposited) ([]Event, error) {
 // Start sends a draft, or what was withdrawn, along a circuit. What was
 // withdrawn after a signature only leaves again corrected: the bytes of this
 // version carry the signature, and a new round would ask people to decide on
-// bytes that are gone.
-func (s State) Start(by Actor, d Definition, at time.Time) ([]Event, error) {
-	switch {
-	case s.Phase != Draft && s.Phase != Withdrawn:
+// bytes that are gone. Facts.Chosen holds the desks picked where the circuit
+// lets choose.
+func (s State) Start(by Actor, d Definition, f Facts, at time.Time) ([]Event, error) {
+	if s.Phase != Draft && s.Phase != Withdrawn {
 		return nil, fmt.Errorf("start: %w", ErrState)
-	case !s.mayDraft(by):
-		return nil, fmt.Errorf("start: %w", ErrDrafter)
-	case s.signed():
-		return nil, fmt.Errorf("start: %w", ErrSigned)
 	}
-	if err := d.Check(); err != nil {
+	e, err := s.entry(by, d, f, at)
+	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	return []Event{Started{By: by, Circuit: d, CircuitHash: d.Hash(), At: at}}, nil
+	return s.depart("start", e, f, at)
 }
 
-// Visa approves an open visa step.
-func (s State) Visa(c Choice) ([]Event, error) {
-	if err := s.mayDecide(c, Visa); err != nil {
-		return nil, fmt.Errorf("visa: %w", err)
+// Recycle starts a refused or withdrawn dossier again, with the same document,
+// maybe in another circuit. Earlier decisions lapse. What was signed is
+// corrected first: ErrSigned.
+func (s State) Recycle(by Actor, d Definition, f Facts, at time.Time) ([]Event, error) {
+	if s.Phase != Refused && s.Phase != Withdrawn {
+		return nil, fmt.Errorf("recycle: %w", ErrState)
 	}
-	return s.finish([]Event{StepDecided{c.Step, GivesVisa, c.By, c.Seen, c.Evidence, c.At}}, c.At), nil
+	e, err := s.entry(by, d, f, at)
+	if err != nil {
+		return nil, fmt.Errorf("recycle: %w", err)
+	}
+	return s.depart("recycle", Recycled(e), f, at)
 }
 
-// Sign decides an open signature step. The key is used afterwards, once the
-// decision is durable; Seal records that it was.
-func (s State) Sign(c Choice) ([]Event, error) {
-	if err := s.mayDecide(c, Signature); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+// Chain makes another circuit follow the one that ended (State.Next says which
+// is expected; the caller may bring another). It is given by the machine or by
+// an administrator, as the caller has it. The steps of d come after those
+// done; see Continued.
+func (s State) Chain(by Actor, d Definition, f Facts, at time.Time) ([]Event, error) {
+	if s.Phase != Running || s.Next == "" {
+		return nil, fmt.Errorf("chain: %w", ErrState)
 	}
-	return []Event{StepDecided{c.Step, Signs, c.By, c.Seen, c.Evidence, c.At}}, nil
+	if err := d.Check(); err != nil {
+		return nil, fmt.Errorf("chain: %w", err)
+	}
+	whole := s.Continued(d)
+	chosen, err := chosenFor(Definition{Steps: whole.Steps[len(s.Steps):]}, f)
+	if err != nil {
+		return nil, fmt.Errorf("chain: %w", err)
+	}
+	return s.depart("chain", Chained{
+		By: by, Circuit: whole, CircuitHash: whole.Hash(), At: at, Chosen: chosen, Due: f.due(at, d.Days),
+	}, f, at)
 }
 
-// Refuse refuses an open step and returns the dossier to its drafter.
-func (s State) Refuse(c Choice, reason string) ([]Event, error) {
-	if err := s.mayDecide(c, ""); err != nil {
-		return nil, fmt.Errorf("refuse: %w", err)
+// EndChain completes a dossier whose next circuit is not to be started.
+func (s State) EndChain(at time.Time) ([]Event, error) {
+	if s.Phase != Running || s.Next == "" {
+		return nil, fmt.Errorf("end chain: %w", ErrState)
 	}
-	if strings.TrimSpace(reason) == "" {
-		return nil, fmt.Errorf("refuse: %w", ErrReason)
-	}
-	return []Event{StepRefused{c.Step, c.By, reason, c.Seen, c.Evidence, c.At}}, nil
+	return []Event{CircuitCompleted{s.LastSealed(), at}}, nil
 }
 
-// AwaitTimestamp records that the key did its work and the time-stamping
-// authority did not answer. Saying it twice is refused by state.
-func (s State) AwaitTimestamp(step int, at time.Time) ([]Event, error) {
-	if i := s.SealingStep(); i < 0 || i != step || s.Steps[step].Awaiting != "" {
-		return nil, fmt.Errorf("await timestamp: %w", ErrState)
-	}
-	return []Event{TimestampAwaited{step, at}}, nil
-}
-
-// Seal records that the signed document of a Sealing step exists. A second
-// run for the same step is refused by state: nothing is ever signed twice.
-func (s State) Seal(e StepSealed) ([]Event, error) {
-	if i := s.SealingStep(); i < 0 || i != e.Step {
-		return nil, fmt.Errorf("seal: %w", ErrState)
-	}
-	return s.finish([]Event{e}, e.At), nil
-}
-
-// Undo takes back the last decision (droit de remords): by its author, while
-// the next step, or the drafter after a refusal, has not acted. A signature
-// cannot be undone: its key may already have been used.
-func (s State) Undo(by Actor, evidence Digest, at time.Time) ([]Event, error) {
-	if s.Phase != Running && s.Phase != Refused {
-		return nil, fmt.Errorf("undo: %w", ErrState)
-	}
-	i := s.lastHolding()
-	if i < 0 {
-		return nil, fmt.Errorf("undo: no decision: %w", ErrState)
-	}
-	switch d := s.Decisions[i]; {
-	case d.Verdict == Signs:
-		return nil, fmt.Errorf("undo: %w", ErrSigned)
-	case d.By.Person != by.Person || by.Person == "":
-		if s.decided(by.Person) {
-			return nil, fmt.Errorf("undo: %w", ErrActed)
+// Continued returns the circuit that s travels when d follows it: the steps
+// done, then those of d, under d's name. A step of d whose identifier is taken
+// gets "-2", "-3"… after it: Facts given to Chain use these identifiers.
+func (s State) Continued(d Definition) Definition {
+	steps := slices.Clone(s.Circuit.Steps)
+	for _, st := range d.Steps {
+		id := st.ID
+		for n := 2; (Definition{Steps: steps}).Step(st.ID) >= 0; n++ {
+			st.ID = StepID(fmt.Sprintf("%s-%d", id, n))
 		}
-		return nil, fmt.Errorf("undo: %w", ErrAuthor)
-	case evidence.IsZero():
-		return nil, fmt.Errorf("undo: %w", ErrEvidence)
-	default:
-		return []Event{DecisionUndone{d.Step, by, evidence, at}}, nil
+		steps = append(steps, st)
 	}
+	d.Steps = steps
+	return d
 }
 
-// UndoableBy returns who may take the last decision back now, or nobody.
-func (s State) UndoableBy() PersonID {
-	i := s.lastHolding()
-	if i < 0 || (s.Phase != Running && s.Phase != Refused) || s.Decisions[i].Verdict == Signs {
-		return ""
+// entry checks what every start needs.
+func (s State) entry(by Actor, d Definition, f Facts, at time.Time) (Started, error) {
+	switch {
+	case s.SupersededBy != "":
+		return Started{}, ErrState
+	case !s.mayDraft(by):
+		return Started{}, ErrDrafter
+	case s.signed():
+		return Started{}, ErrSigned
 	}
-	return s.Decisions[i].By.Person
+	if err := d.Check(); err != nil {
+		return Started{}, err
+	}
+	chosen, err := chosenFor(d, f)
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{By: by, Circuit: d, CircuitHash: d.Hash(), At: at, Chosen: chosen, Due: f.due(at, d.Days)}, nil
+}
+
+// chosenFor keeps of f.Chosen what d lets choose, and refuses a choice that is
+// missing or not allowed.
+func chosenFor(d Definition, f Facts) (map[StepID]DeskID, error) {
+	var out map[StepID]DeskID
+	for _, st := range d.Steps {
+		for _, r := range st.rules() {
+			if r.Rule != ChosenAtStart {
+				continue
+			}
+			if !slices.Contains(r.Among, f.Chosen[st.ID]) {
+				return nil, fmt.Errorf("step %s: %w", st.ID, ErrChoice)
+			}
+			out = merged(out, map[StepID]DeskID{st.ID: f.Chosen[st.ID]})
+		}
+	}
+	return out, nil
+}
+
+// depart routes a start. A circuit all of whose steps are skipped takes the
+// dossier nowhere: ErrCircuit.
+func (s State) depart(what string, e Event, f Facts, at time.Time) ([]Event, error) {
+	events, err := s.route([]Event{e}, f, at)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	after := s
+	for _, e := range events {
+		after = after.Apply(e)
+	}
+	if _, chained := e.(Chained); !chained && (after.Phase == Completed || after.Next != "") {
+		return nil, fmt.Errorf("%s: every step is skipped: %w", what, ErrCircuit)
+	}
+	return events, nil
+}
+
+// Resume looks again at who may act, for a dossier that is blocked: desks,
+// holders or metadata have changed. Nothing changed is ErrKnown.
+func (s State) Resume(f Facts, at time.Time) ([]Event, error) {
+	i := s.BlockedStep()
+	if i < 0 {
+		return nil, fmt.Errorf("resume: %w", ErrStep)
+	}
+	e, err := s.opening(i, f, at)
+	if err != nil {
+		return nil, fmt.Errorf("resume: %w", err)
+	}
+	if b, still := e.(StepBlocked); still && b.Why == s.Steps[i].Blocked {
+		return nil, fmt.Errorf("resume: still %s: %w", b.Why, ErrKnown)
+	}
+	return s.route([]Event{e}, f, at)
 }
 
 // Withdraw takes the dossier out of its circuit, for its drafter or for the
@@ -144,55 +178,287 @@ func (s State) Withdraw(by Actor, reason string, at time.Time) ([]Event, error) 
 	return []Event{DossierWithdrawn{by, reason, at}}, nil
 }
 
-// Correct replaces the document by a new version. Previous decisions lapse
-// and a circuit that had started restarts from its first step. While a circuit
-// runs past a signature the bytes may only grow: ErrSigned.
-func (s State) Correct(by Actor, document Digest, bytes int64, at time.Time) ([]Event, error) {
+// Supersede takes the dossier out for good, because another one replaces it.
+// As for Withdraw, a running circuit that has begun to sign goes to its end.
+func (s State) Supersede(by Actor, other, reason string, at time.Time) ([]Event, error) {
 	switch {
-	case s.Phase == "" || s.Phase == Completed:
-		return nil, fmt.Errorf("correct: %w", ErrState)
+	case s.Phase == "" || s.Phase == Completed || s.SupersededBy != "" || other == "":
+		return nil, fmt.Errorf("supersede: %w", ErrState)
 	case !s.mayDraft(by):
-		return nil, fmt.Errorf("correct: %w", ErrDrafter)
+		return nil, fmt.Errorf("supersede: %w", ErrDrafter)
 	case s.Phase == Running && s.signed():
-		return nil, fmt.Errorf("correct: %w", ErrSigned)
-	case s.Phase == Withdrawn && len(s.Circuit.Steps) == 0:
-		return nil, fmt.Errorf("correct: withdrawn before any start: %w", ErrState)
-	case document == s.Document:
-		return nil, fmt.Errorf("correct: %w", ErrSame)
+		return nil, fmt.Errorf("supersede: %w", ErrSigned)
 	}
-	return []Event{Corrected{by, s.Version + 1, document, bytes, at}}, nil
+	return []Event{Superseded{by, other, reason, at}}, nil
 }
 
-// finish adds CircuitCompleted when events leave no step to do.
-func (s State) finish(events []Event, at time.Time) []Event {
-	after := s
-	for _, e := range events {
-		after = after.Apply(e)
+// A Nature says what a correction changes.
+type Nature string
+
+// The natures of a correction.
+const (
+	Substantial Nature = "substantial" // decide again, from a step on
+	Minor       Nature = "minor"       // a slip of the pen: the visas are maintained
+)
+
+// A Correction is a new version of the document.
+type Correction struct {
+	By       Actor
+	Document Digest
+	Bytes    int64
+	Nature   Nature // empty is Substantial
+	From     StepID // of a Substantial one: the first step that decides again; empty: the first of the circuit
+	Reason   string // what changed, for those who decided
+	At       time.Time
+}
+
+// Correct replaces the document by a new version. By the circuit's own policy,
+// previous decisions lapse from a step on, or are maintained when the
+// correction is minor; a signature is never maintained. While a circuit runs
+// past a signature the bytes may only grow: ErrSigned.
+func (s State) Correct(c Correction, f Facts) ([]Event, error) {
+	e, err := s.correct(c)
+	if err != nil {
+		return nil, fmt.Errorf("correct: %w", err)
 	}
-	for _, st := range after.Steps {
-		if st.Status != Done {
-			return events
+	events, err := s.route([]Event{e}, f, c.At)
+	if err != nil {
+		return nil, fmt.Errorf("correct: %w", err)
+	}
+	return events, nil
+}
+
+func (s State) correct(c Correction) (Corrected, error) {
+	switch {
+	case s.Phase == "" || s.Phase == Completed || s.SupersededBy != "" || s.Next != "":
+		return Corrected{}, ErrState
+	case !s.mayCorrect(c.By):
+		return Corrected{}, ErrDrafter
+	case s.Phase == Running && s.signed():
+		return Corrected{}, ErrSigned
+	case s.Phase == Withdrawn && len(s.Circuit.Steps) == 0:
+		return Corrected{}, fmt.Errorf("withdrawn before any start: %w", ErrState)
+	case c.Document == s.Document:
+		return Corrected{}, ErrSame
+	}
+	e := Corrected{By: c.By, Version: s.Version + 1, Document: c.Document, Bytes: c.Bytes, Nature: c.Nature, Reason: c.Reason, At: c.At}
+	if s.Phase == Draft {
+		e.Nature = ""
+		return e, nil
+	}
+	from, err := s.restartAt(c)
+	e.From = from
+	return e, err
+}
+
+// restartAt returns the step from which a correction restarts the circuit.
+// For a minor one it is the step at work; what was signed is signed again.
+func (s State) restartAt(c Correction) (int, error) {
+	policy := s.Circuit.Correction
+	if c.Nature == Minor {
+		if !policy.Minor || c.From != "" {
+			return 0, ErrPolicy
+		}
+		return min(s.at(), s.firstSigned()), nil
+	}
+	if c.Nature != "" && c.Nature != Substantial {
+		return 0, ErrPolicy
+	}
+	if c.From == "" {
+		return 0, nil
+	}
+	from := s.Circuit.Step(c.From)
+	switch {
+	case from < 0 || from > s.at():
+		return 0, ErrStep
+	case from > 0 && !policy.Partial:
+		return 0, ErrPolicy
+	case from > s.firstSigned():
+		return 0, ErrSigned
+	}
+	return from, nil
+}
+
+// at returns the step where the dossier stands: at work, refused, blocked or
+// next, or the last.
+func (s State) at() int {
+	for i, st := range s.Steps {
+		switch st.Status {
+		case Ahead, Open, Sealing, Rejects, Blocked:
+			return i
+		case Done, Skipped, Bypassed, Released:
 		}
 	}
-	return append(events, CircuitCompleted{after.LastSealed(), at})
+	return max(len(s.Steps)-1, 0)
 }
 
-func (s State) mayDecide(c Choice, kind Kind) error {
+// mayCorrect reports whether by may bring a new version, as the circuit says.
+func (s State) mayCorrect(by Actor) bool {
+	policy := s.Circuit.Correction
 	switch {
-	case s.Phase != Running:
-		return ErrState
-	case c.Step < 0 || c.Step >= len(s.Steps) || s.Steps[c.Step].Status != Open:
-		return ErrStep
-	case kind != "" && s.Circuit.Steps[c.Step].Kind != kind:
-		return ErrKind
-	case c.By.Desk != s.Circuit.Steps[c.Step].Desk || c.By.Person == "":
-		return ErrDesk
-	case c.Seen != s.LastSealed():
-		return ErrStale
-	case c.Evidence.IsZero():
-		return ErrEvidence
+	case s.mayDraft(by):
+		return true
+	case by.Person == "" || s.Phase == Draft || s.recused(by.Person):
+		return false
+	case slices.Contains(policy.Desks, by.Desk):
+		return true
+	}
+	return policy.Actors && s.decided(by.Person)
+}
+
+func (e Corrected) apply(s *State) {
+	s.Version, s.Document, s.Bytes, s.Reads = e.Version, e.Document, e.Bytes, nil
+	switch {
+	case s.Phase == Draft:
+	case e.Nature == Minor && e.From < len(s.Steps) && s.Steps[e.From].Sealed.IsZero():
+		s.resume(e.From)
+	default:
+		s.restart(e.From, e.At)
+	}
+}
+
+// resume takes the circuit up at step i after a minor correction: what was
+// decided there and before is maintained, but for a refusal.
+func (s *State) resume(i int) {
+	for k := range s.Decisions {
+		switch d := &s.Decisions[k]; {
+		case !d.counts():
+		case d.Verdict == Refuses:
+			d.Standing = Lapsed
+		default:
+			d.Standing = Maintained
+		}
+	}
+	st := s.step(i)
+	for k := range st.Turns {
+		if t := &st.Turns[k]; t.Status == Rejects {
+			t.Status, t.Decision = Open, 0
+		}
+	}
+	if st.Status == Rejects {
+		st.Status = Open
+	}
+	s.Phase = Running
+	s.Round++
+	s.acted()
+}
+
+// Migrate passes a running dossier to another version of its circuit. Steps
+// are matched by identifier; a decision taken at a step of the same kind
+// stands, the step at work goes on as it was when its definition is the same
+// and starts anew otherwise. A step that was signed must be there still, with
+// everything before it done: ErrSigned. The caller has checked that by may.
+func (s State) Migrate(by Actor, d Definition, reason string, f Facts, at time.Time) ([]Event, error) {
+	switch {
+	case s.Phase != Running || s.Next != "":
+		return nil, fmt.Errorf("migrate: %w", ErrState)
+	case s.SealingStep() >= 0:
+		return nil, fmt.Errorf("migrate: a key is at work: %w", ErrSigned)
+	case d.Hash() == s.Circuit.Hash():
+		return nil, fmt.Errorf("migrate: the same circuit: %w", ErrKnown)
+	}
+	if err := d.Check(); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	f.Chosen = merged(s.Chosen, f.Chosen)
+	chosen, err := chosenFor(d, f)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	if err := s.migratable(d); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	events, err := s.route([]Event{Migrated{By: by, Circuit: d, CircuitHash: d.Hash(), Reason: reason, Chosen: chosen, At: at}}, f, at)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	return events, nil
+}
+
+// migratable refuses a circuit that would leave a signature without its step,
+// or before something still to do.
+func (s State) migratable(d Definition) error {
+	steps, _ := s.migration(d)
+	for i, st := range s.Steps {
+		if st.Sealed.IsZero() {
+			continue
+		}
+		j := d.Step(s.Circuit.Steps[i].ID)
+		if j < 0 || steps[j].Sealed.IsZero() {
+			return ErrSigned
+		}
+		for k := range j {
+			if steps[k].Status == Ahead && d.Steps[k].Kind != Information {
+				return fmt.Errorf("step %s would come before a signature: %w", d.Steps[k].ID, ErrSigned)
+			}
+		}
 	}
 	return nil
+}
+
+// migration returns the steps of s in circuit d, and the decisions that lapse.
+func (s State) migration(d Definition) (steps []StepState, lapsed map[int]bool) {
+	steps, lapsed = make([]StepState, len(d.Steps)), map[int]bool{}
+	kept := map[int]bool{}
+	for j, st := range d.Steps {
+		steps[j] = StepState{Status: Ahead}
+		i := s.Circuit.Step(st.ID)
+		if i < 0 || i >= len(s.Steps) || s.Circuit.Steps[i].Kind != st.Kind {
+			continue
+		}
+		switch s.Steps[i].Status {
+		case Done, Bypassed:
+		case Skipped:
+			if s.Circuit.Steps[i].When != st.When {
+				continue
+			}
+		case Open, Blocked:
+			before := slices.ContainsFunc(steps[:j], func(x StepState) bool { return x.Status == Ahead })
+			if before || !same(s.Circuit.Steps[i], st) {
+				continue
+			}
+		case Ahead, Sealing, Rejects, Released:
+			continue
+		}
+		steps[j], kept[i] = s.Steps[i], true
+	}
+	for k, x := range s.Decisions {
+		lapsed[k] = !kept[x.Step]
+	}
+	return steps, lapsed
+}
+
+// same reports whether two steps ask for the same in the same way.
+func same(a, b Step) bool {
+	return string(Definition{Steps: []Step{a}}.Canonical()) == string(Definition{Steps: []Step{b}}.Canonical())
+}
+
+// Bypass lets the dossier pass the step where it stands, open or blocked, on
+// the evidence of an administrator's gesture and for a reason. Never a
+// signature, a seal or an outside act: ErrKind. The caller has checked that by
+// is an administrator.
+func (s State) Bypass(step int, by Actor, reason string, evidence Digest, f Facts, at time.Time) ([]Event, error) {
+	switch {
+	case s.Phase != Running:
+		return nil, fmt.Errorf("bypass: %w", ErrState)
+	case step < 0 || step >= len(s.Steps) || s.Steps[step].Status != Open && s.Steps[step].Status != Blocked:
+		return nil, fmt.Errorf("bypass: %w", ErrStep)
+	case s.Circuit.Steps[step].Kind.seals() || s.Circuit.Steps[step].Kind == External:
+		return nil, fmt.Errorf("bypass: %w", ErrKind)
+	case by.Person == "":
+		return nil, fmt.Errorf("bypass: %w", ErrDesk)
+	case s.recused(by.Person):
+		return nil, fmt.Errorf("bypass: %w", ErrRecused)
+	case strings.TrimSpace(reason) == "":
+		return nil, fmt.Errorf("bypass: %w", ErrReason)
+	case evidence.IsZero():
+		return nil, fmt.Errorf("bypass: %w", ErrEvidence)
+	}
+	events, err := s.route([]Event{StepBypassed{step, by, reason, s.LastSealed(), evidence, at}}, f, at)
+	if err != nil {
+		return nil, fmt.Errorf("bypass: %w", err)
+	}
+	return events, nil
 }
 
 func (s State) mayDraft(by Actor) bool {
@@ -204,7 +470,7 @@ func (s State) mayDraft(by Actor) bool {
 
 func (s State) decided(p PersonID) bool {
 	for _, d := range s.Decisions {
-		if d.By.Person == p && d.Standing == Holds && p != "" {
+		if d.By.Person == p && d.counts() && p != "" {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ func TestDefinitionCheck(t *testing.T) {
 		"no signature":             func(d *circuits.Definition) { d.Steps = d.Steps[:1] },
 		"a step without name":      func(d *circuits.Definition) { d.Steps[1].ID = "" },
 		"two steps of one name":    func(d *circuits.Definition) { d.Steps[1].ID = d.Steps[0].ID },
-		"an unknown kind":          func(d *circuits.Definition) { d.Steps[0].Kind = "cachet" },
+		"an unknown kind":          func(d *circuits.Definition) { d.Steps[0].Kind = "tampon" },
 		"nobody's step":            func(d *circuits.Definition) { d.Steps[2].Desk = "" },
 		"a title nobody could see": func(d *circuits.Definition) { d.Steps[2].Title = " \t" },
 	} {
@@ -34,7 +34,7 @@ func TestDefinitionCheck(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			x := newLetter(t)
-			events, err := x.state.Start(drafter, d, x.now())
+			events, err := x.state.Start(drafter, d, circuits.Facts{}, x.now())
 			x.isRefused(circuits.ErrCircuit, events, err)
 		})
 	}
@@ -85,19 +85,12 @@ func TestDigestText(t *testing.T) {
 	}
 }
 
-func kinds() []string {
-	return []string{
-		circuits.KindDeposited, circuits.KindStarted, circuits.KindDecided, circuits.KindRefused, circuits.KindTimestampAwaited,
-		circuits.KindSealed, circuits.KindUndone, circuits.KindWithdrawn, circuits.KindCorrected, circuits.KindCompleted,
-	}
-}
-
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	if _, err := circuits.Decode("dossier.unheard_of", []byte(`{}`)); err == nil {
 		t.Error("an unknown kind is decoded")
 	}
-	for _, kind := range kinds() {
+	for _, kind := range circuits.Kinds() {
 		e, err := circuits.Decode(kind, []byte(`{}`))
 		if err != nil || e.Kind() != kind {
 			t.Errorf("%s: %v, %v", kind, e, err)
@@ -111,7 +104,7 @@ func TestDecodeRefuses(t *testing.T) {
 // FuzzDecode checks that whatever decodes has one written form: encoded and
 // decoded again it is the same bytes.
 func FuzzDecode(f *testing.F) {
-	for _, kind := range kinds() {
+	for _, kind := range circuits.Kinds() {
 		e, err := circuits.Decode(kind, []byte(`{"at":"2026-03-02T09:00:00Z"}`))
 		if err != nil {
 			f.Fatal(err)

@@ -109,7 +109,7 @@ func holds(t *testing.T, seed uint64, before, after circuits.State) {
 			if (after.Circuit.Steps[i].Kind == circuits.Signature) == s.Sealed.IsZero() {
 				t.Fatalf("seed %d: step %d is done, sealed %s", seed, i, s.Sealed)
 			}
-		case circuits.Ahead, circuits.Rejects:
+		default:
 		}
 	}
 	if busy > 1 || after.Phase == circuits.Running && busy != 1 {

@@ -81,8 +81,8 @@ func TestAKeyIsUsedOnce(t *testing.T) {
 	again, err := x.sign(deputy)
 	x.isRefused(circuits.ErrStep, again, err)
 	seal := circuits.StepSealed{Step: 1, Signed: digest("signé"), Level: "PAdES-BASELINE-T", At: moment(9)}
-	x.happens(x.state.Seal(seal))
-	twice, err := x.state.Seal(seal)
+	x.happens(x.state.Seal(seal, circuits.Facts{}))
+	twice, err := x.state.Seal(seal, circuits.Facts{})
 	x.isRefused(circuits.ErrState, twice, err)
 }
 
@@ -107,14 +107,14 @@ func TestADecisionIsAboutTheDocumentThatWasRead(t *testing.T) {
 	x.happens(x.start(drafter))
 	stale := x.choice(dgs)
 	x.happens(x.correct(drafter))
-	events, err := x.state.Visa(stale)
+	events, err := x.state.Visa(stale, circuits.Facts{})
 	x.isRefused(circuits.ErrStale, events, err)
 	x.happens(x.visa(dgs))
 	x.happens(x.sign(deputy))
 	x.happens(x.seal())
 	unsigned := x.choice(mayor)
 	unsigned.Seen = x.state.Document // the mayor must see the deputy's signature
-	events, err = x.state.Sign(unsigned)
+	events, err = x.state.Sign(unsigned, circuits.Facts{})
 	x.isRefused(circuits.ErrStale, events, err)
 }
 
@@ -139,14 +139,14 @@ func TestEachConditionOfADecisionIsHeld(t *testing.T) {
 	for _, tc := range cases {
 		c := good
 		tc.change(&c)
-		events, err := x.state.Visa(c)
+		events, err := x.state.Visa(c, circuits.Facts{})
 		x.isRefused(tc.want, events, err)
-		events, err = x.state.Refuse(c, "motif")
+		events, err = x.state.Refuse(c, "motif", circuits.Return{}, circuits.Facts{})
 		x.isRefused(tc.want, events, err)
 	}
-	events, err := x.state.Refuse(good, " \n\t")
+	events, err := x.state.Refuse(good, " \n\t", circuits.Return{}, circuits.Facts{})
 	x.isRefused(circuits.ErrReason, events, err)
-	events, err = x.state.Sign(good)
+	events, err = x.state.Sign(good, circuits.Facts{})
 	x.isRefused(circuits.ErrKind, events, err)
 }
 
@@ -199,7 +199,7 @@ func TestALetterThatWasSignedOnlyLeavesAgainAsANewVersion(t *testing.T) {
 func TestACorrectionIsAnotherDocument(t *testing.T) {
 	t.Parallel()
 	x := newLetter(t)
-	events, err := x.state.Correct(drafter, x.state.Document, 1000, x.now())
+	events, err := x.state.Correct(circuits.Correction{By: drafter, Document: x.state.Document, Bytes: 1000, At: x.now()}, circuits.Facts{})
 	x.isRefused(circuits.ErrSame, events, err)
 	x.happens(x.correct(drafter)).stands(circuits.Draft, "")
 }

@@ -147,11 +147,11 @@ func decide(s circuits.State, by circuits.Actor, step int, item DecisionItem, se
 	choice := circuits.Choice{By: by, Step: step, Seen: seen, Evidence: evidence, At: at}
 	switch proof.Decision(item.Decision) {
 	case proof.Visa:
-		return s.Visa(choice)
+		return s.Visa(choice, circuits.Facts{})
 	case proof.Sign:
-		return s.Sign(choice)
+		return s.Sign(choice, circuits.Facts{})
 	case proof.Refusal:
-		return s.Refuse(choice, item.Reason)
+		return s.Refuse(choice, item.Reason, circuits.Return{}, circuits.Facts{})
 	case proof.Undoing:
 		return s.Undo(by, evidence, at)
 	default:

@@ -157,7 +157,7 @@ func depositEvents(by circuits.Actor, drafter circuits.PersonID, d Draft, annexe
 	for _, e := range events {
 		s = s.Apply(e)
 	}
-	started, err := s.Start(by, circuit, now)
+	started, err := s.Start(by, circuit, circuits.Facts{}, now)
 	if err != nil {
 		return nil, fmt.Errorf("deposit: %w", err)
 	}
@@ -213,7 +213,7 @@ func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
 	}
 	return o.update(ctx, v, id, "start", func(w Work) (Change, error) {
 		now := o.now()
-		events, err := w.Dossier.State.Start(v.Actor(""), circuit, now)
+		events, err := w.Dossier.State.Start(v.Actor(""), circuit, circuits.Facts{}, now)
 		return Change{Events: events, Sequence: sequence, FiledAt: now.In(o.location())}, err
 	})
 }
@@ -250,7 +250,7 @@ func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (D
 	}
 	return o.update(ctx, v, id, "correct", func(w Work) (Change, error) {
 		now := o.now()
-		events, err := w.Dossier.State.Correct(v.Actor(""), main.SHA256, main.Bytes, now)
+		events, err := w.Dossier.State.Correct(circuits.Correction{By: v.Actor(""), Document: main.SHA256, Bytes: main.Bytes, At: now}, circuits.Facts{})
 		if err != nil {
 			return Change{}, err
 		}

@@ -127,18 +127,18 @@ func (v *View) verbs(p Person, next circuits.Definition) {
 			continue
 		}
 		c := circuits.Choice{By: actorAt(p, seat), Step: i, Seen: s.LastSealed(), Evidence: probe, At: at}
-		_, visa := s.Visa(c)
-		_, sign := s.Sign(c)
-		_, refuse := s.Refuse(c, "-")
+		_, visa := s.Visa(c, circuits.Facts{})
+		_, sign := s.Sign(c, circuits.Facts{})
+		_, refuse := s.Refuse(c, "-", circuits.Return{}, circuits.Facts{})
 		v.Can.Visa, v.Can.Sign, v.Can.Refuse = visa == nil, sign == nil, refuse == nil
 		v.As, v.Step = seat, i
 		break
 	}
 	_, undo := s.Undo(drafter, probe, at)
 	_, withdraw := s.Withdraw(drafter, "", at)
-	_, correct := s.Correct(drafter, circuits.Digest{1}, 1, at)
+	_, correct := s.Correct(circuits.Correction{By: drafter, Document: circuits.Digest{1}, Bytes: 1, At: at}, circuits.Facts{})
 	v.Can.Undo, v.Can.Withdraw, v.Can.Correct = undo == nil, withdraw == nil, correct == nil
-	_, start := s.Start(drafter, next, at)
+	_, start := s.Start(drafter, next, circuits.Facts{}, at)
 	v.Can.Start = start == nil
 }
 

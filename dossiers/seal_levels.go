@@ -250,7 +250,7 @@ func (w *sealing) record(ctx context.Context) error {
 		events, err := x.Dossier.State.Seal(circuits.StepSealed{
 			Step: w.step, Signed: grown.Revision.SHA256, Bytes: grown.Revision.Bytes, Level: w.kept.Level.String(),
 			Certificate: sha256.Sum256(w.prepared.Certificate().Raw), At: grown.Revision.At,
-		})
+		}, circuits.Facts{})
 		if errors.Is(err, circuits.ErrState) {
 			return Change{}, nil // another run sealed it first
 		}

@@ -19,8 +19,7 @@ type replay struct {
 	versions   []Version
 	signatures []Signature
 	annexes    []circuits.Digest
-	bytes      int64            // of the letter with its signatures so far
-	pending    []circuits.Event // what the last command announced
+	bytes      int64 // of the letter with its signatures so far
 }
 
 // act is one decision, or the taking back of one.
@@ -53,8 +52,8 @@ func replayJournal(siret, dossier string, entries []journal.Entry) (*replay, *Fi
 			return r, invalid(JournalRefused, entrySubject(e.Seq), "entry %d (%s): %v", i+1, e.Kind, err)
 		}
 	}
-	if len(r.pending) > 0 {
-		return r, invalid(JournalRefused, "journal.jsonl", "ends before %s", r.pending[0].Kind())
+	if !r.state.Settled() {
+		return r, invalid(JournalRefused, "journal.jsonl", "ends before the next step or the end is said")
 	}
 	if len(entries) == 0 {
 		return r, invalid(JournalRefused, "journal.jsonl", "no entry")
@@ -96,63 +95,15 @@ func decodeEvent(e journal.Entry) (circuits.Event, *Finding) {
 	return ev, nil
 }
 
-// step applies an event, if it is what the circuit answers to a command.
+// step applies an event, if the circuit admits it where it stands.
 func (r *replay) step(e circuits.Event) error {
-	if len(r.pending) == 0 {
-		events, err := r.command(e)
-		if err != nil {
-			return err
-		}
-		r.pending = events
+	if err := r.state.Admits(e); err != nil {
+		return err
 	}
-	if len(r.pending) == 0 || !sameEvent(r.pending[0], e) {
-		return fmt.Errorf("not what the circuit answers")
-	}
-	r.pending = r.pending[1:]
 	before := r.state
 	r.state = r.state.Apply(e)
 	r.note(before, e)
 	return nil
-}
-
-// sameEvent compares events by their form in the journal.
-func sameEvent(a, b circuits.Event) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return a.Kind() == b.Kind() && errX == nil && errY == nil && bytes.Equal(x, y)
-}
-
-// command gives the command that an event answers to the state machine, which may refuse it.
-func (r *replay) command(e circuits.Event) ([]circuits.Event, error) {
-	s := r.state
-	switch e := e.(type) {
-	case circuits.Deposited:
-		return s.Deposit(e)
-	case circuits.Started:
-		return s.Start(e.By, e.Circuit, e.At)
-	case circuits.StepDecided:
-		c := circuits.Choice{By: e.By, Step: e.Step, Seen: e.Document, Evidence: e.Evidence, At: e.At}
-		if e.Verdict == circuits.Signs {
-			return s.Sign(c)
-		}
-		return s.Visa(c)
-	case circuits.StepRefused:
-		return s.Refuse(circuits.Choice{By: e.By, Step: e.Step, Seen: e.Document, Evidence: e.Evidence, At: e.At}, e.Reason)
-	case circuits.TimestampAwaited:
-		if e.Step < 0 {
-			return nil, circuits.ErrStep
-		}
-		return s.AwaitTimestamp(e.Step, e.At)
-	case circuits.StepSealed:
-		return s.Seal(e)
-	case circuits.DecisionUndone:
-		return s.Undo(e.By, e.Evidence, e.At)
-	case circuits.DossierWithdrawn:
-		return s.Withdraw(e.By, e.Reason, e.At)
-	case circuits.Corrected:
-		return s.Correct(e.By, e.Document, e.Bytes, e.At)
-	}
-	return nil, fmt.Errorf("%s answers no command", e.Kind())
 }
 
 // note keeps what the event says beside the state.

@@ -277,7 +277,7 @@ func (w *world) visa(o *official, step int) error {
 	if err != nil {
 		return err
 	}
-	return w.record(w.state.Visa(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: w.now}))
+	return w.record(w.state.Visa(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: w.now}, circuits.Facts{}))
 }
 
 func (w *world) refuse(o *official, step int, reason string) error {
@@ -285,7 +285,7 @@ func (w *world) refuse(o *official, step int, reason string) error {
 	if err != nil {
 		return err
 	}
-	return w.record(w.state.Refuse(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: w.now}, reason))
+	return w.record(w.state.Refuse(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: w.now}, reason, circuits.Return{}, circuits.Facts{}))
 }
 
 func (w *world) undo(o *official, step int) error {
@@ -303,7 +303,7 @@ func (w *world) sign(o *official, step int, holder string) error {
 		return err
 	}
 	decided := w.now
-	if err := w.record(w.state.Sign(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: decided})); err != nil {
+	if err := w.record(w.state.Sign(circuits.Choice{By: o.actor, Step: step, Seen: w.state.LastSealed(), Evidence: ev, At: decided}, circuits.Facts{})); err != nil {
 		return err
 	}
 	w.town("person.added")
@@ -321,7 +321,7 @@ func (w *world) sign(o *official, step int, holder string) error {
 	return w.record(w.state.Seal(circuits.StepSealed{
 		Step: step, Signed: sha256.Sum256(w.letter), Bytes: int64(len(w.letter)), Level: signing.BT.String(),
 		Certificate: sha256.Sum256(key.Certificate().Raw), At: w.tick(),
-	}))
+	}, circuits.Facts{}))
 }
 
 // deposit begins with a letter and an annex, and starts the circuit.
@@ -343,7 +343,7 @@ func (w *world) deposit() error {
 			{ID: "visa-dgs", Kind: circuits.Visa, Desk: "d-dgs", Title: "Visa de la direction générale"},
 			{ID: "maire", Kind: circuits.Signature, Desk: "d-maire", Title: "Signature du maire"},
 		},
-	}, w.tick()))
+	}, circuits.Facts{}, w.tick()))
 }
 
 func (w *world) journey() error {
@@ -358,7 +358,7 @@ func (w *world) journey() error {
 	w.letter = pdftest.Pages(pdftest.Text("Seconde version"))
 	w.frozen = w.letter
 	by := circuits.Actor{Person: "p-redac", Name: "Ousmane Diallo"}
-	if err := w.record(w.state.Correct(by, sha256.Sum256(w.letter), int64(len(w.letter)), w.tick())); err != nil {
+	if err := w.record(w.state.Correct(circuits.Correction{By: by, Document: sha256.Sum256(w.letter), Bytes: int64(len(w.letter)), At: w.tick()}, circuits.Facts{})); err != nil {
 		return err
 	}
 	if err := w.visa(w.director, 0); err != nil {

@@ -114,26 +114,26 @@ func commands(r *rand.Rand, people []dossiers.Person, kind dossiers.Type) []func
 	}
 	return []func(s circuits.State, at time.Time) ([]circuits.Event, error){
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
-			return s.Start(pick(), kind.Circuit, at)
+			return s.Start(pick(), kind.Circuit, circuits.Facts{}, at)
 		},
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at)) },
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at)) },
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Sign(choice(s, at)) },
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at), circuits.Facts{}) },
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at), circuits.Facts{}) },
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Sign(choice(s, at), circuits.Facts{}) },
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
-			return s.Refuse(choice(s, at), "Un motif « précis »")
+			return s.Refuse(choice(s, at), "Un motif « précis »", circuits.Return{}, circuits.Facts{})
 		},
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Undo(pick(), digest(), at) },
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
 			return s.Withdraw(pick(), "une raison", at)
 		},
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
-			return s.Correct(pick(), digest(), 1+r.Int64N(1e6), at)
+			return s.Correct(circuits.Correction{By: pick(), Document: digest(), Bytes: 1 + r.Int64N(1e6), At: at}, circuits.Facts{})
 		},
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
 			return s.AwaitTimestamp(max(s.SealingStep(), 0), at)
 		},
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
-			return s.Seal(circuits.StepSealed{Step: s.SealingStep(), Signed: digest(), Bytes: 1, Level: "PAdES-BASELINE-T", At: at})
+			return s.Seal(circuits.StepSealed{Step: s.SealingStep(), Signed: digest(), Bytes: 1, Level: "PAdES-BASELINE-T", At: at}, circuits.Facts{})
 		},
 	}
 }
