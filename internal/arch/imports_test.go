@@ -59,7 +59,7 @@ func rules() map[string]rule {
 		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits circuits/delegation journal signing internal/conditions internal/evidence internal/segments", third: uuid, never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/conditions internal/evidence internal/segments internal/trial", third: uuid, never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/live internal/problem", third: chi + " " + huma + " " + rates},
@@ -69,6 +69,7 @@ func rules() map[string]rule {
 		"internal/segments":   {},
 		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":      {never: handlers},
+		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions", std: "cmp crypto/sha256 errors fmt reflect regexp slices strconv strings time", never: handlers},
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},
 		"internal/evidence":   {own: "approvals/proof circuits journal signing", never: handlers},
