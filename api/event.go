@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/live"
 )
@@ -53,7 +52,7 @@ func (s *server) registerEvents() {
 	if kinds.Ref != "" {
 		kinds = s.api.OpenAPI().Components.Schemas.SchemaFromRef(kinds.Ref)
 	}
-	for _, k := range eventKinds() {
+	for _, k := range dossiers.EventKinds() {
 		kinds.Properties["type"].Examples = append(kinds.Properties["type"].Examples, k)
 	}
 }
@@ -61,13 +60,6 @@ func (s *server) registerEvents() {
 const eventsText = `Le journal des dossiers que cette application peut voir, dans l’ordre et sans trou. Gardez next_after et redemandez à partir de lui : rien n’est perdu, même après une panne.
 
 Avec wait, la réponse attend jusqu’à 30 secondes qu’il arrive quelque chose : une seule demande ouverte remplace des appels répétés.`
-
-func eventKinds() []string {
-	return []string{
-		circuits.KindDeposited, circuits.KindStarted, circuits.KindDecided, circuits.KindRefused, circuits.KindTimestampAwaited,
-		circuits.KindSealed, circuits.KindUndone, circuits.KindWithdrawn, circuits.KindCorrected, circuits.KindCompleted,
-	}
-}
 
 func (s *server) events(ctx context.Context, in *eventsIn) (*eventsOut, error) {
 	var moved <-chan live.Event

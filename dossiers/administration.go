@@ -255,27 +255,11 @@ func (o *Office) AddAPIKey(ctx context.Context, v Viewer, application string, sc
 }
 
 func (o *Office) addAPIKey(ctx context.Context, t Tenant, application string, scopes []string, expires time.Time, by circuits.Actor) (secret string, key APIKey, err error) {
-	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return s != ScopeDossiersAll && !slices.Contains(Scopes(), s) }) {
-		return "", key, &InvalidError{"scopes", "Choisissez au moins un droit, parmi ceux de la liste."}
-	}
-	apps, err := o.Store.Applications(ctx, t.ID)
+	random, key, err := o.makeKey(ctx, t, application, scopes, expires)
 	if err != nil {
 		return "", key, err
 	}
-	if !slices.ContainsFunc(apps, func(a Application) bool { return a.ID == application }) {
-		return "", key, fmt.Errorf("application %s: %w", application, ErrNotFound)
-	}
-	id := make([]byte, 8)
-	if _, err := io.ReadFull(o.Rand, id); err != nil {
-		return "", key, fmt.Errorf("draw a key: %w", err)
-	}
-	random, err := o.token(32)
-	if err != nil {
-		return "", key, err
-	}
-	key = APIKey{ID: fmt.Sprintf("%x", id), Scopes: scopes, CreatedAt: o.now(), ExpiresAt: expires}
-	secret = "pk_" + key.ID + "_" + random
-	return secret, key, o.Store.AddAPIKey(ctx, t.ID, application, key, hashToken(random), by, o.now())
+	return keyMark + key.ID + "_" + random, key, o.Store.AddAPIKey(ctx, t.ID, application, key, hashToken(random), by, o.now())
 }
 
 // RevokeAPIKey takes a key out of use at once.
@@ -289,7 +273,7 @@ func (o *Office) RevokeAPIKey(ctx context.Context, v Viewer, keyID string) error
 // Authenticate returns the application that an API key belongs to and what
 // the key may do, or ErrSignInNeeded.
 func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Viewer, []string, error) {
-	rest, ok := strings.CutPrefix(apiKey, "pk_")
+	rest, ok := strings.CutPrefix(apiKey, keyMark)
 	id, random, both := strings.Cut(rest, "_")
 	if !ok || !both {
 		return Viewer{}, nil, ErrSignInNeeded
@@ -302,7 +286,7 @@ func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Vie
 		return Viewer{}, nil, err
 	case subtle.ConstantTimeCompare(got[:], want[:]) != 1 || err != nil:
 		return Viewer{}, nil, ErrSignInNeeded
-	case !key.RevokedAt.IsZero(), !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
+	case key.JWKS != nil, !key.inForce(now):
 		return Viewer{}, nil, ErrSignInNeeded
 	}
 	if err := o.Store.TouchAPIKey(ctx, t.ID, id, now); err != nil {

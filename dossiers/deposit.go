@@ -104,6 +104,9 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	if err != nil {
 		return Dossier{}, false, err
 	}
+	if v.Application != nil && !v.Application.Handles(kind.Code) {
+		return Dossier{}, false, fmt.Errorf("deposit of type %s: %w", kind.Code, ErrForbidden)
+	}
 	drafter, err := o.drafterOf(ctx, v, d.DrafterEmail)
 	if err != nil {
 		return Dossier{}, false, err

@@ -33,7 +33,7 @@ func (o *Office) visible(ctx context.Context, v Viewer, id ID) (Dossier, error) 
 // prepare, and what they decided.
 func sees(v Viewer, d Dossier) bool {
 	if v.Person == nil {
-		return v.All || d.State.Depositor.Application == v.Application.ID
+		return v.Application.Handles(d.TypeCode) && (v.All || d.State.Depositor.Application == v.Application.ID)
 	}
 	if d.Drafter.Person == v.Person.ID {
 		return true
@@ -181,9 +181,11 @@ func (o *Office) Types(ctx context.Context, v Viewer) ([]TypeView, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]TypeView, len(types))
-	for i, y := range types {
-		out[i] = TypeView{Type: y, Path: path(y.Circuit, nil, nil, desks)}
+	out := make([]TypeView, 0, len(types))
+	for _, y := range types {
+		if v.Application == nil || v.Application.Handles(y.Code) {
+			out = append(out, TypeView{Type: y, Path: path(y.Circuit, nil, nil, desks)})
+		}
 	}
 	return out, nil
 }
@@ -219,6 +221,7 @@ func (o *Office) Search(ctx context.Context, v Viewer, f Filter, p Page) ([]Doss
 	if v.Application == nil {
 		return nil, "", fmt.Errorf("search: %w", ErrForbidden)
 	}
+	f.Types = v.Application.Types
 	return o.Store.Search(ctx, v.Tenant.ID, v.owner(), f, clamp(p))
 }
 
@@ -236,7 +239,7 @@ func (o *Office) Events(ctx context.Context, v Viewer, after int64, limit int) (
 	if v.Application == nil {
 		return nil, fmt.Errorf("events: %w", ErrForbidden)
 	}
-	return o.Store.Feed(ctx, v.Tenant.ID, v.owner(), after, min(max(limit, 1), 1000))
+	return o.Store.Feed(ctx, v.Tenant.ID, v.owner(), v.Application.Types, after, min(max(limit, 1), 1000))
 }
 
 // A Content is an open document. Close it.

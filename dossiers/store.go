@@ -182,7 +182,11 @@ type Page struct {
 type Filter struct {
 	Phase             circuits.Phase
 	ExternalReference string
-	Query             string // French full text over title, recipient and reference
+	Query             string    // French full text over title, recipient and reference
+	Number            int64     // 0: any
+	Type              string    // code; empty: any
+	Types             []string  // codes the viewer is held to; empty: any
+	UpdatedAfter      time.Time // zero: any
 }
 
 // A FeedEntry is one line of the event feed, which is the journal of the town
@@ -199,6 +203,9 @@ type FeedEntry struct {
 // ErrNotFound.
 type Store interface {
 	OrganisationStore
+	Webhooks
+	Access
+	Records
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)
@@ -239,7 +246,8 @@ type Store interface {
 	// JournalHead is the last entry of the town's journal, or its genesis.
 	JournalHead(ctx context.Context, t TenantID) (journal.Entry, error)
 	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
-	Feed(ctx context.Context, t TenantID, application string, after int64, limit int) ([]FeedEntry, error)
+	// Feed is narrowed to these types of letters too, or to none when there are none.
+	Feed(ctx context.Context, t TenantID, application string, types []string, after int64, limit int) ([]FeedEntry, error)
 
 	// Notices lists what the depositors of a dossier's documents were told, in
 	// the order of the documents, latest version only.

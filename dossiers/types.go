@@ -2,6 +2,7 @@ package dossiers
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -94,12 +95,16 @@ type Application struct {
 	ID             string
 	Name           string
 	DefaultDrafter circuits.PersonID // to whom refusals of its letters return
+	Networks       []netip.Prefix    // where it may call from; empty: anywhere
+	Types          []string          // of letters it may touch; empty: every type
 	Keys           []APIKey
 }
 
-// An APIKey is what an application shows. Its secret is never kept.
+// An APIKey is what an application shows: a secret, which is never kept, or
+// the proof that it holds the private part of one of the keys in JWKS.
 type APIKey struct {
-	ID        string
+	ID        string // the client_id of OAuth 2
+	JWKS      []byte // RFC 7517; nil for a secret
 	Scopes    []string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
@@ -119,6 +124,9 @@ const (
 	// a hosting centre: what administrators set up, passkeys excepted.
 	ScopeOrganisationRead   = "organisation:read"
 	ScopeOrganisationManage = "organisation:manage"
+	// ScopeDispatchesWrite says how letters were sent.
+	ScopeDispatchesWrite = "dispatches:write"
+	ScopeWebhooksManage  = "webhooks:manage"
 	// ScopeDossiersAll widens the others to every dossier of the town, for the
 	// mail register; without it an application sees what it deposited.
 	ScopeDossiersAll = "dossiers:all"
@@ -127,7 +135,7 @@ const (
 // Scopes lists the scopes that open operations, in the order documentation
 // shows them. ScopeDossiersAll opens none: it widens these.
 func Scopes() []string {
-	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage}
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage, ScopeDispatchesWrite, ScopeWebhooksManage}
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an
@@ -212,6 +220,7 @@ type Dossier struct {
 	State             circuits.State
 	Documents         []Document // main first
 	EvidenceHead      circuits.Digest
+	Edits             int // of its title, recipient or note
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -222,5 +231,6 @@ func (d *Dossier) Main() *Document { return &d.Documents[0] }
 // Annexes returns the documents that are read and not signed.
 func (d *Dossier) Annexes() []Document { return d.Documents[1:] }
 
-// Rev is the number of facts about the dossier so far: its entity tag.
-func (d *Dossier) Rev() int { return d.State.Events }
+// Rev is the number of facts about the dossier so far, edits included: its
+// entity tag.
+func (d *Dossier) Rev() int { return d.State.Events + d.Edits }

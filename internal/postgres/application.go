@@ -11,7 +11,7 @@ import (
 	"parapheur/dossiers"
 )
 
-const keyColumns = `k.id, k.scopes, k.created_at, coalesce(k.expires_at, '0001-01-01Z'), coalesce(k.last_used_at, '0001-01-01Z'), coalesce(k.revoked_at, '0001-01-01Z')`
+const keyColumns = `k.id, k.scopes, k.created_at, coalesce(k.expires_at, '0001-01-01Z'), coalesce(k.last_used_at, '0001-01-01Z'), coalesce(k.revoked_at, '0001-01-01Z'), k.jwks`
 
 func zeroes(k *dossiers.APIKey) {
 	for _, at := range []*time.Time{&k.ExpiresAt, &k.LastUsed, &k.RevokedAt} {
@@ -24,12 +24,12 @@ func zeroes(k *dossiers.APIKey) {
 // Applications implements dossiers.Store.
 func (s *Store) Applications(ctx context.Context, t dossiers.TenantID) (out []dossiers.Application, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select id::text, name, default_drafter::text from application where tenant = $1 order by name`, t)
+		rows, err := tx.Query(ctx, `select id::text, name, default_drafter::text, networks, dossier_types from application where tenant = $1 order by name`, t)
 		if err != nil {
 			return fmt.Errorf("applications: %w", err)
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a dossiers.Application, err error) {
-			return a, row.Scan(&a.ID, &a.Name, &a.DefaultDrafter)
+			return a, row.Scan(&a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types)
 		})
 		if err != nil {
 			return fmt.Errorf("applications: %w", err)
@@ -50,7 +50,7 @@ func apiKeys(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, application st
 		return nil, fmt.Errorf("keys: %w", err)
 	}
 	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k dossiers.APIKey, err error) {
-		err = row.Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt)
+		err = row.Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &k.JWKS)
 		zeroes(&k)
 		return k, err
 	})
@@ -81,15 +81,20 @@ func (s *Store) AddAPIKey(ctx context.Context, t dossiers.TenantID, application 
 	body := struct {
 		Application string         `json:"application"`
 		Scopes      []string       `json:"scopes"`
+		KeySet      bool           `json:"key_set,omitempty"` // public keys, not a secret
 		By          circuits.Actor `json:"by"`
-	}{application, k.Scopes, by}
+	}{application, k.Scopes, k.JWKS != nil, by}
 	return s.administer(ctx, t, fact{at: at, subject: k.ID, kind: kindKeyAdded, body: body}, func(tx pgx.Tx) error {
 		var expires *time.Time
 		if !k.ExpiresAt.IsZero() {
 			expires = &k.ExpiresAt
 		}
-		_, err := tx.Exec(ctx, `insert into api_key (tenant, id, application, secret_sha256, scopes, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
-			t, k.ID, application, secretHash[:], k.Scopes, k.CreatedAt, expires)
+		secret := secretHash[:]
+		if k.JWKS != nil {
+			secret = nil
+		}
+		_, err := tx.Exec(ctx, `insert into api_key (tenant, id, application, secret_sha256, scopes, created_at, expires_at, jwks) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			t, k.ID, application, secret, k.Scopes, k.CreatedAt, expires, k.JWKS)
 		return err
 	})
 }
@@ -112,14 +117,16 @@ func (s *Store) RevokeAPIKey(ctx context.Context, t dossiers.TenantID, keyID str
 func (s *Store) APIKey(ctx context.Context, t dossiers.TenantID, keyID string) (k dossiers.APIKey, secretHash [32]byte, a dossiers.Application, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		var hash []byte
-		err := tx.QueryRow(ctx, `select `+keyColumns+`, k.secret_sha256, a.id::text, a.name, a.default_drafter::text
+		err := tx.QueryRow(ctx, `select `+keyColumns+`, k.secret_sha256, a.id::text, a.name, a.default_drafter::text, a.networks, a.dossier_types
 			from api_key k join application a on a.tenant = k.tenant and a.id = k.application where k.tenant = $1 and k.id = $2`, t, keyID).
-			Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &hash, &a.ID, &a.Name, &a.DefaultDrafter)
+			Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &k.JWKS, &hash, &a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types)
 		if err != nil {
 			return one("key", err)
 		}
 		zeroes(&k)
-		secretHash = [32]byte(hash)
+		if hash != nil {
+			secretHash = [32]byte(hash)
+		}
 		return nil
 	})
 	return k, secretHash, a, err

@@ -301,6 +301,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			b.Queue(`delete from ceremony where tenant = $1 and expires < $2`, t, now)
 			b.Queue(`delete from session where tenant = $1 and expires < $2`, t, now)
 			b.Queue(`delete from key_activation where tenant = $1 and expires < $2`, t, now)
+			queueSweep(b, t, now)
 			return run(ctx, tx, b)
 		})
 		if err != nil {

@@ -21,7 +21,7 @@ func (s *Store) Dossier(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 }
 
 const dossierColumns = `d.id::text, d.number, d.title, d.recipient, d.type_code, d.type_name, coalesce(d.external_reference, ''), d.note,
-	d.drafter::text, p.given_name || ' ' || p.family_name, coalesce(a.name, ''), d.state, d.evidence_head, d.created_at, d.updated_at`
+	d.drafter::text, p.given_name || ' ' || p.family_name, coalesce(a.name, ''), d.state, d.evidence_head, d.edits, d.created_at, d.updated_at`
 
 const dossierTables = `dossier d join person p on p.tenant = d.tenant and p.id = d.drafter
 	left join application a on a.tenant = d.tenant and a.id = d.application`
@@ -29,7 +29,7 @@ const dossierTables = `dossier d join person p on p.tenant = d.tenant and p.id =
 func scanDossier(row pgx.CollectableRow) (d dossiers.Dossier, err error) {
 	var state, head []byte
 	err = row.Scan(&d.ID, &d.Number, &d.Title, &d.Recipient, &d.TypeCode, &d.TypeName, &d.ExternalReference, &d.Note,
-		&d.Drafter.Person, &d.Drafter.Name, &d.Application, &state, &head, &d.CreatedAt, &d.UpdatedAt)
+		&d.Drafter.Person, &d.Drafter.Name, &d.Application, &state, &head, &d.Edits, &d.CreatedAt, &d.UpdatedAt)
 	if err != nil {
 		return d, err
 	}

@@ -122,31 +122,41 @@ func (s *Store) entries(ctx context.Context, t dossiers.TenantID, query string, 
 }
 
 // Feed implements dossiers.Store.
-func (s *Store) Feed(ctx context.Context, t dossiers.TenantID, application string, after int64, limit int) (out []dossiers.FeedEntry, err error) {
+func (s *Store) Feed(ctx context.Context, t dossiers.TenantID, application string, types []string, after int64, limit int) (out []dossiers.FeedEntry, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
-			select j.seq, j.at, j.subject, j.kind, j.body, j.prev, j.hash, d.number
-			from journal j join dossier d on d.tenant = j.tenant
-				and d.id = case when j.kind like 'dossier.%' then j.subject::uuid end
-			where j.tenant = $1 and ($2 = '' or j.application = nullif($2, '')::uuid) and j.seq > $3 order by j.seq limit $4`, t, application, after, limit)
-		if err != nil {
-			return fmt.Errorf("feed: %w", err)
-		}
-		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f dossiers.FeedEntry, err error) {
-			var prev, hash []byte
-			err = row.Scan(&f.Seq, &f.At, &f.Subject, &f.Kind, &f.Body, &prev, &hash, &f.Number)
-			if err != nil {
-				return f, err
-			}
-			f.At, f.Dossier, f.Prev, f.Hash = f.At.UTC(), dossiers.ID(f.Subject), [32]byte(prev), [32]byte(hash)
-			return f, nil
-		})
-		if err != nil {
-			return fmt.Errorf("feed: %w", err)
-		}
-		return nil
+		out, err = feed(ctx, tx, t, application, types, nil, after, limit)
+		return err
 	})
 	return out, err
+}
+
+// feed reads entries about dossiers after one: of an application or of all,
+// of these types and kinds of entry or of any. The subject begins with the
+// dossier's identifier.
+func feed(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, application string, types, kinds []string, after int64, limit int) ([]dossiers.FeedEntry, error) {
+	rows, err := tx.Query(ctx, `
+		select j.seq, j.at, j.subject, j.kind, j.body, j.prev, j.hash, d.id::text, d.number
+		from journal j join dossier d on d.tenant = j.tenant
+			and d.id = case when j.kind like 'dossier.%' then left(j.subject, 36)::uuid end
+		where j.tenant = $1 and ($2 = '' or j.application = nullif($2, '')::uuid) and j.seq > $3
+			and (cardinality($5::text[]) = 0 or d.type_code = any($5)) and (cardinality($6::text[]) = 0 or j.kind = any($6))
+		order by j.seq limit $4`, t, application, after, limit, list(types), list(kinds))
+	if err != nil {
+		return nil, fmt.Errorf("feed: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f dossiers.FeedEntry, err error) {
+		var prev, hash []byte
+		err = row.Scan(&f.Seq, &f.At, &f.Subject, &f.Kind, &f.Body, &prev, &hash, &f.Dossier, &f.Number)
+		if err != nil {
+			return f, err
+		}
+		f.At, f.Prev, f.Hash = f.At.UTC(), [32]byte(prev), [32]byte(hash)
+		return f, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("feed: %w", err)
+	}
+	return out, nil
 }
 
 // A notice is what NOTIFY carries: where the journal moved, never what

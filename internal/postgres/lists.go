@@ -247,8 +247,11 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 			where d.tenant = $1 and ($2 = '' or d.application = nullif($2, '')::uuid) and (d.created_at, d.id) < ($3, $4::uuid)
 			and ($5 = '' or d.phase = $5) and ($6 = '' or d.external_reference = $6)
 			and ($7 = '' or d.search @@ websearch_to_tsquery('french', $7))
+			and ($9 = 0 or d.number = $9) and ($10 = '' or d.type_code = $10) and (cardinality($11::text[]) = 0 or d.type_code = any($11))
+			and ($12::timestamptz is null or d.updated_at > $12)
 			order by d.created_at desc, d.id desc limit $8`,
-			t, application, after.Key, after.ID, string(f.Phase), f.ExternalReference, f.Query, page.Limit+1)
+			t, application, after.Key, after.ID, string(f.Phase), f.ExternalReference, f.Query, page.Limit+1,
+			f.Number, f.Type, list(f.Types), instant(f.UpdatedAfter))
 		if err != nil {
 			return fmt.Errorf("search: %w", err)
 		}

@@ -141,8 +141,8 @@ func TestRowsOfAnotherTown(t *testing.T) {
 	t.Parallel()
 	town := towntest.New(t)
 	other := town.Neighbour(t)
-	lived(t, town)
-	lived(t, other)
+	belongings(t, town)
+	belongings(t, other)
 	owner := town.Owner(t)
 	app, err := postgres.Pool(t.Context(), town.DSN)
 	if err != nil {

@@ -34,6 +34,7 @@ import (
 	"parapheur/internal/postgres"
 	"parapheur/internal/preview"
 	"parapheur/internal/render"
+	"parapheur/internal/webhook"
 	"parapheur/internal/work"
 	"parapheur/signing"
 )
@@ -76,6 +77,8 @@ type Config struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	Version     string
+	// Outward is how programs of others are spoken to.
+	Outward Outward
 	// RescueAfter is when a running job is taken for dead; see work.Options.
 	RescueAfter time.Duration
 	// Passing is told of each of dossiers.SealPoints; tests crash there.
@@ -92,10 +95,14 @@ type System struct {
 	Ring   *keyring.Ring
 	Render *render.Renderer
 	Demo   *certs.Demo // nil outside the demonstration
+	// Webhooks sends them; Start runs it.
+	Webhooks *webhook.Sender
 
 	cfg    Config
 	cancel context.CancelFunc
 	done   chan struct{}
+	moved  chan dossiers.TenantID // whose webhooks have something to send
+	sent   chan struct{}          // closed once the sender stopped
 }
 
 // Jobs are what the program does in child processes: give them to child.Main
@@ -160,7 +167,10 @@ func (s *System) assemble(ctx context.Context) (err error) {
 		Store: s.Store, Vault: vault, Guard: guard, Now: cfg.Now, Blobs: store, Roots: roots, Revocation: revocation,
 		HTTP: egress.NewClient(egress.Options{Allow: cfg.Egress, Timeout: signingServiceTimeout, Proxy: outgoing()}),
 	})
-	return s.office(store, revocation)
+	if err := s.office(store, revocation); err != nil {
+		return err
+	}
+	return s.outward(vault)
 }
 
 func (s *System) office(store dossiers.Blobs, revocation signing.EvidenceSource) error {
@@ -268,6 +278,8 @@ func (s *System) Start(ctx context.Context) error {
 	if err := s.Queue.Start(ctx); err != nil {
 		return fmt.Errorf("start jobs: %w", err)
 	}
+	s.sent = make(chan struct{})
+	go s.send(ctx, s.sent)
 	return nil
 }
 
@@ -278,6 +290,7 @@ func (s *System) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := s.Store.Listen(ctx, s.Hub.Resync, func(t dossiers.TenantID, seq int64, subject, kind string) {
 			s.Hub.Publish(t, live.Event{Seq: seq, Dossier: subject, Kind: kind})
+			s.wake(t)
 		})
 		if ctx.Err() != nil {
 			return
@@ -299,6 +312,9 @@ func (s *System) Close(ctx context.Context) error {
 		}
 		s.cancel()
 		<-s.done
+		if s.sent != nil {
+			<-s.sent
+		}
 	}
 	if s.Ring != nil {
 		s.Ring.Close()
