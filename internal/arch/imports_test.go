@@ -72,6 +72,7 @@ func rules() map[string]rule {
 		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions", std: "cmp crypto/sha256 errors fmt reflect regexp slices strconv strings time", never: handlers},
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},
+		"internal/qtsp":       {own: "certs", never: "database/sql"},
 		"internal/evidence":   {own: "approvals/proof circuits journal signing", never: handlers},
 		"internal/intake":     {own: "internal/child", third: "github.com/pdfcpu/pdfcpu golang.org/x/text", never: handlers},
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers signing", never: "database/sql"},
