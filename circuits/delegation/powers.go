@@ -74,6 +74,36 @@ type Power struct {
 	Away    bool // a holder who announced an absence, and may act all the same
 }
 
+// Actor returns how the trace names who has the power, acting from desk.
+func (p Power) Actor(desk circuits.DeskID) circuits.Actor {
+	a := circuits.Actor{Person: p.Person, Name: p.Name, Desk: desk, Quality: p.Quality}
+	if p.Principal == nil {
+		return a
+	}
+	reference := string(p.Record)
+	if reference == "" {
+		reference = p.Number
+	}
+	a.For = &circuits.Principal{
+		Person: p.Principal.Person, Name: p.Principal.Name, Quality: p.Principal.Quality,
+		Mandate: p.mandate(), Reference: reference, Mention: p.Mention,
+	}
+	return a
+}
+
+// mandate is the ground of a power, as a circuit knows it.
+func (p Power) mandate() circuits.Mandate {
+	switch {
+	case p.Capacity == Delegated:
+		return circuits.Delegated
+	case p.Capacity == Substituted && p.Record == "":
+		return circuits.Recusing
+	case p.Capacity == Substituted:
+		return circuits.Substitutes
+	}
+	return circuits.Absence
+}
+
 // A Refused is somebody who would act if it were not for Why.
 type Refused struct {
 	Person   circuits.PersonID

@@ -41,7 +41,7 @@ func rules() map[string]rule {
 		// The core: pure decisions, pure memory.
 		"circuits":          {own: "circuits/calendar", std: pure},
 		"circuits/calendar": {std: pure},
-		"journal":  {std: pure},
+		"journal":           {std: pure},
 		// The law of who may act for whom.
 		"circuits/delegation": {own: "circuits", std: pure},
 

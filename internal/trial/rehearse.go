@@ -231,7 +231,7 @@ func (r *rehearsal) actor(turn circuits.OpenTurn, k circuits.Kind) (circuits.Act
 			if p.Away == present || r.acted(turn.Step, p.Person) {
 				continue
 			}
-			return actorOf(p, turn.Desk), true
+			return p.Actor(turn.Desk), true
 		}
 	}
 	return circuits.Actor{}, false
@@ -245,32 +245,6 @@ func (r *rehearsal) acted(step int, p circuits.PersonID) bool {
 
 func (r *rehearsal) powers(desk circuits.DeskID, k circuits.Kind) delegation.Resolution {
 	return r.town.Powers(desk, r.letter.act(r.test.Values, !seals(k)), r.town.day(r.now))
-}
-
-// actorOf is how the trace names who has a power.
-func actorOf(p delegation.Power, desk circuits.DeskID) circuits.Actor {
-	a := circuits.Actor{Person: p.Person, Name: p.Name, Desk: desk, Quality: p.Quality}
-	if p.Principal == nil {
-		return a
-	}
-	mandate := circuits.Absence
-	switch {
-	case p.Capacity == delegation.Delegated:
-		mandate = circuits.Delegated
-	case p.Capacity == delegation.Substituted && p.Record == "":
-		mandate = circuits.Recusing
-	case p.Capacity == delegation.Substituted:
-		mandate = circuits.Substitutes
-	}
-	reference := string(p.Record)
-	if reference == "" {
-		reference = p.Number
-	}
-	a.For = &circuits.Principal{
-		Person: p.Principal.Person, Name: p.Principal.Name, Quality: p.Principal.Quality,
-		Mandate: mandate, Reference: reference, Mention: p.Mention,
-	}
-	return a
 }
 
 // facts are the town and the metadata, as the engine asks for them.
