@@ -277,6 +277,7 @@ func journalKind(kind string) string {
 		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindCompleted: "Circuit terminé",
 		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "seat.removed": "Personne retirée d’un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
 		"person.invited": "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée", "passkey.enrolled": "Clé d’accès enregistrée", "passkey.revoked": "Clé d’accès révoquée",
+		"document.received": "Fichiers reçus", "deposit_rules.set": "Règles de dépôt changées",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
 	}
 	if w := words[kind]; w != "" {

@@ -2,16 +2,10 @@ package web
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
 
 	"parapheur/dossiers"
 )
-
-// maxField bounds one text field of an upload form.
-const maxField = 16 << 10
 
 // depositForm is an empty /deposer.
 func (s *server) depositForm(v *visit, w http.ResponseWriter, r *http.Request) error {
@@ -64,72 +58,6 @@ func someoneAble(holders []dossiers.Holder) bool {
 	return false
 }
 
-// An upload is a form with files, read as it streams in. The token comes
-// first: nothing is stored for a form that is not ours.
-type upload struct {
-	fields  map[string]string
-	files   map[string][]dossiers.Received
-	refused map[string]string // field: why its file was refused, for people
-}
-
-// receive reads an upload. Files that are refused are named in the result;
-// the error is for what is no fault of theirs.
-func (s *server) receive(v *visit, r *http.Request) (upload, error) {
-	up := upload{fields: map[string]string{}, files: map[string][]dossiers.Received{}, refused: map[string]string{}}
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return up, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
-	}
-	trusted := sameToken(r.Header.Get("X-CSRF-Token"), v.session.CSRF)
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return up, fmt.Errorf("read an upload: %w", err)
-		}
-		if part.FileName() == "" {
-			value, err := io.ReadAll(io.LimitReader(part, maxField))
-			if err != nil {
-				return up, fmt.Errorf("read an upload: %w", err)
-			}
-			up.fields[part.FormName()] = string(value)
-			trusted = trusted || part.FormName() == "csrf" && sameToken(string(value), v.session.CSRF)
-			continue
-		}
-		if !trusted {
-			return up, errForged
-		}
-		if err := s.receiveFile(v, r, part, &up); err != nil {
-			return up, err
-		}
-	}
-	if !trusted {
-		return up, errForged
-	}
-	return up, nil
-}
-
-func (s *server) receiveFile(v *visit, r *http.Request, part *multipart.Part, up *upload) error {
-	name := part.FormName()
-	if len(up.files[name]) >= 20 {
-		up.refused[name] = "Un dossier porte au plus 20 annexes."
-		return nil
-	}
-	got, err := s.Office.Receive(r.Context(), v.tenant, part.FileName(), part)
-	if err == nil {
-		up.files[name] = append(up.files[name], got)
-		return nil
-	}
-	var whole *http.MaxBytesError
-	if p := problemOf(err); p.Status < http.StatusInternalServerError && !errors.As(err, &whole) {
-		up.refused[name] = "«\u00a0" + part.FileName() + "\u00a0»" + nbsp + ": " + p.Title + ". " + p.Detail
-		return nil
-	}
-	return err
-}
-
 // deposit makes a dossier of what was sent, or shows the form again as it was
 // filled, each trouble beside its field.
 func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error {
@@ -141,8 +69,9 @@ func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	f := up.fields
+	stamp := stampFrom(f)
 	p := &depositPage{
-		LetterTitle: field{Value: f["title"]}, Recipient: field{Value: f["recipient"]}, Type: field{Value: f["type"]},
+		Stamp: stamp, LetterTitle: field{Value: f["title"]}, Recipient: field{Value: f["recipient"]}, Type: field{Value: f["type"]},
 		Reference: field{Value: f["reference"]}, Note: field{Value: f["note"]},
 		File: field{Error: up.refused["document"]}, Annexes: field{Error: up.refused["annexes"]},
 	}
@@ -152,6 +81,7 @@ func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error
 	draft := dossiers.Draft{
 		Title: f["title"], Recipient: f["recipient"], TypeCode: f["type"], ExternalReference: f["reference"],
 		Note: f["note"], Annexes: up.files["annexes"], Start: f["action"] != "draft",
+		Additions: dossiers.Additions{Stamp: stamp.asked(), Join: up.joined()},
 	}
 	if main := up.files["document"]; len(main) > 0 {
 		draft.Main = main[0]
@@ -177,6 +107,7 @@ func (p *depositPage) blame(err error) int {
 		fields := map[string]*field{
 			"title": &p.LetterTitle, "recipient": &p.Recipient, "type": &p.Type, "note": &p.Note,
 			"external_reference": &p.Reference, "document": &p.File, "annexes": &p.Annexes,
+			"merge_annexes": &p.Annexes, "stamp": &p.Stamp.Text,
 		}
 		if f := fields[invalid.Field]; f != nil {
 			f.Error = invalid.Reason

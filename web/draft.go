@@ -112,7 +112,16 @@ func (s *server) correct(v *visit, w http.ResponseWriter, r *http.Request) error
 		p.File.Error = "Joignez la lettre corrigée, en PDF."
 		return s.show(w, r, http.StatusUnprocessableEntity, p)
 	}
-	if _, err := s.Office.Correct(r.Context(), v.viewer, d.ID, main[0]); err != nil {
+	p.Stamp = stampFrom(up.fields)
+	letter, _, err := s.Office.Compose(r.Context(), v.tenant, main[0], nil, dossiers.Additions{Stamp: p.Stamp.asked()})
+	if err == nil {
+		_, err = s.Office.Correct(r.Context(), v.viewer, d.ID, letter)
+	}
+	if invalid, ok := isField(err); ok && invalid.Field == "stamp" {
+		p.Stamp.Text.Error = invalid.Reason
+		return s.show(w, r, http.StatusUnprocessableEntity, p)
+	}
+	if err != nil {
 		told := problemOf(err)
 		if told.Status >= http.StatusInternalServerError {
 			return err

@@ -25,6 +25,11 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err
 	}
+	told, err := s.Office.Notices(r.Context(), v.viewer, d.ID)
+	if err != nil {
+		return err
+	}
+	p.Notices = noticeLines(told)
 	return s.show(w, r, http.StatusOK, p)
 }
 

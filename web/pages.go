@@ -172,6 +172,7 @@ type letterPage struct {
 	Main            *verb // the act
 	Second          *verb // the other verb
 	More            []verb
+	Notices         []noticeLine
 	Evidence        string // address of the evidence file, or empty
 	SignedPDF       string // address of the signed PDF, or empty
 	History         []happening
@@ -232,9 +233,39 @@ type depositPage struct {
 	Note        field
 	File        field
 	Annexes     field
+	Stamp       stampForm
 	Types       []typeChoice
 	MaxSize     string
 	MaxBytes    int64
+}
+
+// stampForm asks for a stamp at the top of the letter.
+type stampForm struct {
+	Text            field
+	Town, Date, All bool
+}
+
+// Open says that something of it is filled or wrong.
+func (s stampForm) Open() bool { return s.asked() != nil || s.Text.Error != "" }
+
+// A noticeLine is something that the deposit noted about a file.
+type noticeLine struct {
+	Document string // "Annexe 2"; empty for the letter
+	Text     string
+	Warn     bool
+}
+
+// A ruleLine is what the town does about one kind of active content.
+type ruleLine struct {
+	Code, Name, Why string
+	Refused, Usual  bool // Usual is the product's own choice
+}
+
+// rulesPage is /administration/depot.
+type rulesPage struct {
+	frame
+	Rules []ruleLine
+	Said  string
 }
 
 // withdrawPage is /dossiers/{id}/retirer.
@@ -254,6 +285,7 @@ type correctPage struct {
 	Refusal          *stop
 	Problem          string
 	File             field
+	Stamp            stampForm
 	MaxSize          string
 	MaxBytes         int64
 	Restarts         bool

@@ -308,7 +308,11 @@ func samples(s *server) []sample {
 	wrong.File = field{Error: "«\u00a0lettre.pdf\u00a0»\u00a0: Ce PDF est protégé par un mot de passe. Enregistrez-le sans protection, puis déposez-le à nouveau."}
 	wrong.Problem = "Une information est incorrecte."
 	wrong.Types = typeChoices(sampleTypes(), "finances", drafter().Name())
+	wrong.Stamp = stampForm{Text: field{Value: "Хроно", Error: "Le tampon n’accepte que les lettres latines, les chiffres et la ponctuation."}, Town: true, All: true}
 	add("deposer-erreurs", &wrong)
+	rules := newRulesPage(dossiers.DefaultDepositRules())
+	rules.frame, rules.Said = fr(administrator(), "Les règles de dépôt", "administration"), "Les règles sont enregistrées. Elles valent pour les prochains dépôts."
+	add("regles", rules)
 
 	add("retirer", &withdrawPage{frame: withBody(fr(drafter(), "Retirer la lettre", "bannettes"), "sheet-page"), ID: "0193", Back: "/dossiers/0193", Letter: "Réfection du trottoir", Rev: 4})
 	correct := newCorrectPage(sampleRefused(), c)

@@ -68,6 +68,8 @@ func templateName(p page) string {
 		return "dossier"
 	case *decisionPage:
 		return "decision"
+	case *rulesPage:
+		return "regles"
 	case *depositPage:
 		return "deposer"
 	case *withdrawPage:

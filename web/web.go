@@ -98,6 +98,7 @@ func (s *server) routes() http.Handler {
 	r.Route("/dossiers/{id}", s.letterRoutes)
 	r.Get("/deposer", s.someone(s.depositForm))
 	r.Post("/deposer", s.uploader(s.deposit))
+	r.Post("/deposer/controle", s.uploader(s.checkFile))
 	r.Get("/mes-cles", s.someone(s.keys))
 	r.Post("/mes-cles/{kid}/renommer", s.someone(s.renameKey))
 	r.Post("/mes-cles/{kid}/revoquer", s.someone(s.revokeKey))
@@ -132,6 +133,8 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Post("/applications", s.someone(s.addApplication))
 	r.Post("/applications/{id}/cles", s.someone(s.addAPIKey))
 	r.Post("/cles/{id}/revoquer", s.someone(s.revokeAPIKey))
+	r.Get("/depot", s.someone(s.rules))
+	r.Post("/depot", s.someone(s.setRules))
 	r.Get("/journal", s.someone(s.journal))
 	r.Get("/journal/export", s.someone(s.exportJournal))
 }

@@ -1,5 +1,6 @@
 // Deposit and correction: what was chosen stays chosen when something is
 // refused, because the page is not left; files are checked before the road.
+import { annexLine, ask, notes } from "./check.js";
 import { $, $$, say } from "./ui.js";
 
 const human = (n) => (n >= 1048576 ? `${(n / 1048576).toFixed(1).replace(".", ",")}\u00a0Mo` : `${Math.max(1, Math.round(n / 1024))}\u00a0Ko`);
@@ -40,8 +41,61 @@ for (const input of $$("input[type=file]", form)) {
     const found = (await Promise.all(files.map(wrong))).find(Boolean);
     flag(input.name, found || "");
     const title = $("#title", form);
+    if (input.name === "annexes") inspectAnnexes(found ? [] : files);
+    else inspectLetter(found ? null : files[0]);
     if (!found && input.name === "document" && title && !title.value && files[0]) title.value = files[0].name.replace(/\.pdf$/i, "").replace(/[_-]+/g, " ").trim();
   });
+}
+
+// What is checked last is what is shown: answers to files chosen before are
+// dropped.
+const turns = {};
+
+async function inspectLetter(file) {
+  const turn = (turns.letter = {}), zone = $("[data-checked=document]", form);
+  if (!zone) return;
+  zone.hidden = !file;
+  closed(false);
+  if (!file) return;
+  const waiting = document.createElement("p");
+  waiting.className = "fine";
+  waiting.textContent = "Vérification du fichier…";
+  zone.replaceChildren(waiting);
+  const answer = await ask(form, file);
+  if (turns.letter !== turn) return;
+  zone.hidden = !answer;
+  if (!answer) return;
+  if (answer.refused) flag("document", answer.refused);
+  zone.replaceChildren(notes({ ...answer, refused: "" }));
+  closed(answer.signed);
+}
+
+// closed takes away what would break the signature that a letter came with.
+function closed(signed) {
+  const stamp = $("[data-stamp]", form);
+  if (stamp) stamp.hidden = signed;
+  for (const one of $$("[data-stamp] :is(input), [name=merge]", form)) one.disabled = signed;
+  for (const one of $$("[data-annexes] .opt", form)) one.hidden = signed;
+}
+
+async function inspectAnnexes(files) {
+  const turn = (turns.annexes = {}), list = $("[data-annexes]", form);
+  if (!list) return;
+  const lines = files.map((file, i) => annexLine(file, human(file.size), i + 1));
+  list.replaceChildren(...lines);
+  $("[data-picked]", $("#annexes", form).closest(".drop")).textContent = files.length > 1 ? `${files.length} annexes` : files.length ? "1 annexe" : "";
+  for (const [i, file] of files.entries()) {
+    const answer = await ask(form, file);
+    if (turns.annexes !== turn) return;
+    if (!answer) continue;
+    lines[i].append(notes(answer));
+    if (answer.refused || answer.signed) {
+      const box = $("input", lines[i]);
+      box.checked = false;
+      box.disabled = true;
+      $(".opt", lines[i]).hidden = true;
+    }
+  }
 }
 
 // The circuit follows the type of letter.
