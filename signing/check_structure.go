@@ -248,6 +248,9 @@ func (c *checker) compare() error {
 			rev.Changes = append(rev.Changes, r)
 			c.later(d.Revision, r)
 		}
+		for _, f := range d.Filled {
+			c.filled(d.Revision, f)
+		}
 		if len(d.Signatures) > 0 {
 			c.certified(d.Revision)
 		}
@@ -257,18 +260,23 @@ func (c *checker) compare() error {
 
 // later gives a reason to the signatures made before revision r.
 func (c *checker) later(r int, reason Reason) {
-	for _, s := range c.found {
-		if s.rep.Revision >= 0 && s.rep.Revision < r && len(s.rep.Reasons) < maxReported {
-			s.rep.Reasons = append(s.rep.Reasons, reason)
-		}
+	for _, s := range c.before(r) {
+		s.report(reason)
+	}
+}
+
+// report adds a reason within the bound, which never hides the first one that makes it Invalid.
+func (s *candidate) report(reason Reason) {
+	if len(s.rep.Reasons) < maxReported || reason.Verdict() == Invalid && !s.failed() {
+		s.rep.Reasons = append(s.rep.Reasons, reason)
 	}
 }
 
 // certified applies a certification that allows no change (DocMDP with P=1, ISO 32000-2,
 // 12.8.2.2) to a revision that adds a signature; time-stamps and evidence stay allowed.
 func (c *checker) certified(r int) {
-	for _, s := range c.found {
-		if s.rep.Revision >= 0 && s.rep.Revision < r && c.permission(s) == 1 {
+	for _, s := range c.before(r) {
+		if c.permission(s) == 1 {
 			s.rep.Reasons = append(s.rep.Reasons, Reason{Code: CertifiedAgainst, Revision: r})
 		}
 	}

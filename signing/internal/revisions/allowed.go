@@ -32,6 +32,9 @@ func (s *step) structures() error {
 	if err := s.filledFields(); err != nil {
 		return err
 	}
+	if err := s.filledForms(); err != nil {
+		return err
+	}
 	if err := s.annotations(); err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type Diff struct {
 	Signatures []int // object numbers of the signature dictionaries it added, sorted
 	Timestamps []int // the same for document time-stamps
 	Evidence   bool  // it changed the /DSS
+	Filled     []Filling
 	Changes    []Change
 }
 

@@ -10,7 +10,8 @@
 //     their end; /Perms when it names a new signature;
 //   - the /DSS dictionary of the catalog and its arrays; /Extensions and /Version.
 //
-// Everything else is a [Change]. Three shadow attacks need more than a comparison of two objects
+// A form field that was filled is told apart, since some documents permit it ([Filling]). Everything
+// else is a [Change]. Three shadow attacks need more than a comparison of two objects
 // (Mainka, Mladenov, Rohlmann, NDSS 2021), and are answered here: a reference that was dangling when the
 // document was signed and is given an object afterwards; an object that the signed
 // cross-reference announced beyond the signed bytes; an array or a dictionary that plays an
