@@ -57,7 +57,7 @@ type Renderer interface {
 type Parts struct {
 	Store  Store
 	Blobs  Blobs
-	Keys   Keys
+	Keys   KeyRing
 	Render Renderer
 	// Inspect checks an uploaded PDF before it is frozen, in bounded time and
 	// memory. Its errors are shown to the depositor.

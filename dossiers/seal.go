@@ -44,10 +44,11 @@ type Sealing struct {
 	// Edition counts the writes of the row: a stage is kept only over the
 	// edition that it was made from. 0: there is no row yet.
 	Edition   int
-	Level     signing.Level // to reach, as it was asked when the key was first wanted
-	Prepared  []byte        // signing.Prepared, marshalled
-	Signature []byte        // the key's value over it
-	Stamped   []byte        // the increment with the signature, at B-B or B-T
+	Level     signing.Level     // to reach, as it was asked when the key was first wanted
+	Holder    circuits.PersonID // of the key for which it is laid out
+	Prepared  []byte            // signing.Prepared, marshalled
+	Signature []byte            // the key's value over it
+	Stamped   []byte            // the increment with the signature, at B-B or B-T
 	// Tail is everything to append to the letter, durable in the blob store and
 	// accepted by our own verifier at Level; zero before.
 	Tail      Segment
@@ -132,11 +133,7 @@ func (w *sealing) passing(point string) {
 
 // open takes up what an earlier run kept, or begins.
 func (w *sealing) open(ctx context.Context) error {
-	for _, x := range w.dossier.State.Decisions {
-		if x.Step == w.step && x.Standing == circuits.Holds && x.Verdict == circuits.Signs {
-			w.decision = x
-		}
-	}
+	w.decision = signature(w.dossier, w.step)
 	var err error
 	w.kept, err = w.o.Store.Sealing(ctx, w.tenant.ID, w.dossier.ID, w.dossier.State.Version, w.step)
 	if !isNotFound(err) {
@@ -200,21 +197,41 @@ func (w *sealing) use(ctx context.Context) (*Sealing, error) {
 
 // signer finds the key, whose side is shown the evidence and verifies it again.
 func (w *sealing) signer(ctx context.Context) (signing.Signer, error) {
-	records, err := w.o.Store.Evidence(ctx, w.tenant.ID, w.dossier.ID)
+	ev, err := w.o.evidenceFor(ctx, w.tenant, w.dossier, w.step)
 	if err != nil {
 		return nil, err
 	}
+	return w.o.Keys.Signer(ctx, w.tenant, w.decision.By.Person, ev)
+}
+
+// signature is the decision for which a key is at work at a step.
+func signature(d Dossier, step int) (out circuits.Decision) {
+	for _, x := range d.State.Decisions {
+		if x.Step == step && x.Standing == circuits.Holds && x.Verdict == circuits.Signs {
+			out = x
+		}
+	}
+	return out
+}
+
+// evidenceFor is the stored evidence of the decision to sign at a step.
+func (o *Office) evidenceFor(ctx context.Context, t Tenant, d Dossier, step int) (proof.Evidence, error) {
+	records, err := o.Store.Evidence(ctx, t.ID, d.ID)
+	if err != nil {
+		return proof.Evidence{}, err
+	}
+	want := signature(d, step).Evidence
 	for _, r := range records {
-		if r.SHA256 != w.decision.Evidence {
+		if r.SHA256 != want {
 			continue
 		}
 		ev, err := proof.ParseEvidence(r.File)
 		if err != nil {
-			return nil, fmt.Errorf("evidence %d: %w", r.Seq, err)
+			return ev, fmt.Errorf("evidence %d: %w", r.Seq, err)
 		}
-		return w.o.Keys.Signer(ctx, w.tenant, w.decision.By.Person, ev)
+		return ev, nil
 	}
-	return nil, fmt.Errorf("evidence %s: %w", w.decision.Evidence, ErrNotFound)
+	return proof.Evidence{}, fmt.Errorf("evidence %s: %w", want, ErrNotFound)
 }
 
 func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Sealing, error) {
@@ -230,7 +247,7 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	next := w.kept
-	next.Signature, next.Stamped, next.Tail = nil, nil, Segment{}
+	next.Holder, next.Signature, next.Stamped, next.Tail = by.Person, nil, nil, Segment{}
 	if next.Prepared, err = p.MarshalBinary(); err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -241,6 +258,9 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 // sign uses the key, once: the value that is kept is the one that serves.
 func (w *sealing) sign(ctx context.Context, signer signing.Signer) (*Sealing, error) {
 	value, err := signer.Sign(ctx, w.prepared.ToBeSigned(), w.prepared.Hash())
+	if errors.Is(err, ErrActivation) {
+		return nil, w.await(ctx, AwaitsActivation, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("use the key: %w", err)
 	}

@@ -16,10 +16,11 @@ import (
 	"parapheur/signing"
 )
 
-// What a Sealing step may wait for, besides circuits.AwaitsTimestamp.
+// What a Sealing step may wait for (circuits.StepState.Awaiting).
 const (
-	awaitsTimestamp  = circuits.AwaitsTimestamp
-	awaitsRevocation = "revocation" // whoever says that no certificate was revoked
+	AwaitsTimestamp  = circuits.AwaitsTimestamp
+	AwaitsRevocation = "revocation" // whoever says that no certificate was revoked
+	AwaitsActivation = "activation" // the holder of a remote key, who has to authorise it
 )
 
 // stamp timestamps the value of the key and makes the increment.
@@ -34,7 +35,7 @@ func (w *sealing) stamp(ctx context.Context) (*Sealing, error) {
 			token, err = w.o.Timestamper.Timestamp(ctx, h, digest)
 		}
 		if err != nil {
-			return nil, w.await(ctx, awaitsTimestamp, err)
+			return nil, w.await(ctx, AwaitsTimestamp, err)
 		}
 	}
 	w.passing(PointStamped)
@@ -97,9 +98,9 @@ func (w *sealing) augment(ctx context.Context) ([]byte, error) {
 func (o *Office) augment(ctx context.Context, letter signing.Source, state signing.HashState, level signing.Level) (tail []byte, awaits string, err error) {
 	switch {
 	case o.Timestamper == nil:
-		return nil, awaitsTimestamp, errNoAuthority
+		return nil, AwaitsTimestamp, errNoAuthority
 	case o.Revocation == nil:
-		return nil, awaitsRevocation, errors.New("no source of revocation evidence configured")
+		return nil, AwaitsRevocation, errors.New("no source of revocation evidence configured")
 	}
 	stamper := &listener{Timestamper: o.Timestamper}
 	tail, err = signing.Augment(ctx, letter, signing.AugmentOptions{
@@ -109,9 +110,9 @@ func (o *Office) augment(ctx context.Context, letter signing.Source, state signi
 	switch {
 	case err == nil || errors.Is(err, ErrRevoked):
 	case stamper.failed:
-		awaits = awaitsTimestamp
+		awaits = AwaitsTimestamp
 	case errors.Is(err, signing.ErrEvidence):
-		awaits = awaitsRevocation
+		awaits = AwaitsRevocation
 	}
 	return tail, awaits, err
 }
@@ -185,7 +186,7 @@ func (w *sealing) replace(ctx context.Context, revoked error) (*Sealing, error) 
 		next := w.kept
 		next.Stamped, w.point = nil, ""
 		w.kept, err = w.o.Store.AdvanceSealing(ctx, w.tenant.ID, next)
-		return nil, errors.Join(err, w.await(ctx, awaitsTimestamp, revoked))
+		return nil, errors.Join(err, w.await(ctx, AwaitsTimestamp, revoked))
 	}
 	if bytes.Equal(now.Certificate.Raw, id.Certificate.Raw) {
 		return nil, revoked // until another key is installed

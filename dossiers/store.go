@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"parapheur/approvals"
-	"parapheur/approvals/proof"
 	"parapheur/circuits"
 	"parapheur/journal"
-	"parapheur/signing"
 )
 
 // Errors the Office and its Store answer with. Match them with errors.Is.
@@ -241,6 +239,11 @@ type Store interface {
 	// AdvanceSealing writes s over the edition that it was made from, and
 	// returns the row as it then stands: the first comer's.
 	AdvanceSealing(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
+	// Unsigned lists the sealings of running dossiers that were laid out for the
+	// key of a person and that it did not sign yet, oldest first.
+	Unsigned(ctx context.Context, t TenantID, p circuits.PersonID) ([]Sealing, error)
+	// SealAgain enqueues the sealing job of each dossier, at once.
+	SealAgain(ctx context.Context, t TenantID, ids []ID) error
 
 	Journal(ctx context.Context, t TenantID, after int64, limit int) ([]journal.Entry, error)
 	// JournalHead is the last entry of the town's journal, or its genesis.
@@ -331,13 +334,6 @@ type Blob interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
-}
-
-// Keys finds the key with which a person signs. It verifies the evidence of
-// the decision again, itself, before the signer it answers does anything.
-type Keys interface {
-	// Signer answers ErrKeyless when the person has no usable key.
-	Signer(ctx context.Context, t Tenant, p circuits.PersonID, evidence proof.Evidence) (signing.Signer, error)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

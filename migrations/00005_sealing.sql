@@ -4,6 +4,9 @@
 alter table sealing
   add column edition int not null default 1 check (edition > 0),
   add column level smallint not null default 0 check (level between 0 and 3),
+  -- Whose key it was laid out for: a remote one waits for its holder.
+  add column holder uuid,
+  add foreign key (tenant, holder) references person,
   add column stamped bytea,
   add column tail_sha256 bytea check (length(tail_sha256) = 32),
   add column tail_bytes bigint check (tail_bytes > 0),
@@ -11,6 +14,8 @@ alter table sealing
     (signature is not null or stamped is null) and (stamped is not null or tail_sha256 is null) and
     (tail_sha256 is null) = (tail_bytes is null));
 alter table sealing alter column edition drop default, alter column level drop default;
+
+create index sealing_unsigned on sealing (tenant, holder, started_at) where signature is null;
 
 -- The level that a type of letter requires, when it is above the node's.
 alter table dossier_type add column level smallint not null default 0 check (level between 0 and 3);

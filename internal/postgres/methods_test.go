@@ -286,6 +286,9 @@ func writes() map[string]call {
 		"MarkOpened": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.MarkOpened(ctx, t, b.signed.ID, b.person.ID, circuits.Digest{7}, at)
 		},
+		"SealAgain": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.SealAgain(ctx, t, []dossiers.ID{b.signed.ID})
+		},
 		"AdvanceSealing": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			first, err := s.AdvanceSealing(ctx, t, dossiers.Sealing{Dossier: b.signed.ID, Version: 9, Step: 9, Prepared: []byte("p"), StartedAt: at})
 			if err != nil {

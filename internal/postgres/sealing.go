@@ -50,14 +50,57 @@ func (s *Store) Sealing(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 	return out, err
 }
 
-func sealing(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, version, step int) (dossiers.Sealing, error) {
-	out := dossiers.Sealing{Dossier: id, Version: version, Step: step}
+const sealingColumns = `select s.dossier::text, s.version, s.step, s.edition, s.level, coalesce(s.holder::text, ''), s.prepared, s.signature, s.stamped,
+	s.tail_sha256, coalesce(s.tail_bytes, 0), s.started_at from sealing s `
+
+func scanSealing(row pgx.CollectableRow) (out dossiers.Sealing, err error) {
 	var tail []byte
-	err := tx.QueryRow(ctx, `select edition, level, prepared, signature, stamped, tail_sha256, coalesce(tail_bytes, 0), started_at from sealing
-		where tenant = $1 and dossier = $2 and version = $3 and step = $4`, t, id, version, step).
-		Scan(&out.Edition, &out.Level, &out.Prepared, &out.Signature, &out.Stamped, &tail, &out.Tail.Bytes, &out.StartedAt)
+	err = row.Scan(&out.Dossier, &out.Version, &out.Step, &out.Edition, &out.Level, &out.Holder, &out.Prepared, &out.Signature, &out.Stamped,
+		&tail, &out.Tail.Bytes, &out.StartedAt)
 	copy(out.Tail.Digest[:], tail)
+	return out, err
+}
+
+func sealing(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, version, step int) (dossiers.Sealing, error) {
+	rows, err := tx.Query(ctx, sealingColumns+`where s.tenant = $1 and s.dossier = $2 and s.version = $3 and s.step = $4`, t, id, version, step)
+	if err != nil {
+		return dossiers.Sealing{}, fmt.Errorf("sealing: %w", err)
+	}
+	out, err := pgx.CollectExactlyOneRow(rows, scanSealing)
 	return out, one("sealing", err)
+}
+
+// Unsigned implements dossiers.Store.
+func (s *Store) Unsigned(ctx context.Context, t dossiers.TenantID, p circuits.PersonID) (out []dossiers.Sealing, err error) {
+	err = s.in(ctx, t, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, sealingColumns+`join dossier d on d.tenant = s.tenant and d.id = s.dossier and d.phase = 'running'
+			where s.tenant = $1 and s.holder = $2 and s.signature is null and s.prepared is not null
+			and s.version = (d.state->>'version')::int order by s.started_at`, t, p)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, scanSealing)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signatures that wait for %s: %w", p, err)
+	}
+	return out, nil
+}
+
+// SealAgain implements dossiers.Store.
+func (s *Store) SealAgain(ctx context.Context, t dossiers.TenantID, ids []dossiers.ID) error {
+	return s.in(ctx, t, func(tx pgx.Tx) error {
+		for _, id := range ids {
+			if _, err := load(ctx, tx, t, id); err != nil {
+				return err
+			}
+			if err := s.jobs.EnqueueSeal(ctx, tx, t, id); err != nil {
+				return fmt.Errorf("enqueue sealing: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 // AdvanceSealing implements dossiers.Store.
@@ -66,15 +109,15 @@ func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in doss
 	if in.Tail.Bytes > 0 {
 		digest, size = in.Tail.Digest[:], in.Tail.Bytes
 	}
-	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at)
-		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`
+	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at, holder)
+		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12, nullif($13, '')::uuid) on conflict do nothing`
 	if in.Edition > 0 {
 		write = `update sealing set edition = edition + 1, level = $6, prepared = $7, signature = $8, stamped = $9,
-			tail_sha256 = $10, tail_bytes = $11, started_at = $12
+			tail_sha256 = $10, tail_bytes = $11, started_at = $12, holder = nullif($13, '')::uuid
 			where tenant = $1 and dossier = $2 and version = $3 and step = $4 and edition = $5`
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt)
+		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt, string(in.Holder))
 		if err != nil {
 			return fmt.Errorf("keep sealing stage: %w", err)
 		}
