@@ -30,6 +30,7 @@ type Deposit struct {
 	MergeAnnexes      []int  `json:"merge_annexes,omitempty" maxItems:"20" doc:"Rangs, à partir de 1, des annexes dont les pages suivent celles de la lettre et sont signées avec elle ; ce ne sont alors plus des annexes" example:"[1]"`
 	Stamp             *Stamp `json:"stamp,omitempty" doc:"Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée"`
 	Start             *bool  `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
+	OnlyIfReady       bool   `json:"only_if_ready,omitempty" doc:"Refuser (409, signature-not-ready) si une signature du circuit ne pourrait pas aboutir aujourd’hui, au lieu d’y laisser attendre la lettre"`
 }
 
 // A Stamp is asked at the top of a letter.
@@ -189,7 +190,7 @@ func (s *server) parts(ctx context.Context, t dossiers.Tenant, r *http.Request) 
 func (m *Deposit) fill(d dossiers.Draft) dossiers.Draft {
 	d.Title, d.Recipient, d.TypeCode, d.Note = m.Title, m.Recipient, m.Type, m.Note
 	d.ExternalReference, d.DrafterEmail = m.ExternalReference, m.Drafter
-	d.Start = m.Start == nil || *m.Start
+	d.Start, d.OnlyIfReady = m.Start == nil || *m.Start, m.OnlyIfReady
 	d.Additions.Join = slices.Clone(m.MergeAnnexes)
 	if x := m.Stamp; x != nil {
 		d.Additions.Stamp = &dossiers.Stamp{Text: x.Text, Town: x.Town, Date: x.Date, AllPages: x.Pages == "all"}

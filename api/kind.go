@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"parapheur/dossiers"
+	"parapheur/internal/problem"
 )
 
 type typesIn struct {
@@ -26,6 +27,34 @@ type Type struct {
 	Name    string      `json:"name"`
 	Hint    string      `json:"hint,omitempty" doc:"Une ligne d’explication pour le rédacteur"`
 	Circuit TypeCircuit `json:"circuit"`
+	// NotReady is empty most of the time.
+	NotReady []NotReady `json:"not_ready,omitempty" doc:"Les signatures qui ne pourraient pas aboutir aujourd’hui, et pourquoi : une lettre partirait et attendrait là"`
+}
+
+// A NotReady is a signature step that could not be completed today.
+type NotReady struct {
+	Step     string       `json:"step" doc:"Identifiant de l’étape"`
+	Level    string       `json:"level" doc:"Niveau demandé" example:"PAdES-BASELINE-LTA"`
+	Problems []KeyProblem `json:"problems"`
+}
+
+// A KeyProblem is why a key, or the step, is not ready.
+type KeyProblem struct {
+	Code   string `json:"code" doc:"Nom stable" example:"expired"`
+	Holder string `json:"holder,omitempty" doc:"De qui est la clé"`
+	Detail string `json:"detail"`
+}
+
+func notReady(y dossiers.TypeView) []NotReady {
+	var out []NotReady
+	for _, st := range y.Ahead {
+		one := NotReady{Step: string(y.Circuit.Steps[st.Step].ID), Level: st.Level.String()}
+		for _, x := range st.Problems {
+			one.Problems = append(one.Problems, KeyProblem{Code: string(x.Problem), Holder: x.Name, Detail: problem.OfKey(x.Problem)})
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // A TypeCircuit is the published circuit of a type.
@@ -57,7 +86,7 @@ func (s *server) registerTypes() {
 	add(s, operation{
 		id: "listTypes", method: http.MethodGet, path: "/types", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
 		summary:     "Lister les types de courrier",
-		description: "Les types, le circuit que chacun emprunte et les personnes qui décideront.",
+		description: "Les types, le circuit que chacun emprunte et les personnes qui décideront, et ce qui empêcherait aujourd’hui une signature d’aboutir.",
 	}, s.types)
 }
 
@@ -68,7 +97,7 @@ func (s *server) types(ctx context.Context, in *typesIn) (*typesOut, error) {
 	}
 	out := &typesOut{Body: Types{Data: []Type{}}}
 	for _, y := range found {
-		t := Type{Code: y.Code, Name: y.Name, Hint: y.Hint, Circuit: TypeCircuit{
+		t := Type{Code: y.Code, Name: y.Name, Hint: y.Hint, NotReady: notReady(y), Circuit: TypeCircuit{
 			Code: y.Circuit.Code, Version: y.Circuit.Version, Name: y.Circuit.Name, SHA256: y.Circuit.Hash().String(), Steps: []TypeStep{},
 		}}
 		for _, p := range y.Path {

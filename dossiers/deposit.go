@@ -28,6 +28,10 @@ type Draft struct {
 	Additions Additions
 	Start     bool
 	Metadata  conditions.Values // of the type; see TypeSetup.Normal
+	// OnlyIfReady refuses with ErrNotReady to start a circuit of which a
+	// signature could not be completed today. Without it the letter leaves and
+	// waits there.
+	OnlyIfReady bool
 	// Key and Fingerprint identify one request of an application.
 	Key         string
 	Fingerprint [32]byte
@@ -106,6 +110,11 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	}
 	if v.Application != nil && !v.Application.Handles(kind.Code) {
 		return Dossier{}, false, fmt.Errorf("deposit of type %s: %w", kind.Code, ErrForbidden)
+	}
+	if d.Start && d.OnlyIfReady {
+		if err := o.mustBeReady(ctx, v.Tenant, kind); err != nil {
+			return Dossier{}, false, err
+		}
 	}
 	drafter, err := o.drafterOf(ctx, v, d.DrafterEmail)
 	if err != nil {

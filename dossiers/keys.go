@@ -173,8 +173,15 @@ func (o *Office) SigningKeys(ctx context.Context, v Viewer) ([]KeyReport, error)
 	return append(out, seal), nil
 }
 
-// judge fills in what is known of a key, and the level it reaches here.
+// askFor bounds how long a page waits for who knows about revocation.
+const askFor = 4 * time.Second
+
+// judge fills in what is known of a key, and the level it reaches here. It asks
+// about revocation first; no answer is told as such.
 func (o *Office) judge(ctx context.Context, t Tenant, r *KeyReport) (err error) {
+	asked, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	_ = o.Keys.Prefetch(asked, t, r.Person) // what is known afterwards is what counts
 	if r.KeyReadiness, err = o.Keys.Readiness(ctx, t, r.Person); err != nil {
 		return fmt.Errorf("key of %q: %w", r.Name, err)
 	}
@@ -266,18 +273,18 @@ func (o *Office) deskProblems(ctx context.Context, t Tenant, d Desk) ([]StepProb
 	return out, nil
 }
 
-// Ahead says what stands in the way of the signatures of a type of letter
-// today, before a letter of it starts: nothing, most of the time.
-func (o *Office) Ahead(ctx context.Context, v Viewer, typeCode string) ([]StepReadiness, error) {
-	kind, err := o.typeOf(ctx, v.Tenant, typeCode)
+// mustBeReady refuses a circuit of which a signature could not be completed
+// today.
+func (o *Office) mustBeReady(ctx context.Context, t Tenant, y Type) error {
+	desks, err := o.Store.Desks(ctx, t.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	desks, err := o.Store.Desks(ctx, v.Tenant.ID)
-	if err != nil {
-		return nil, err
+	ahead, err := o.readiness(ctx, t, y, desks)
+	if err == nil && len(ahead) > 0 {
+		err = &NotReadyError{ahead}
 	}
-	return o.readiness(ctx, v.Tenant, kind, desks)
+	return err
 }
 
 // Prefetch has the evidence about whoever may sign a dossier now before they

@@ -169,6 +169,8 @@ func (o *Office) place(ctx context.Context, v Viewer, out *View) error {
 type TypeView struct {
 	Type
 	Path []PathStep
+	// Ahead says why a signature of the circuit could not be completed today.
+	Ahead []StepReadiness
 }
 
 // Types lists the types of the town.
@@ -184,7 +186,11 @@ func (o *Office) Types(ctx context.Context, v Viewer) ([]TypeView, error) {
 	out := make([]TypeView, 0, len(types))
 	for _, y := range types {
 		if v.Application == nil || v.Application.Handles(y.Code) {
-			out = append(out, TypeView{Type: y, Path: path(y.Circuit, nil, nil, desks)})
+			ahead, err := o.readiness(ctx, v.Tenant, y, desks)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, TypeView{Type: y, Path: path(y.Circuit, nil, nil, desks), Ahead: ahead})
 		}
 	}
 	return out, nil

@@ -159,6 +159,7 @@ func TestRealPages(t *testing.T) {
 		{"/administration", 303, 403, 403, 200},
 		{"/administration/bureaux", 303, 403, 403, 200},
 		{"/administration/circuits", 303, 403, 403, 200},
+		{"/administration/certificats", 303, 403, 403, 200},
 		{"/administration/applications", 303, 403, 403, 200},
 		{"/administration/journal", 303, 403, 403, 200},
 		{"/administration/depot", 303, 403, 403, 200},

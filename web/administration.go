@@ -256,6 +256,7 @@ func circuitCards(types []dossiers.TypeView) []circuitCard {
 			}
 			card.Stops = append(card.Stops, stop{State: "todo", Title: st.Step.Title, Lines: append([]string{kindLabel(st.Step.Kind) + ", bureau " + st.Desk}, lines...)})
 		}
+		card.Warnings = append(card.Warnings, aheadInWords(y.Ahead)...)
 		card.Stops = append(card.Stops, stop{State: "todo", Title: "Retour et preuve"})
 		out = append(out, card)
 	}

@@ -228,7 +228,8 @@ func rowTags(bin dossiers.Bin, d dossiers.Row, c calendar) []tag {
 		tags = append(tags, tag{"", "clock", c.since(d.Since)})
 	}
 	if d.Awaiting != "" {
-		tags = append(tags, tag{"late", "hourglass", "En attente d’horodatage"})
+		text, _, _ := awaiting(d.Awaiting)
+		tags = append(tags, tag{"late", "hourglass", text})
 	}
 	if d.Annexes > 0 {
 		tags = append(tags, tag{"", "paperclip", count(d.Annexes, "annexe", "annexes")})

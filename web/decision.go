@@ -231,7 +231,12 @@ func newSealState(d dossiers.View) sealState {
 	switch {
 	case i >= 0 && d.State.Steps[i].Awaiting != "":
 		out.Awaiting = true
-		out.Text = "En attente d’horodatage\u00a0: le service ne répond pas, nous réessayons de nous-mêmes. Rien n’est perdu, aucun autre geste n’est nécessaire."
+		_, out.Text, _ = awaiting(d.State.Steps[i].Awaiting)
+		if d.State.Steps[i].Awaiting == dossiers.AwaitsActivation {
+			out.Text += ". Autorisez-la depuis vos bannettes."
+		} else {
+			out.Text += ". Nous réessayons de nous-mêmes\u00a0: rien n’est perdu, aucun autre geste n’est nécessaire."
+		}
 	case i < 0 && d.Main().Signed():
 		out.Signed, out.Text = true, "Le PDF signé est prêt."
 	}

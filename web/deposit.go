@@ -44,6 +44,7 @@ func typeChoices(types []dossiers.TypeView, chosen, drafter string) []typeChoice
 				c.Warning = "«\u00a0" + st.Desk + "\u00a0» n’a personne pour agir\u00a0: la lettre s’y arrêterait. Prévenez l’administrateur."
 			}
 		}
+		c.Ahead = aheadInWords(y.Ahead)
 		out = append(out, c)
 	}
 	return out

@@ -195,7 +195,7 @@ func stepStop(d dossiers.View, i int, st dossiers.PathStep, who dossiers.Person,
 	case circuits.Sealing:
 		s.State, s.Lines = "now", append(decided(st, c), "La signature se pose sur le PDF")
 		if st.Awaiting != "" {
-			s.Lines[len(s.Lines)-1] = "En attente d’horodatage"
+			s.Lines[len(s.Lines)-1], _, _ = awaiting(st.Awaiting)
 		}
 	case circuits.Open:
 		s.State = "now"

@@ -220,6 +220,7 @@ type typeChoice struct {
 	Chosen           bool
 	Stops            []stop
 	Warning          string
+	Ahead            []string // why a signature could not be completed today
 }
 
 // depositPage is /deposer.

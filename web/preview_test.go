@@ -17,6 +17,7 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/problem"
 	"parapheur/journal"
+	"parapheur/signing"
 )
 
 // This file holds sample values rich enough to show every page in every
@@ -346,6 +347,12 @@ func samples(s *server) []sample {
 		}),
 	})
 	add("circuits", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration"), Circuits: circuitCards(sampleTypes())})
+	certificates := newCertificatesPage(sampleKeys(), signing.BLTA, sampleNow())
+	certificates.frame = fr(administrator(), "Certificats et clés", "administration")
+	add("certificats", certificates)
+	add("autoriser", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Letters: []choice{{"/dossiers/1", "Réfection du trottoir"}, {"/dossiers/2", "Félicitations"}}})
+	add("autoriser-service", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Redirect: "https://signature.example/oauth2/authorize?state=s", Host: "signature.example"})
+	add("autoriser-rien", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "aucune lettre", Problem: "Votre clé de signature doit être activée. Recommencez."})
 	add("circuits-vide", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration")})
 	add("applications", &applicationsPage{
 		frame: fr(administrator(), "Les applications", "administration"), Scopes: scopeChoices(), People: []choice{{"marchand", "Claire Marchand"}},

@@ -84,6 +84,10 @@ func templateName(p page) string {
 		return "bureaux"
 	case *circuitsPage:
 		return "circuits"
+	case *certificatesPage:
+		return "certificats"
+	case *activationPage:
+		return "autoriser"
 	case *applicationsPage:
 		return "applications"
 	case *journalPage:

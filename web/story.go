@@ -47,7 +47,8 @@ func travelling(d dossiers.View, who dossiers.Person) *banner {
 		switch st.Status {
 		case circuits.Sealing:
 			if st.Awaiting != "" {
-				return &banner{"warn", "hourglass", "Signée, en attente de sa date certifiée", "La décision est prise et conservée. Le service d’horodatage ne répond pas\u00a0; nous réessayons de nous-mêmes. La lettre repartira ensuite, sans nouveau geste."}
+				_, title, text := awaiting(st.Awaiting)
+				return &banner{"warn", "hourglass", title, text}
 			}
 			return &banner{"", "hourglass", "Signature en cours", "La décision est prise et conservée. La signature se pose sur le PDF\u00a0; cette page se met à jour d’elle-même."}
 		case circuits.Open:

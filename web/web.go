@@ -102,6 +102,9 @@ func (s *server) routes() http.Handler {
 	r.Get("/mes-cles", s.someone(s.keys))
 	r.Post("/mes-cles/{kid}/renommer", s.someone(s.renameKey))
 	r.Post("/mes-cles/{kid}/revoquer", s.someone(s.revokeKey))
+	r.Get("/signature", s.someone(s.toActivate))
+	r.Post("/signature/autoriser", s.someone(s.activate))
+	r.Get("/signature/retour", s.someone(s.activated))
 	r.Route("/administration", s.administrationRoutes)
 	return r
 }
@@ -129,6 +132,7 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Post("/bureaux", s.someone(s.addDesk))
 	r.Post("/bureaux/titulaires", s.someone(s.seat))
 	r.Get("/circuits", s.someone(s.circuits))
+	r.Get("/certificats", s.someone(s.certificates))
 	r.Get("/applications", s.someone(s.applications))
 	r.Post("/applications", s.someone(s.addApplication))
 	r.Post("/applications/{id}/cles", s.someone(s.addAPIKey))

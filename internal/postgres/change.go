@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,7 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 				return err
 			}
 		}
-		if err := insertDossier(ctx, tx, t, c); err != nil {
+		if err := s.insertDossier(ctx, tx, t, c); err != nil {
 			return err
 		}
 		if err := file(ctx, tx, t, c.Dossier.ID, c.Filing, c.Sequence, c.FiledAt); err != nil {
@@ -70,7 +71,7 @@ func claimKey(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Cr
 	return first, nil
 }
 
-func insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Creation) error {
+func (s *Store) insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Creation) error {
 	d := c.Dossier
 	for _, e := range c.Events {
 		d.State = d.State.Apply(e)
@@ -101,7 +102,25 @@ func insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossie
 	if err := run(ctx, tx, b); err != nil {
 		return fmt.Errorf("insert dossier: %w", err)
 	}
+	if err := s.prefetch(ctx, tx, t, d.ID, circuits.State{}, d.State); err != nil {
+		return err
+	}
 	return appendEvents(ctx, tx, t, d.ID, c.Dossier.Application, c.Events, received(d.ID, c.Dossier.Application, 1, d.CreatedAt, c.Notices)...)
+}
+
+// prefetch enqueues the job that has a signature's evidence ahead, when a
+// signature step opened.
+func (s *Store) prefetch(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, before, after circuits.State) error {
+	opened := slices.ContainsFunc(after.OpenSteps(), func(i int) bool {
+		return after.Circuit.Steps[i].Kind == circuits.Signature && (before.Round != after.Round || !slices.Contains(before.OpenSteps(), i))
+	})
+	if !opened || s.jobs == nil {
+		return nil
+	}
+	if err := s.jobs.EnqueuePrefetch(ctx, tx, t, id); err != nil {
+		return fmt.Errorf("enqueue prefetch: %w", err)
+	}
+	return nil
 }
 
 func queueRevision(b *pgx.Batch, t dossiers.TenantID, id dossiers.ID, r dossiers.NewRevision) {
@@ -209,6 +228,9 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 		if err := s.jobs.EnqueueSeal(ctx, tx, t, d.ID); err != nil {
 			return d, fmt.Errorf("enqueue sealing: %w", err)
 		}
+	}
+	if err := s.prefetch(ctx, tx, t, d.ID, before, d.State); err != nil {
+		return d, err
 	}
 	if err := appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...); err != nil {
 		return d, err

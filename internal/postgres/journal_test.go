@@ -116,9 +116,15 @@ func commands(r *rand.Rand, people []dossiers.Person, kind dossiers.Type) []func
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
 			return s.Start(pick(), kind.Circuit, circuits.Facts{}, at)
 		},
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at), circuits.Facts{}) },
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Visa(choice(s, at), circuits.Facts{}) },
-		func(s circuits.State, at time.Time) ([]circuits.Event, error) { return s.Sign(choice(s, at), circuits.Facts{}) },
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
+			return s.Visa(choice(s, at), circuits.Facts{})
+		},
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
+			return s.Visa(choice(s, at), circuits.Facts{})
+		},
+		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
+			return s.Sign(choice(s, at), circuits.Facts{})
+		},
 		func(s circuits.State, at time.Time) ([]circuits.Event, error) {
 			return s.Refuse(choice(s, at), "Un motif « précis »", circuits.Return{}, circuits.Facts{})
 		},

@@ -34,6 +34,8 @@ import (
 // decided it.
 type Enqueuer interface {
 	EnqueueSeal(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID) error
+	// EnqueuePrefetch asks for what a signature will need, when its turn comes.
+	EnqueuePrefetch(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID) error
 }
 
 // Store is a dossiers.Store. It is safe for concurrent use.

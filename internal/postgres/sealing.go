@@ -22,7 +22,7 @@ func (s *Store) Unsealed(ctx context.Context) (map[dossiers.TenantID][]dossiers.
 		err := s.in(ctx, t, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `
 				select d.id::text from dossier d where d.tenant = $1 and d.phase = 'running' and d.open_desk is null and not exists (
-					select from river_job j where j.args @> jsonb_build_object('tenant', d.tenant, 'dossier', d.id)
+					select from river_job j where j.kind = 'seal' and j.args @> jsonb_build_object('tenant', d.tenant, 'dossier', d.id)
 					and j.state in ('available', 'pending', 'retryable', 'scheduled'))
 				order by d.updated_at`, t)
 			if err != nil {

@@ -93,6 +93,10 @@ func told(p Problem, err error) Problem {
 	if errors.As(err, &content) {
 		p.Detail = content.French()
 	}
+	var unready *dossiers.NotReadyError
+	if errors.As(err, &unready) {
+		p.Fields = steps(unready)
+	}
 	return p
 }
 

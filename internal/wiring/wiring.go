@@ -189,7 +189,7 @@ func (s *System) office(store dossiers.Blobs, revocation signing.EvidenceSource)
 	}
 	inspector := intake.New(intake.Limits{MaxBytes: cfg.MaxDocument})
 	s.Office = dossiers.Open(dossiers.Parts{
-		Store: s.Store, Blobs: store, Keys: s.Ring, Render: preview.New(s.Render, 64<<20),
+		Store: s.Store, Blobs: store, Keys: keyRing{s.Ring}, Render: preview.New(s.Render, 64<<20),
 		Inspect: func(ctx context.Context, pdf *os.File) (dossiers.Intake, error) {
 			info, err := inspector.Inspect(ctx, pdf)
 			return intakeOf(info), err

@@ -1,6 +1,7 @@
 // Package work runs the slow and fallible work that decisions leave behind,
-// as jobs enqueued in the deciding transaction: today the sealing of signed
-// steps, and the sweep of expired ceremonies and sessions.
+// as jobs enqueued in the deciding transaction: the sealing of signed steps,
+// what a signature will need fetched ahead, the renewal of archive timestamps,
+// and the sweep of expired ceremonies and sessions.
 //
 //	Office.FinishDecision ─ one transaction ─▶ state, evidence, journal, job
 //	                                                                   │
@@ -100,6 +101,7 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 		cfg.Workers = river.NewWorkers()
 		err := errors.Join(
 			river.AddWorkerSafely(cfg.Workers, &sealer{office: p.Office, log: o.Log, now: o.Now}),
+			river.AddWorkerSafely(cfg.Workers, &prefetcher{office: p.Office, log: o.Log}),
 			river.AddWorkerSafely(cfg.Workers, &sweeper{store: p.Store, now: o.Now}))
 		if err != nil {
 			return nil, fmt.Errorf("workers: %w", err)
@@ -183,7 +185,7 @@ type sealer struct {
 func (w *sealer) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 	err := w.office().Seal(ctx, job.Args.Tenant, job.Args.Dossier)
 	if errors.Is(err, dossiers.ErrAwaiting) {
-		w.log.WarnContext(ctx, "sealing waits for a timestamp", slog.String("dossier", string(job.Args.Dossier)),
+		w.log.WarnContext(ctx, "sealing waits for a service outside", slog.String("dossier", string(job.Args.Dossier)),
 			slog.Int("attempt", job.Attempt), slog.String("error", err.Error()))
 	}
 	return err
