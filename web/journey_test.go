@@ -350,7 +350,7 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.until("the page follows", `document.querySelector("[data-signed]")`)
 	t.Logf("page updated after %v", time.Since(begun))
 	mayor.tap("#sheet [data-see]")
-	mayor.until("the letter again", `document.querySelector("[data-banner=ok]")`)
+	mayor.until("the letter again", `document.querySelector("[data-banner=ok]") && document.querySelector("[data-download=signe]")`)
 	mayor.shoot("dossier-signe")
 	if kind := mayor.eval(`fetch(document.querySelector("[data-download=signe]").href).then((r) => r.blob()).then((b) => b.slice(0, 5).text())`); kind != "%PDF-" {
 		t.Errorf("the signed PDF begins with %q", kind)
@@ -484,6 +484,9 @@ func (p *person) administers() {
 	p.open("/administration/circuits")
 	p.until("drawn", `document.querySelectorAll(".drawing svg rect").length > 4`)
 	p.shoot("circuits")
+	p.open("/administration/certificats")
+	p.until("the Mayor's certificate serves", `document.querySelector("[data-certificate]:not([data-stops])")?.innerText.includes("PAdES-BASELINE-LTA")`)
+	p.shoot("certificats")
 	p.open("/administration/applications")
 	p.eval(`document.querySelector("[data-application] summary").click()`)
 	p.tap("[data-go=add-api-key]")

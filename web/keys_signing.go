@@ -11,7 +11,6 @@ import (
 
 	"parapheur/dossiers"
 	"parapheur/internal/problem"
-	"parapheur/signing"
 )
 
 // A certificateCard is the key of somebody, or the seal, on the page of the
@@ -39,13 +38,13 @@ func (s *server) certificates(v *visit, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	p := newCertificatesPage(all, s.Office.Level, s.calendar())
+	p := newCertificatesPage(all, s.Office.Level.String(), s.calendar())
 	p.frame = s.frame(v, "Certificats et clés", "administration")
 	return s.show(w, r, http.StatusOK, p)
 }
 
-func newCertificatesPage(all []dossiers.KeyReport, level signing.Level, c calendar) *certificatesPage {
-	p := &certificatesPage{Level: levelInWords(level.String())}
+func newCertificatesPage(all []dossiers.KeyReport, level string, c calendar) *certificatesPage {
+	p := &certificatesPage{Level: levelInWords(level)}
 	for _, k := range all {
 		card := certificateCard{
 			Name: k.Name, Holder: k.Holder, Issuer: k.Issuer, Seal: k.Person == "", Missing: k.Kind == "", Usable: k.Usable, Where: whereKept(k.Kind),

@@ -347,7 +347,7 @@ func samples(s *server) []sample {
 		}),
 	})
 	add("circuits", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration"), Circuits: circuitCards(sampleTypes())})
-	certificates := newCertificatesPage(sampleKeys(), signing.BLTA, sampleNow())
+	certificates := newCertificatesPage(sampleKeys(), signing.BLTA.String(), sampleNow())
 	certificates.frame = fr(administrator(), "Certificats et clés", "administration")
 	add("certificats", certificates)
 	add("autoriser", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Letters: []choice{{"/dossiers/1", "Réfection du trottoir"}, {"/dossiers/2", "Félicitations"}}})

@@ -68,6 +68,10 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	if err := s.KeepCeremony(ctx, b.t, b.ceremony, nil); err != nil {
 		t.Fatal(err)
 	}
+	waits := dossiers.Sealing{Dossier: b.running, Version: 1, Step: 1, Holder: b.person.ID, Prepared: []byte("p"), StartedAt: time.Now()}
+	if _, err := s.AdvanceSealing(ctx, b.t, waits); err != nil {
+		t.Fatal(err)
+	}
 	b.rule = ownRule(town)
 	found, _, err := s.Search(ctx, b.t, "", dossiers.Filter{ExternalReference: "GEC-1"}, dossiers.Page{Limit: 1})
 	if err != nil || len(found) != 1 {
@@ -155,6 +159,10 @@ func reads() map[string]call {
 		},
 		"Sealings": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Sealings(ctx, t, b.signed.ID, 1)
+			return some(len(x), err, x)
+		},
+		"Unsigned": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Unsigned(ctx, t, b.person.ID)
 			return some(len(x), err, x)
 		},
 		"JournalOf": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {

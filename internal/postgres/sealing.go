@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
