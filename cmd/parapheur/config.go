@@ -16,6 +16,7 @@ import (
 
 	"parapheur/certs"
 	"parapheur/internal/blobs"
+	"parapheur/internal/egress"
 	"parapheur/internal/wiring"
 	"parapheur/signing"
 )
@@ -29,7 +30,7 @@ type config struct {
 	s3Insecure                                        bool
 	tsa, tsaRoots, roots, level, revocationHosts      string
 	workers, maxDocumentMiB                           int
-	logLevel, trustedProxies                          string
+	logLevel, trustedProxies, egressAllow             string
 	migrate                                           bool
 }
 
@@ -51,6 +52,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.roots, "roots", "", "fichier PEM des racines des certificats de signature")
 	fs.StringVar(&c.level, "level", "", "niveau PAdES des signatures : B, T, LT ou LTA (défaut : LTA avec une autorité d’horodatage, B sans)")
 	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
+	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
 	fs.StringVar(&c.trustedProxies, "trusted-proxies", "", "adresses ou réseaux des mandataires dont l’en-tête X-Forwarded-For est cru, séparés par des virgules")
@@ -104,6 +106,9 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 	}
 	var err error
 	if out.MasterKey, err = certs.LoadOrCreateMasterKey(file); err != nil {
+		return out, err
+	}
+	if out.Egress, err = egress.ParseAllow(c.egressAllow); err != nil {
 		return out, err
 	}
 	if out.S3, err = c.s3(); err != nil {

@@ -118,23 +118,30 @@ func (r *Ring) Add(ctx context.Context, t dossiers.Tenant, id string, person cir
 	}, by, r.opt.Now())
 }
 
+// An Owner is whose key is brought, and by whom.
+type Owner struct {
+	ID     string            // drawn by the caller
+	Person circuits.PersonID // empty: the seal of the town
+	Label  string            // empty: the name that the certificate bears
+	By     circuits.Actor
+	// Judge refuses chains that letters could not be signed with; nil refuses none.
+	Judge func(chain []*x509.Certificate) error
+}
+
 // AddToken opens the token, with this PIN and once, and keeps where the key is.
-// Certificates are the key's own and its issuers where the token does not hold
-// them. It answers the chain.
-func (r *Ring) AddToken(ctx context.Context, t dossiers.Tenant, id string, person circuits.PersonID, label string, at Token, pin string, known []*x509.Certificate, by circuits.Actor) ([]*x509.Certificate, error) {
+// known are the key's own certificate and its issuers where the token does not
+// hold them. The key in force before is replaced.
+func (r *Ring) AddToken(ctx context.Context, t dossiers.Tenant, to Owner, at Token, pin string, known []*x509.Certificate) error {
 	provider, err := r.openToken(at, pin, known)
 	if err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
+		return fmt.Errorf("add key: %w", err)
 	}
 	defer provider.Close()
 	chain, err := provider.Chain(ctx)
-	if err == nil {
-		err = certs.CheckUsable(chain[0], r.opt.Now())
-	}
 	if err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
+		return fmt.Errorf("add key: %w", err)
 	}
-	return chain, r.addElsewhere(ctx, t, StoredKey{ID: id, Person: person, Label: label, Kind: PKCS11}, at, secrets{PIN: pin}, chain, by)
+	return r.addElsewhere(ctx, t, to, PKCS11, at, secrets{PIN: pin}, chain)
 }
 
 // RemoteSecrets go with a Remote.
@@ -145,48 +152,57 @@ type RemoteSecrets struct {
 }
 
 // AddRemote asks the service about the credential and keeps where the key is.
-// Mode, SCAL and Multisign of at are taken from the answer. It answers the
-// chain.
-func (r *Ring) AddRemote(ctx context.Context, t dossiers.Tenant, id string, person circuits.PersonID, label string, at Remote, s RemoteSecrets, by circuits.Actor) ([]*x509.Certificate, error) {
+// Mode, SCAL and Multisign of at are taken from the answer; the mode is
+// answered. The key in force before is replaced.
+func (r *Ring) AddRemote(ctx context.Context, t dossiers.Tenant, to Owner, at Remote, s RemoteSecrets) (mode string, err error) {
 	kept := secrets{PIN: s.PIN, ClientSecret: s.ClientSecret, RefreshToken: s.RefreshToken}
 	service, err := r.service(at, kept, func(_ context.Context, token string) error {
 		kept.RefreshToken = token
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
+		return "", fmt.Errorf("add key: %w", err)
 	}
 	c, err := service.Credential(ctx, at.Credential)
 	if err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
+		return "", fmt.Errorf("add key: %w", err)
 	}
 	switch {
 	case !c.Enabled:
-		return nil, fmt.Errorf("add key: %w: the credential is disabled", certs.ErrRemoteRefused)
+		return "", fmt.Errorf("add key: %w: the credential is disabled", certs.ErrRemoteRefused)
 	case c.Mode == certs.CSCExplicit && s.PIN == "":
-		return nil, fmt.Errorf("add key: %w: this credential wants a PIN", certs.ErrPIN)
+		return "", fmt.Errorf("add key: %w: this credential wants a PIN", certs.ErrPIN)
 	case c.Mode != certs.CSCExplicit && c.Mode != certs.CSCOAuth && c.Mode != certs.CSCImplicit:
-		return nil, fmt.Errorf("add key: %w: authorisation of kind %q", certs.ErrRemoteRefused, c.Mode)
-	}
-	if err := errors.Join(r.opt.Guard.Check(c.Chain...), certs.CheckUsable(c.Chain[0], r.opt.Now())); err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
+		return "", fmt.Errorf("add key: %w: authorisation of kind %q", certs.ErrRemoteRefused, c.Mode)
 	}
 	at.Mode, at.SCAL, at.Multisign = c.Mode, c.SCAL, c.Multisign
-	return c.Chain, r.addElsewhere(ctx, t, StoredKey{ID: id, Person: person, Label: label, Kind: CSC}, at, kept, c.Chain, by)
+	return c.Mode, r.addElsewhere(ctx, t, to, CSC, at, kept, c.Chain)
 }
 
-func (r *Ring) addElsewhere(ctx context.Context, t dossiers.Tenant, k StoredKey, settings any, s secrets, chain []*x509.Certificate, by circuits.Actor) (err error) {
+// addElsewhere keeps a key that lies in a token or at a service, once its chain
+// was judged.
+func (r *Ring) addElsewhere(ctx context.Context, t dossiers.Tenant, to Owner, kind Kind, settings any, s secrets, chain []*x509.Certificate) error {
+	err := errors.Join(r.opt.Guard.Check(chain...), certs.CheckUsable(chain[0], r.opt.Now()))
+	if err == nil && to.Judge != nil {
+		err = to.Judge(chain)
+	}
+	if err != nil {
+		return fmt.Errorf("add key: %w", err)
+	}
+	k := StoredKey{ID: to.ID, Person: to.Person, Label: to.Label, Kind: kind, Certificate: chain[0].Raw, NotAfter: chain[0].NotAfter}
+	if k.Label == "" {
+		k.Label = chain[0].Subject.CommonName
+	}
+	for _, c := range chain[1:] {
+		k.Chain = append(k.Chain, c.Raw)
+	}
 	if k.Settings, err = json.Marshal(settings); err != nil {
 		return fmt.Errorf("add key: %w", err)
 	}
 	if k.Sealed, err = r.sealSecrets(t, k, s); err != nil {
 		return fmt.Errorf("add key: %w", err)
 	}
-	k.Certificate, k.NotAfter = chain[0].Raw, chain[0].NotAfter
-	for _, c := range chain[1:] {
-		k.Chain = append(k.Chain, c.Raw)
-	}
-	return r.opt.Store.AddSigningKey(ctx, t.ID, k, by, r.opt.Now())
+	return r.opt.Store.AddSigningKey(ctx, t.ID, k, to.By, r.opt.Now())
 }
 
 func (r *Ring) sealSecrets(t dossiers.Tenant, k StoredKey, s secrets) ([]byte, error) {
