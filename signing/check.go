@@ -64,12 +64,14 @@ type SignatureReport struct {
 	// Name is the common name of the signer's certificate, else its whole subject.
 	Name        string             `json:"name,omitempty"`
 	Certificate *CertificateReport `json:"certificate,omitempty"`
-	Digest      string             `json:"digest,omitempty"`       // "SHA-256"
-	ClaimedTime *time.Time         `json:"claimed_time,omitempty"` // /M, or signing-time of a detached signature; proves nothing
-	ClaimedName string             `json:"claimed_name,omitempty"` // /Name; proves nothing
-	Reason      string             `json:"reason,omitempty"`       // /Reason
-	Location    string             `json:"location,omitempty"`     // /Location
-	Timestamp   *TimestampReport   `json:"timestamp,omitempty"`    // the sound one, when there is one
+	// Seal says that the certificate is an organisation's: a seal, never somebody's signature.
+	Seal        bool             `json:"seal,omitempty"`
+	Digest      string           `json:"digest,omitempty"`       // "SHA-256"
+	ClaimedTime *time.Time       `json:"claimed_time,omitempty"` // /M, or signing-time of a detached signature; proves nothing
+	ClaimedName string           `json:"claimed_name,omitempty"` // /Name; proves nothing
+	Reason      string           `json:"reason,omitempty"`       // /Reason
+	Location    string           `json:"location,omitempty"`     // /Location
+	Timestamp   *TimestampReport `json:"timestamp,omitempty"`    // the sound one, when there is one
 }
 
 // Kind tells signatures from document time-stamps.

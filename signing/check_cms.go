@@ -139,7 +139,7 @@ func (v *verifier) signature(sd *cms.SignedData, digest []byte) {
 		v.add(SignerMissing, "")
 		return
 	}
-	v.rep.Name, v.rep.Certificate = nameOf(cert), describeCertificate(cert)
+	v.rep.Name, v.rep.Certificate, v.rep.Seal = nameOf(cert), describeCertificate(cert), IsSeal(cert)
 	if err := cms.Verify(cert, sd.Hash, sd.PSS, sd.SignedAttrs, sd.Signature); err != nil {
 		v.add(SignatureValueWrong, "")
 	}

@@ -34,6 +34,7 @@ type SignatureInfo struct {
 	ByteRange   []int64    `json:"byte_range,omitempty"`
 	Name        string     `json:"name,omitempty"`       // common name of the certificate
 	Issuer      string     `json:"issuer,omitempty"`     // of the certificate
+	Seal        bool       `json:"seal,omitempty"`       // the certificate is an organisation's
 	NotAfter    *time.Time `json:"not_after,omitempty"`  // of the certificate
 	Digest      string     `json:"digest,omitempty"`     // "SHA-256"
 	Timestamps  []string   `json:"timestamps,omitempty"` // times of the tokens, RFC 3339
@@ -128,7 +129,7 @@ func describeSignature(d *pdf.Doc, s pdf.Signature) SignatureInfo {
 
 func (s *SignatureInfo) certificate(cert *x509.Certificate) {
 	end := cert.NotAfter.UTC()
-	s.Name, s.Issuer, s.NotAfter = nameOf(cert), cert.Issuer.String(), &end
+	s.Name, s.Issuer, s.NotAfter, s.Seal = nameOf(cert), cert.Issuer.String(), &end, IsSeal(cert)
 }
 
 func (i *Info) countEvidence(d *pdf.Doc) error {

@@ -25,6 +25,7 @@ const padesUsage = `Signe, archive, inspecte et vérifie des PDF (PAdES, EN 319 
 
 Usage :
   parapheur pades sign --p12 FICHIER --password-file FICHIER [options] ENTRÉE.pdf SORTIE.pdf
+  parapheur pades sign --pkcs11 MODULE --pkcs11-token NOM --pkcs11-key NOM --pin-file FICHIER [options] ENTRÉE.pdf SORTIE.pdf
   parapheur pades sign --demo-pki DOSSIER [options] ENTRÉE.pdf SORTIE.pdf
   parapheur pades augment [options] ENTRÉE.pdf SORTIE.pdf
   parapheur pades inspect [--json] FICHIER.pdf
@@ -34,12 +35,28 @@ Usage :
 Options de « sign » :
   --p12 FICHIER            clé et certificats du signataire (PKCS#12 : .p12, .pfx)
   --password-file FICHIER  mot de passe de ce fichier, sur une ligne
+  --pkcs11 MODULE          bibliothèque PKCS#11 d’une carte ou d’un HSM, au lieu de --p12
+  --pkcs11-token NOM       étiquette du jeton ; --pkcs11-key NOM, celle de la clé ; --pin-file FICHIER, code PIN sur une ligne
+  --chain FICHIER          certificats PEM du signataire et de ses autorités que le jeton ne contient pas
+  --pss                    signature RSA-PSS au lieu de PKCS#1 v1.5
+  --hash SHA-256|SHA-384|SHA-512   (à défaut : SHA-384 pour une clé P-384, SHA-256 sinon)
+  --seal                   cachet d’une organisation : le bloc dit « Cachet », jamais « Signé » (d’office pour un
+                           certificat de cachet)
+
+Ce que dit le bloc visible :
   --name NOM               nom affiché et déclaré (à défaut, celui du certificat)
-  --reason TEXTE           motif déclaré
+  --quality QUALITÉ        « Maire », « Adjoint à l’urbanisme »…
+  --mention TEXTE          « Pour le Maire et par délégation, le Directeur général des services », au-dessus du nom
+  --town VILLE             lieu affiché et déclaré
+  --reason TEXTE           motif affiché et déclaré
+  --image FICHIER          griffe (PNG ou JPEG), au-dessus du nom ; --arms FICHIER, blason ou logotype, à gauche
+
+Où il se place (à défaut, un espace libre de la dernière page ; jamais sur un texte ni sur un autre bloc) :
   --field NOM              champ de signature à remplir, ou nom du champ à créer
-  --place P,X,Y,L,H        page (0 : la dernière) et rectangle du cachet visible, en points depuis le coin inférieur
-                           gauche de la page ; à défaut, un espace libre de la dernière page
-  --invisible              aucun cachet visible
+  --tag TEXTE              balise du document, par exemple #signature# ; plusieurs fois : la première qu’on y trouve
+  --place P,X%,Y%          page (0 : la dernière) et coin supérieur gauche du bloc, en pourcentage depuis celui de la page
+  --place P,X,Y,L,H        page et rectangle du bloc, en points depuis le coin inférieur gauche de la page
+  --invisible              aucun bloc visible
 
 Options de « augment » :
   --allow-unknown          laisse à leur niveau les signatures qu’on ne sait pas juger, au lieu de refuser
@@ -116,7 +133,7 @@ func (v verdictError) Error() string { return fmt.Sprint("exit code ", v.code) }
 
 // temporary says that the same command may succeed later.
 func temporary(err error) bool {
-	return errors.Is(err, certs.ErrTSAUnavailable) || errors.Is(err, certs.ErrRevocationUnavailable) ||
+	return errors.Is(err, certs.ErrTSAUnavailable) || errors.Is(err, certs.ErrRevocationUnavailable) || errors.Is(err, certs.ErrKeyUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -161,11 +178,18 @@ func padesFrench(err error) string {
 	}{
 		{signing.ErrEncrypted, "le PDF est chiffré"},
 		{signing.ErrCertified, "le document est certifié et n’admet plus cette modification"},
+		{signing.ErrLocked, "une signature du document verrouille ce champ ; demandez au premier signataire un document non verrouillé"},
+		{signing.ErrTag, "la balise de signature n’est pas dans le document"},
+		{signing.ErrSigned, "ce champ de signature est déjà signé"},
+		{signing.ErrPicture, "l’image n’est pas un PNG ou un JPEG de taille raisonnable"},
+		{certs.ErrNoPKCS11, "ce programme est compilé sans PKCS#11 : recompilez-le avec « go build -tags pkcs11 » et cgo"},
+		{certs.ErrPIN, "le code PIN est refusé ; ne le retentez pas sans le vérifier, le jeton se bloque vite"},
+		{certs.ErrKeyUnavailable, "le jeton ou la clé ne répond pas ; branchez-le et réessayez"},
 		{signing.ErrMalformed, "le PDF est illisible ou à réparer"},
 		{signing.ErrLimit, "le PDF dépasse une limite de sécurité"},
 		{signing.ErrFilter, "la structure du PDF est codée d’une manière non prise en charge"},
 		{signing.ErrField, "ce champ de signature ne peut pas être utilisé"},
-		{signing.ErrPlace, "le cachet visible n’a pas de place à cet endroit"},
+		{signing.ErrPlace, "le bloc visible n’a pas de place à cet endroit : il couvrirait un texte ou un autre bloc, ou sortirait de la page"},
 		{signing.ErrNotFound, "cette page n’existe pas"},
 		{signing.ErrReserve, "la signature est plus grande que la place réservée"},
 		{signing.ErrUnsound, "une signature du document n’est pas valide, ou n’est rattachée à aucune autorité de --trust"},
@@ -175,7 +199,7 @@ func padesFrench(err error) string {
 		{certs.ErrTSAUnavailable, "l’autorité d’horodatage ne répond pas ; réessayez plus tard"},
 		{certs.ErrTSAInvalid, "l’horodatage reçu n’est pas acceptable"},
 		{signing.ErrTimestamp, "l’horodatage reçu n’est pas acceptable"},
-		{signing.ErrWeakKey, "la clé du signataire est trop faible (RSA de 3072 bits au moins, P-256 ou P-384)"},
+		{signing.ErrWeakKey, "la clé du signataire est trop faible : demandez à l’autorité un certificat RSA de 3072 bits au moins, P-256 ou P-384"},
 		{signing.ErrValidity, "le certificat du signataire n’est pas en cours de validité"},
 		{signing.ErrKeyUsage, "le certificat du signataire n’est pas fait pour signer"},
 		{certs.ErrSealed, "ce dossier de démonstration appartient à une autre clé maîtresse"},

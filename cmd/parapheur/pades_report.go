@@ -50,6 +50,8 @@ func inspectFrench(file string, i *signing.Info) string {
 		what := "signature"
 		if s.Kind == signing.KindDocumentTimestamp {
 			what = "horodatage du document"
+		} else if s.Seal {
+			what = "cachet"
 		}
 		fmt.Fprintf(&b, "%d. %s : %s (%s)", n+1, s.Field, what, s.SubFilter)
 		if s.Name != "" {
@@ -131,8 +133,12 @@ func verifyFrench(file string, r *signing.Report) string {
 // describe says the verdict, the level, who and when.
 func describe(s signing.SignatureReport) []string {
 	words, e := []string{"signature " + s.Verdict.French()}, "e"
-	if s.Kind == signing.KindDocumentTimestamp { // masculine
-		words[0], e = "horodatage du document "+strings.Replace(s.Verdict.French(), "indéterminée", "indéterminé", 1), ""
+	masculine := strings.Replace(s.Verdict.French(), "indéterminée", "indéterminé", 1)
+	switch {
+	case s.Kind == signing.KindDocumentTimestamp:
+		words[0], e = "horodatage du document "+masculine, ""
+	case s.Seal:
+		words[0], e = "cachet "+masculine, ""
 	}
 	if s.Level != "" {
 		words = append(words, "niveau "+s.Level)
@@ -141,10 +147,10 @@ func describe(s signing.SignatureReport) []string {
 		words = append(words, "certificat de "+s.Name)
 	}
 	switch {
-	case s.Timestamp != nil && e == "":
+	case s.Timestamp != nil && s.Kind == signing.KindDocumentTimestamp:
 		words = append(words, "du "+frenchInstant(s.Timestamp.Time))
 	case s.Timestamp != nil:
-		words = append(words, "horodatée le "+frenchInstant(s.Timestamp.Time)+" par "+s.Timestamp.Authority)
+		words = append(words, "horodaté"+e+" le "+frenchInstant(s.Timestamp.Time)+" par "+s.Timestamp.Authority)
 	case s.ClaimedTime != nil:
 		words = append(words, "date déclarée : "+frenchInstant(*s.ClaimedTime))
 	}

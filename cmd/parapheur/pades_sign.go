@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,29 +19,39 @@ import (
 // padesSignature is what « pades sign » is told.
 type padesSignature struct {
 	padesServices
-	p12, passwordFile, name, reason, field, place string
-	invisible, force, json                        bool
+	padesKey
+	name, quality, town, mention, reason string
+	field, place, image, arms, hash      string
+	tags                                 []string
+	seal, invisible, force, json         bool
+}
+
+func (q *padesSignature) signFlags(set *flag.FlagSet) {
+	q.padesServices.flags(set)
+	q.padesKey.flags(set)
+	for name, to := range map[string]*string{
+		"name": &q.name, "quality": &q.quality, "town": &q.town, "mention": &q.mention, "reason": &q.reason,
+		"field": &q.field, "place": &q.place, "image": &q.image, "arms": &q.arms, "hash": &q.hash,
+	} {
+		set.StringVar(to, name, "", "")
+	}
+	listFlag(set, "tag", &q.tags)
+	set.BoolVar(&q.seal, "seal", false, "")
+	set.BoolVar(&q.invisible, "invisible", false, "")
+	set.BoolVar(&q.force, "force", false, "")
+	set.BoolVar(&q.json, "json", false, "")
 }
 
 func padesSign(ctx context.Context, args []string, out io.Writer) error {
 	var q padesSignature
 	set := flag.NewFlagSet("sign", flag.ContinueOnError)
-	q.flags(set)
-	set.StringVar(&q.p12, "p12", "", "")
-	set.StringVar(&q.passwordFile, "password-file", "", "")
-	set.StringVar(&q.name, "name", "", "")
-	set.StringVar(&q.reason, "reason", "", "")
-	set.StringVar(&q.field, "field", "", "")
-	set.StringVar(&q.place, "place", "", "")
-	set.BoolVar(&q.invisible, "invisible", false, "")
-	set.BoolVar(&q.force, "force", false, "")
-	set.BoolVar(&q.json, "json", false, "")
+	q.signFlags(set)
 	files, err := parsePades(set, args, 2)
 	if err != nil {
 		return err
 	}
-	if (q.p12 == "") != (q.passwordFile == "") || q.p12 == "" && q.demoDir == "" {
-		return mistake("--p12 et --password-file sont nécessaires, ou --demo-pki")
+	if err := q.complete(q.demoDir != ""); err != nil {
+		return err
 	}
 	if err := q.open(); err != nil {
 		return err
@@ -51,43 +60,54 @@ func padesSign(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	key, err := q.key()
+	provider, done, err := q.provider(ctx)
 	if err != nil {
 		return err
 	}
-	signer, err := q.signer(ctx, key)
+	defer done()
+	key, err := certs.AsSigner(ctx, provider, []byte("parapheur pades sign"))
 	if err != nil {
 		return err
 	}
 	if opt.Claims.Name == "" {
-		opt.Claims.Name = key.Certificate().Subject.CommonName
+		opt.Claims.Name = nameOf(key.Certificate())
 	}
+	result := padesResult{Input: files[0], Output: files[1]}
 	return padesWrite(files[0], files[1], q.force, func(doc signing.Source, w io.Writer) error {
-		opt.CopyTo = w
-		tail, err := signing.Sign(ctx, doc, opt, signer, q.stamp)
+		opt.Identity, err = padesSigner{key}.Identity(ctx)
+		if err != nil {
+			return err
+		}
+		where, err := signing.Locate(ctx, doc, opt)
+		if err != nil {
+			return err
+		}
+		result.Placement, opt.CopyTo = placed(where), w
+		tail, err := signing.Sign(ctx, doc, opt, padesSigner{key}, q.stamp)
 		if err != nil {
 			return err
 		}
 		_, err = w.Write(tail)
 		return err
-	}, func(doc signing.Source) error {
-		return q.approve(doc, opt.Level, padesResult{Input: files[0], Output: files[1]}, q.json, out)
-	})
+	}, func(doc signing.Source) error { return q.approve(doc, opt.Level, result, q.json, out) })
 }
 
 func (q *padesSignature) options() (signing.Options, error) {
-	opt := signing.Options{
-		Claims: signing.Claims{Name: q.name, Reason: q.reason, Time: time.Now()},
-		Field:  signing.Field{Name: q.field, Invisible: q.invisible},
-	}
+	opt := signing.Options{Claims: signing.Claims{
+		Name: q.name, Quality: q.quality, Town: q.town, Mention: q.mention, Reason: q.reason, Place: q.town,
+		Seal: q.seal, Time: time.Now(),
+	}}
 	var err error
 	if opt.Level, err = q.wanted(); err != nil {
 		return opt, err
 	}
-	if q.place != "" {
-		if err := parsePlace(q.place, &opt.Field); err != nil {
+	if q.hash != "" {
+		if opt.Hash, err = hashNamed(q.hash); err != nil {
 			return opt, err
 		}
+	}
+	if err := q.block(&opt); err != nil {
+		return opt, err
 	}
 	if opt.Level > signing.BT {
 		if opt.Augment, err = q.augmenting(opt.Level); err != nil {
@@ -100,67 +120,11 @@ func (q *padesSignature) options() (signing.Options, error) {
 	return opt, nil
 }
 
-// parsePlace reads page,x,y,width,height.
-func parsePlace(s string, f *signing.Field) error {
-	parts := strings.Split(s, ",")
-	var n [5]float64
-	for i := range n {
-		var err error
-		if len(parts) != len(n) {
-			return mistake("--place : page,x,y,largeur,hauteur")
-		}
-		if n[i], err = strconv.ParseFloat(strings.TrimSpace(parts[i]), 64); err != nil || n[i] < 0 || n[i] > 1e5 {
-			return mistake("--place : « %s » n’est pas une mesure", parts[i])
-		}
-	}
-	if n[0] != float64(int(n[0])) || n[3] == 0 || n[4] == 0 {
-		return mistake("--place : page entière, largeur et hauteur non nulles")
-	}
-	f.Page, f.Rect = int(n[0]), &signing.Rect{X0: n[1], Y0: n[2], X1: n[1] + n[3], Y1: n[2] + n[4]}
-	return nil
-}
-
-// key is that of the PKCS#12 file, or of a person of the demonstration.
-func (q *padesSignature) key() (*certs.Key, error) {
-	if q.p12 == "" {
-		name := q.name
-		if name == "" {
-			name = "Claire Martin"
-		}
-		return q.demo.Person(certs.DemoPerson{Name: name, Quality: "Maire", Town: "Commune de démonstration"})
-	}
-	return readPKCS12(q.p12, q.passwordFile, certs.ImportOptions{At: time.Now(), Guard: q.guard()})
-}
-
-func (q *padesSignature) guard() certs.Guard { return certs.Guard{AllowDemo: q.demo != nil} }
-
-// signer uses the key for whoever holds its password: here the decision is the command itself.
-func (q *padesSignature) signer(ctx context.Context, key *certs.Key) (signing.Signer, error) {
-	gate := func([]byte, [][]byte) error { return ctx.Err() }
-	local, err := certs.NewLocal(key, certs.LocalOptions{Gate: gate, Guard: q.guard(), Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
-	s, err := certs.AsSigner(ctx, local, []byte("parapheur pades sign"))
-	if err != nil {
-		return nil, err
-	}
-	return padesSigner{s}, nil
-}
-
-// padesSigner is a key of certs as signing wants it.
-type padesSigner struct{ *certs.Signer }
-
-// Identity implements signing.Signer.
-func (s padesSigner) Identity(context.Context) (signing.Identity, error) {
-	return signing.Identity{Certificate: s.Certificate(), Chain: s.Chain()[1:]}, nil
-}
-
 func padesAugment(ctx context.Context, args []string, out io.Writer) error {
 	var q padesSignature
 	var tolerant bool
 	set := flag.NewFlagSet("augment", flag.ContinueOnError)
-	q.flags(set)
+	q.padesServices.flags(set)
 	set.BoolVar(&tolerant, "allow-unknown", false, "")
 	set.BoolVar(&q.force, "force", false, "")
 	set.BoolVar(&q.json, "json", false, "")
@@ -212,6 +176,8 @@ type padesResult struct {
 	Output string          `json:"output"`
 	Level  string          `json:"level"` // of the last signature
 	Report *signing.Report `json:"report"`
+	// Placement says where sign put the block.
+	Placement *padesPlacement `json:"placement,omitempty"`
 }
 
 // approve checks the file before anyone sees it: nothing false in it, and its last signature at the level asked for.
@@ -234,6 +200,9 @@ func (s *padesServices) approve(doc signing.Source, want signing.Level, r padesR
 		return writeJSON(out, r)
 	}
 	fmt.Fprintf(out, "%s : %s\n", r.Output, r.Level)
+	if r.Placement != nil && r.Placement.Notice != signing.NoticeNone {
+		fmt.Fprintf(out, "Attention : %s (page %d).\n", r.Placement.Notice.French(), r.Placement.Page)
+	}
 	return nil
 }
 

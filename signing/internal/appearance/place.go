@@ -119,8 +119,10 @@ func (s *Surface) On(tag pdf.Rect, width, height float64) (Placement, error) {
 // the page that is nearest to it.
 func (s *Surface) near(a pdf.Rect, taken []pdf.Rect, width, height float64) (Placement, error) {
 	for _, scale := range shrinking {
-		if r, ok := s.view.anchored(a, taken, width*scale, height*scale); ok {
-			return s.view.placement(r, scale), nil
+		if r, first, ok := s.view.anchored(a, taken, width*scale, height*scale); ok {
+			p := s.view.placement(r, scale)
+			p.Moved = !first && a.Width() == 0 // a point was asked for, and not a tag
+			return p, nil
 		}
 	}
 	for _, scale := range shrinking {
@@ -277,23 +279,24 @@ func (v view) placement(r pdf.Rect, scale float64) Placement {
 const edge = 8.0
 
 // anchored tries the positions around an anchor, first within the margins of the text when the anchor
-// is, then up to the edge of the page.
-func (v view) anchored(a pdf.Rect, taken []pdf.Rect, w, h float64) (pdf.Rect, bool) {
+// is a tag within them, then up to the edge of the page. first tells the position that hangs from the
+// anchor to the right.
+func (v view) anchored(a pdf.Rect, taken []pdf.Rect, w, h float64) (r pdf.Rect, first, ok bool) {
 	margins := []float64{edge}
-	if a.X0 >= v.side-1 && a.X1 <= v.width-v.side+1 && w <= v.width-2*v.side {
+	if a.Width() > 0 && a.X0 >= v.side-1 && a.X1 <= v.width-v.side+1 && w <= v.width-2*v.side {
 		margins = []float64{v.side, edge}
 	}
 	middle := (a.X0 + a.X1) / 2
 	for _, margin := range margins {
-		for _, corner := range [][2]float64{
+		for i, corner := range [][2]float64{
 			{a.X0, a.Y1 - h}, {a.X1 - w, a.Y1 - h}, {middle - w/2, a.Y1 - h}, {a.X0, a.Y0}, {a.X1 - w, a.Y0}, {middle - w/2, a.Y0},
 		} {
 			if r := v.inside(corner[0], corner[1], w, h, margin); v.holds(r) && isClear(taken, r, tightGap) {
-				return r, true
+				return r, i == 0, true
 			}
 		}
 	}
-	return pdf.Rect{}, false
+	return pdf.Rect{}, false, false
 }
 
 // inside moves a rectangle onto the page, within a margin at the left and at the right.
