@@ -247,6 +247,9 @@ func (s State) mayDecide(c Choice, kind Kind) (int, error) {
 	case kind != "" && s.Circuit.Steps[c.Step].Kind != kind:
 		return 0, ErrKind
 	}
+	if err := s.mandated(c.By, s.Circuit.Steps[c.Step].Kind); err != nil {
+		return 0, err
+	}
 	turn := s.turnOf(c.Step, c.By)
 	switch {
 	case turn < 0:
@@ -256,15 +259,12 @@ func (s State) mayDecide(c Choice, kind Kind) (int, error) {
 	case c.Evidence.IsZero():
 		return 0, ErrEvidence
 	}
-	return turn, s.mayAct(c, turn)
+	return turn, s.mayAct(c)
 }
 
 // mayAct holds the conditions of a step that are about the person.
-func (s State) mayAct(c Choice, turn int) error {
+func (s State) mayAct(c Choice) error {
 	st := s.Circuit.Steps[c.Step]
-	if err := s.mandated(c.By, st.Kind); err != nil {
-		return err
-	}
 	switch {
 	case s.repeats(c.Step, c.By):
 		return ErrTwice

@@ -12,7 +12,7 @@ import (
 	"parapheur/circuits"
 )
 
-var update = flag.Bool("update", false, "write docs/circuits-table.md again")
+var update = flag.Bool("update", false, "write the documents and traces that tests compare again")
 
 // A situation is a state worth a line of the table.
 type situation struct {
