@@ -3,6 +3,7 @@ package dossiers
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -116,8 +117,8 @@ type CircuitSetup struct {
 	Code string
 	// Draft is being worked on; nil when there is none.
 	Draft *circuits.Definition
-	// Published is the version that new dossiers take; nil when none was
-	// published or all are retired.
+	// Published is the newest version, which new dossiers take; nil when none
+	// was published or the newest is retired.
 	Published *circuits.Definition
 	Versions  []CircuitVersion // published, in order
 }
@@ -206,9 +207,28 @@ func (o *Office) organise(ctx context.Context, v Viewer, decide func(Organisatio
 		if err != nil {
 			return nil, err
 		}
-		return made, g.admit(v, made)
+		if err := g.admitAll(v, made, func(_ Amendment, err error) error { return err }); err != nil {
+			return nil, err
+		}
+		return o.handled(made)
 	})
 	return err
+}
+
+// handled gives people a WebAuthn handle; who has one keeps it.
+func (o *Office) handled(list []Amendment) ([]Amendment, error) {
+	for i, a := range list {
+		m, ok := a.(MemberSet)
+		if !ok || len(m.Handle) > 0 {
+			continue
+		}
+		m.Handle = make([]byte, 64)
+		if _, err := io.ReadFull(o.Rand, m.Handle); err != nil {
+			return nil, fmt.Errorf("draw a user handle: %w", err)
+		}
+		list[i] = m
+	}
+	return list, nil
 }
 
 // Amend makes amendments to the set-up of the town: all of them or none.

@@ -13,9 +13,10 @@ import (
 	"parapheur/internal/conditions"
 )
 
-// admit checks each amendment in the set-up that all of them lead to, and what
-// v may not do: a program never makes an administrator.
-func (g Organisation) admit(v Viewer, list []Amendment) error {
+// admitAll checks each amendment in the set-up that all of them lead to, and
+// what v may not do: a program never makes an administrator. about says which
+// amendment an error is about.
+func (g Organisation) admitAll(v Viewer, list []Amendment, about func(Amendment, error) error) error {
 	before := g
 	for _, a := range list {
 		g = a.apply(g)
@@ -23,11 +24,11 @@ func (g Organisation) admit(v Viewer, list []Amendment) error {
 	for _, a := range list {
 		if m, ok := a.(MemberSet); ok {
 			if err := before.guard(v, m.Member); err != nil {
-				return err
+				return about(a, err)
 			}
 		}
 		if err := a.check(g); err != nil {
-			return fmt.Errorf("%s: %w", a.Kind(), err)
+			return about(a, fmt.Errorf("%s: %w", a.Kind(), err))
 		}
 	}
 	if !slices.ContainsFunc(g.People, func(m Member) bool { return m.Admin && !m.Inactive }) &&
@@ -202,7 +203,7 @@ func (a TypeSet) check(g Organisation) error {
 	if !slices.Contains([]string{"", "device_bound"}, y.Assurance) {
 		return &InvalidError{"assurance", "Choisissez l’assurance de la clé d’accès : rien, ou « device_bound » (liée à un appareil)."}
 	}
-	if err := g.checkRules(full); err != nil {
+	if err := g.checkRules(full); err != nil && !full.Inactive {
 		return err
 	}
 	return g.checkPermissions(y.Permissions)

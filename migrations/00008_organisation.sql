@@ -26,7 +26,7 @@ alter table desk
   add column code text,
   add column parent uuid,
   add column active boolean not null default true,
-  add foreign key (tenant, parent) references desk,
+  add foreign key (tenant, parent) references desk deferrable initially deferred,
   add check (parent <> id);
 update desk d set code = desk_code(name) || case when exists (
   select from desk o where o.tenant = d.tenant and o.id < d.id and desk_code(o.name) = desk_code(d.name)) then '-' || position else '' end;
@@ -68,7 +68,7 @@ alter table dossier_type
   add column parent text,
   add column active boolean not null default true,
   add column setup jsonb not null default '{}',
-  add foreign key (tenant, parent) references dossier_type,
+  add foreign key (tenant, parent) references dossier_type deferrable initially deferred,
   add check ((circuit_code is null) = (circuit_version is null));
 
 create table circuit_draft (

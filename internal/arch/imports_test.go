@@ -70,6 +70,7 @@ func rules() map[string]rule {
 		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":      {never: handlers},
 		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions", std: "cmp crypto/sha256 errors fmt reflect regexp slices strconv strings time", never: handlers},
+		"internal/townfile":   {own: "dossiers", third: "go.yaml.in/yaml/v3", never: handlers},
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},
 		"internal/qtsp":       {own: "certs", never: "database/sql"},

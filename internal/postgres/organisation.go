@@ -197,16 +197,12 @@ func queueType(b *pgx.Batch, t dossiers.TenantID, y dossiers.TypeSetup) error {
 	level := map[string]int{"B-T": 1, "B-LT": 2, "B-LTA": 3}[y.Level]
 	b.Queue(`insert into dossier_type (tenant, code, name, hint, parent, active, level, setup, circuit_code, circuit_version, position)
 		select $1, $2, $3, $4, nullif($5, ''), $6, $7, $8,
-			nullif($9, ''), (`+published+` and v.code = $9), (select coalesce(max(position), 0) + 1 from dossier_type where tenant = $1)
+			nullif($9, ''), (select max(version) from circuit_version where tenant = $1 and code = $9), (select coalesce(max(position), 0) + 1 from dossier_type where tenant = $1)
 		on conflict (tenant, code) do update set name = excluded.name, hint = excluded.hint, parent = excluded.parent, active = excluded.active,
 			level = excluded.level, setup = excluded.setup, circuit_code = excluded.circuit_code, circuit_version = excluded.circuit_version`,
 		t, y.Code, y.Name, y.Hint, y.Parent, !y.Inactive, level, setup, y.Circuit)
 	return nil
 }
-
-// published is the newest version of a circuit that is not retired.
-const published = `select max(v.version) from circuit_version v where v.tenant = $1
-	and not exists (select from circuit_retired r where r.tenant = v.tenant and r.code = v.code and r.version = v.version)`
 
 func queuePublished(b *pgx.Batch, t dossiers.TenantID, a dossiers.CircuitPublished, at time.Time) {
 	d := a.Circuit
@@ -242,8 +238,8 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 		from dossier_type where tenant = $1 order by position, name`, t)
 	var versions []storedVersion
 	collect(b, &versions, scanVersion, `select v.code, v.version, v.sha256, v.published_at, r.version is not null,
-			case when r.version is null and not exists (select from circuit_version n where n.tenant = v.tenant and n.code = v.code and n.version > v.version
-				and not exists (select from circuit_retired x where x.tenant = n.tenant and x.code = n.code and x.version = n.version)) then v.definition end
+			case when r.version is null and not exists (select from circuit_version n where n.tenant = v.tenant and n.code = v.code and n.version > v.version)
+				then v.definition end
 		from circuit_version v left join circuit_retired r on r.tenant = v.tenant and r.code = v.code and r.version = v.version
 		where v.tenant = $1 order by v.code, v.version`, t)
 	var drafts []circuits.Definition
