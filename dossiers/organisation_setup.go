@@ -172,6 +172,7 @@ type section[T any] struct {
 	// gone takes out of use what is not listed any more; nil amendment: it
 	// already is, or stays.
 	gone func(T) Amendment
+	also func(T) []string // further differences, or nil
 }
 
 // plan adds what the section changes to r.
@@ -193,7 +194,11 @@ func (x section[T]) plan(r *Reform, k *keyed) error {
 		h, known := there[key]
 		line := ReformLine{Sign: "+", What: x.what(w)}
 		if known {
-			if line.Sign, line.Details = "~", differences(h, w); len(line.Details) == 0 {
+			line.Sign, line.Details = "~", differences(h, w)
+			if x.also != nil {
+				line.Details = append(line.Details, x.also(w)...)
+			}
+			if len(line.Details) == 0 {
 				continue
 			}
 		}
@@ -285,11 +290,12 @@ func short(raw json.RawMessage) string {
 // are drawn.
 func (g Organisation) Plan(s Setup, today delegation.Date, draw func() (string, error)) (Reform, error) {
 	var r Reform
+	g, renamed := g.adopt(s.Desks)
 	have, k := g.Setup(), g.keys(s, draw)
 	s = s.folded().sorted()
 	for _, step := range []func() error{
 		func() error { return peopleSection(s, have, k).plan(&r, k) },
-		func() error { return desksSection(s, have, k).plan(&r, k) },
+		func() error { return desksSection(s, have, k, renamed).plan(&r, k) },
 		func() error { return sequencesSection(s, have).plan(&r, k) },
 		func() error { return circuitsSection(g, s, have).plan(&r, k) },
 		func() error { return applicationsSection(g, s, have).plan(&r, k) },
@@ -304,6 +310,25 @@ func (g Organisation) Plan(s Setup, today delegation.Date, draw func() (string, 
 	}
 	slices.SortStableFunc(r.amendments, func(a, b Amendment) int { return cmp.Compare(late(a), late(b)) })
 	return r, nil
+}
+
+// adopt gives the codes of a file to the desks that it names alike and whose
+// own code it does not list: the desk made by its name is the one described.
+func (g Organisation) adopt(want []DeskSetup) (Organisation, map[string]string) {
+	renamed, listed := map[string]string{}, map[string]bool{}
+	for _, d := range want {
+		listed[d.Code] = true
+	}
+	g.Desks = slices.Clone(g.Desks)
+	for i, have := range g.Desks {
+		w, ok := find(want, func(d DeskSetup) bool { return d.Name == have.Name })
+		taken := slices.ContainsFunc(g.Desks, func(d DeskSetup) bool { return d.Code == w.Code })
+		if ok && !listed[have.Code] && !taken {
+			renamed[w.Code] = have.Code
+			g.Desks[i].Code = w.Code
+		}
+	}
+	return g, renamed
 }
 
 // late is 1 for what can only follow the rest: a circuit is retired once no
@@ -348,10 +373,16 @@ func peopleSection(s, have Setup, k *keyed) section[Member] {
 	}
 }
 
-func desksSection(s, have Setup, k *keyed) section[DeskSetup] {
+func desksSection(s, have Setup, k *keyed, renamed map[string]string) section[DeskSetup] {
 	return section[DeskSetup]{
 		want: s.Desks, have: have.Desks, key: func(d DeskSetup) string { return d.Code },
 		what: func(d DeskSetup) string { return "bureau « " + d.Code + " » (" + d.Name + ")" },
+		also: func(d DeskSetup) []string {
+			if old := renamed[d.Code]; old != "" {
+				return []string{`code : "` + old + `" → "` + d.Code + `"`}
+			}
+			return nil
+		},
 		amend: func(d DeskSetup) (Amendment, error) {
 			d.ID = k.desks[circuits.DeskID(d.Code)]
 			return DeskSet{Desk: d}, nil
