@@ -41,6 +41,7 @@ func (a Additions) empty() bool { return len(a.Join) == 0 && a.Stamp == nil }
 
 // check normalises the additions to a letter with these annexes.
 func (a *Additions) check(annexes []Received) error {
+	a.Join = slices.Clone(a.Join) // it is the caller's
 	slices.Sort(a.Join)
 	a.Join = slices.Compact(a.Join)
 	for _, n := range a.Join {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/zlib"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -76,8 +77,8 @@ func findings(doc *model.Context, pages []page) []Finding {
 		s.walk(catalog[root.key], 0)
 	}
 	s.at = Finding{Where: WhereDocument}
-	for number, entry := range doc.Table {
-		if entry != nil && !entry.Free && !s.seen[number] {
+	for _, number := range slices.Sorted(maps.Keys(doc.Table)) {
+		if entry := doc.Table[number]; entry != nil && !entry.Free && !s.seen[number] {
 			s.seen[number] = true
 			s.walk(entry.Object, 0)
 		}
@@ -139,19 +140,9 @@ func (s *scanner) dict(d types.Dict, depth int) {
 		return // its S is a role, not an action
 	}
 	s.judge(d)
-	for _, key := range slices.Sorted(mapKeys(d)) {
+	for _, key := range slices.Sorted(maps.Keys(d)) {
 		if !upwards(key) && (key != "D" || !isGoTo(d)) {
 			s.walk(d[key], depth+1)
-		}
-	}
-}
-
-func mapKeys(d types.Dict) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range d {
-			if !yield(k) {
-				return
-			}
 		}
 	}
 }

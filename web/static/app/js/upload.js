@@ -43,7 +43,10 @@ for (const input of $$("input[type=file]", form)) {
     const title = $("#title", form);
     if (input.name === "annexes") inspectAnnexes(found ? [] : files);
     else inspectLetter(found ? null : files[0]);
-    if (!found && input.name === "document" && title && !title.value && files[0]) title.value = files[0].name.replace(/\.pdf$/i, "").replace(/[_-]+/g, " ").trim();
+    // The name of the file is proposed as the subject, and follows the file until somebody writes another.
+    if (!found && input.name === "document" && title && files[0] && (!title.value || title.value === title.dataset.proposed)) {
+      title.value = title.dataset.proposed = files[0].name.replace(/\.pdf$/i, "").replace(/[_-]+/g, " ").trim();
+    }
   });
 }
 
