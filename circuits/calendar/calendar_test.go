@@ -1,0 +1,222 @@
+package calendar_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"parapheur/circuits/calendar"
+)
+
+func date(s string) (d calendar.Date) {
+	if err := d.UnmarshalText([]byte(s)); err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// Easter Sundays and the days that follow from them, as the official
+// calendars of these years gave or give them.
+func TestMovableFeasts(t *testing.T) {
+	t.Parallel()
+	for _, y := range []struct{ easter, ascension, whit string }{
+		{"2024-03-31", "2024-05-09", "2024-05-20"},
+		{"2025-04-20", "2025-05-29", "2025-06-09"},
+		{"2026-04-05", "2026-05-14", "2026-05-25"},
+		{"2027-03-28", "2027-05-06", "2027-05-17"},
+		{"2028-04-16", "2028-05-25", "2028-06-05"},
+		{"2029-04-01", "2029-05-10", "2029-05-21"},
+		{"2030-04-21", "2030-05-30", "2030-06-10"},
+		{"2031-04-13", "2031-05-22", "2031-06-02"},
+		{"2032-03-28", "2032-05-06", "2032-05-17"},
+		{"2033-04-17", "2033-05-26", "2033-06-06"},
+		{"2034-04-09", "2034-05-18", "2034-05-29"},
+		{"2035-03-25", "2035-05-03", "2035-05-14"},
+	} {
+		easter := date(y.easter)
+		if got := calendar.Easter(easter.Year); got != easter {
+			t.Errorf("Easter %d is %s, want %s", easter.Year, got, easter)
+		}
+		var metropole calendar.Region
+		for day, want := range map[string]string{
+			easter.Add(1).String(): "Lundi de Pâques", y.ascension: "Ascension", y.whit: "Lundi de Pentecôte",
+		} {
+			if name, _ := metropole.Holiday(date(day)); name != want {
+				t.Errorf("%s is %q, want %q", day, name, want)
+			}
+		}
+	}
+}
+
+// The earliest and the latest Easter of the Gregorian calendar, and the years
+// at which simpler rules go wrong.
+func TestEasterAtItsLimits(t *testing.T) {
+	t.Parallel()
+	for _, want := range []string{"1818-03-22", "1943-04-25", "1954-04-18", "1981-04-19", "2000-04-23", "2038-04-25", "2049-04-18", "2076-04-19", "2285-03-22"} {
+		if got := calendar.Easter(date(want).Year); got != date(want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestHolidaysOfAYear(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"2026-01-01", "2026-04-06", "2026-05-01", "2026-05-08", "2026-05-14", "2026-05-25", "2026-07-14", "2026-08-15", "2026-11-01", "2026-11-11", "2026-12-25",
+	}
+	got := calendar.Region("").Holidays(2026)
+	if len(got) != len(want) {
+		t.Fatalf("%d holidays: %v", len(got), got)
+	}
+	for i, h := range got {
+		if h.Date.String() != want[i] || h.Name == "" {
+			t.Errorf("holiday %d is %s %q, want %s", i+1, h.Date, h.Name, want[i])
+		}
+	}
+}
+
+func TestHolidaysOfRegions(t *testing.T) {
+	t.Parallel()
+	for region, days := range map[calendar.Region][]string{
+		calendar.AlsaceMoselle:   {"2026-04-03", "2026-12-26", "2035-03-23"},
+		calendar.Mayotte:         {"2026-04-27"},
+		calendar.Martinique:      {"2026-05-22"},
+		calendar.Guadeloupe:      {"2026-05-27"},
+		calendar.SaintMartin:     {"2026-05-28"},
+		calendar.Guyane:          {"2026-06-10"},
+		calendar.SaintBarthelemy: {"2026-10-09"},
+		calendar.Reunion:         {"2026-12-20"},
+	} {
+		for _, day := range days {
+			if _, ok := region.Holiday(date(day)); !ok {
+				t.Errorf("%s is no holiday in %s", day, region)
+			}
+			if _, ok := calendar.Region("").Holiday(date(day)); ok {
+				t.Errorf("%s is a holiday everywhere", day)
+			}
+		}
+	}
+	if len(calendar.Regions()) != 8 {
+		t.Error("a region is not listed")
+	}
+}
+
+func TestWorking(t *testing.T) {
+	t.Parallel()
+	c := calendar.Calendar{
+		Closures: []calendar.Closure{{From: date("2026-12-24"), To: date("2026-12-31"), Name: "Fermeture de Noël"}},
+		Worked:   []calendar.Date{date("2026-05-25")},
+	}
+	for day, want := range map[string]bool{
+		"2026-03-02": true,  // a Monday
+		"2026-03-07": false, // a Saturday
+		"2026-03-08": false, // a Sunday
+		"2026-05-14": false, // Ascension
+		"2026-05-25": true,  // the town works on Whit Monday
+		"2026-12-23": true,
+		"2026-12-24": false, // the first day of the closure
+		"2026-12-31": false, // and the last
+		"2027-01-01": false,
+		"2027-01-04": true,
+	} {
+		if got := c.Working(date(day)); got != want {
+			t.Errorf("%s works: %t", day, got)
+		}
+	}
+}
+
+// Deadlines of France are at midnight in Paris, on both sides of summer time.
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Skip("no zone database on this machine: " + err.Error())
+	}
+	c := calendar.Calendar{Zone: paris}
+	for _, tc := range []struct {
+		at   string
+		days int
+		due  string
+	}{
+		{"2026-03-02T08:00:00Z", 1, "2026-03-03T23:00:00Z"},
+		{"2026-03-02T23:30:00Z", 1, "2026-03-04T23:00:00Z"}, // already the 3rd in Paris
+		{"2026-03-27T08:00:00Z", 1, "2026-03-30T22:00:00Z"}, // summer time has begun
+		{"2026-04-02T08:00:00Z", 2, "2026-04-07T22:00:00Z"}, // Easter Monday is between
+		{"2026-10-23T08:00:00Z", 1, "2026-10-26T23:00:00Z"}, // and ended
+		{"2026-12-31T08:00:00Z", 1, "2027-01-04T23:00:00Z"},
+		{"2028-02-28T08:00:00Z", 1, "2028-02-29T23:00:00Z"},
+		{"2026-03-07T08:00:00Z", 0, "2026-03-07T23:00:00Z"}, // no day: the day itself, worked or not
+	} {
+		at, _ := time.Parse(time.RFC3339, tc.at)
+		if got := c.Add(at, tc.days).Format(time.RFC3339); got != tc.due {
+			t.Errorf("%d days after %s: %s, want %s", tc.days, tc.at, got, tc.due)
+		}
+	}
+}
+
+func TestBackAndAfter(t *testing.T) {
+	t.Parallel()
+	c := calendar.Calendar{}
+	due := c.Add(time.Date(2026, 4, 2, 10, 0, 0, 0, time.UTC), 2) // Tuesday 7 April, after Easter Monday
+	for n, want := range map[int]string{0: "2026-04-07", 1: "2026-04-03", 2: "2026-04-02"} {
+		if got := calendar.On(c.Back(due, n)); got != date(want) {
+			t.Errorf("%d days before: %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int]string{1: "2026-04-08", 3: "2026-04-10", 4: "2026-04-13"} {
+		if got := calendar.On(c.After(due, n)); got != date(want) {
+			t.Errorf("%d days after: %s, want %s", n, got, want)
+		}
+	}
+	if !c.After(due, 0).Equal(due) {
+		t.Error("no day after the deadline is the deadline")
+	}
+}
+
+// Over twelve years, going n working days forward crosses n working days, and
+// a deadline is the end of one.
+func TestAddCrossesWorkingDays(t *testing.T) {
+	t.Parallel()
+	c := calendar.Calendar{Region: calendar.AlsaceMoselle, Closures: []calendar.Closure{{From: date("2027-08-01"), To: date("2027-08-15")}}}
+	for at := time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC); at.Year() < 2036; at = at.AddDate(0, 0, 3) {
+		for _, n := range []int{1, 2, 5, 10, 21} {
+			due := c.Add(at, n)
+			last := due.Add(-time.Nanosecond)
+			if got := c.Between(at, last); got != n || !c.Working(calendar.On(last)) {
+				t.Fatalf("%d days after %s is %s: %d days", n, at, due, got)
+			}
+			if back := c.Back(due, n); c.Between(back, last) != n {
+				t.Fatalf("%d days before %s is %s", n, due, back)
+			}
+		}
+	}
+}
+
+// A town that declares a closure without end gets a date far away, and no
+// endless loop.
+func TestClosedForEver(t *testing.T) {
+	t.Parallel()
+	c := calendar.Calendar{Closures: []calendar.Closure{{From: date("2026-01-01"), To: date("9999-12-31")}}}
+	if due := c.Add(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), 5); due.Year() < 2050 {
+		t.Errorf("due %s", due)
+	}
+}
+
+func TestDateText(t *testing.T) {
+	t.Parallel()
+	in := calendar.Closure{From: date("2026-12-24"), To: date("2027-01-02"), Name: "Noël"}
+	b, err := json.Marshal(in)
+	if err != nil || string(b) != `{"from":"2026-12-24","to":"2027-01-02","name":"Noël"}` {
+		t.Fatalf("%s, %v", b, err)
+	}
+	var out calendar.Closure
+	if err := json.Unmarshal(b, &out); err != nil || out != in {
+		t.Errorf("read back %+v, %v", out, err)
+	}
+	for _, bad := range []string{"", "2026-02-30", "26-01-01", "2026/01/01", "2026-1-1"} {
+		var d calendar.Date
+		if err := d.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is the date %s", bad, d)
+		}
+	}
+}
