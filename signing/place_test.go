@@ -170,8 +170,12 @@ func TestBlocksCoverNoWordOfRealLetters(t *testing.T) {
 			}
 		}
 		for i, f := range []signing.Field{
-			{Tags: []string{"#signature#"}}, {Tags: []string{"#signature:dgs#"}}, {}, {At: &signing.Point{X: 10, Y: 15}},
-			{Tags: []string{"{{cachet été}}"}}, {Tags: []string{"#signature#"}},
+			{Tags: []string{"#signature#"}},
+			{Tags: []string{"#signature:dgs#"}},
+			{},
+			{At: &signing.Point{X: 10, Y: 15}},
+			{Tags: []string{"{{cachet été}}"}},
+			{Tags: []string{"#signature#"}},
 		} {
 			c := claims()
 			c.Mention = "Pour le Maire et par délégation, le Directeur général des services"

@@ -347,7 +347,8 @@ func TestPadesJSONIsStable(t *testing.T) {
 	var lines []string
 	for _, args := range [][]string{
 		{"sign", "--json", "--demo-pki", d.pki, "--field", "Maire", "--reason", "Arrêté", "--town", "Saint-Aubin", d.letter, signed},
-		{"inspect", "--json", signed}, {"verify", "--json", "--demo-pki", d.pki, signed},
+		{"inspect", "--json", signed},
+		{"verify", "--json", "--demo-pki", d.pki, signed},
 	} {
 		var v any
 		if err := json.Unmarshal([]byte(d.must(t, args...)), &v); err != nil {

@@ -70,7 +70,10 @@ type row struct {
 // Layout sets the words in lines. A long name first wraps on two lines, then
 // shrinks, then takes the lines it needs: it is never cut below [MaxField].
 // Layout never fails; damaged fonts are reported by [Block.Build].
-func Layout(c Text) Block {
+func Layout(c Text) Block { return lay(c.rows(), c.Arms, minWidth, widestText) }
+
+// rows are those of the whole block.
+func (c Text) rows() []row {
 	title, name := c.title(), style{size: 12, least: 8.5, lines: 2, bold: true, before: 2.5}
 	if c.Griffe != nil && !c.Seal {
 		name.size, name.before = 11, 4
@@ -88,62 +91,73 @@ func Layout(c Text) Block {
 	if !c.Seal {
 		rows = append(rows, row{text: clean(c.Quality), style: style{size: 9, least: 7.5, lines: 2, before: 1}})
 	}
-	rows = append(rows,
+	return append(rows,
 		row{text: joinPlace(clean(c.Town), clean(c.Date)), style: style{size: 8, least: 6.5, lines: 1, before: 6, rule: true}},
 		row{text: c.small(), style: style{size: 6.5, least: 6, lines: 2, tone: Muted, before: 3.5}})
-	return lay(rows, c.Arms, minWidth)
 }
 
 // compactWidth is the least width of a compact block, in points.
 const compactWidth = 120.0
 
 // Compact is a smaller block for a page with little room: who and when, without pictures.
-func Compact(c Text) Block {
-	return lay([]row{
+func Compact(c Text) Block { return lay(c.compact(), nil, compactWidth, widestText) }
+
+func (c Text) compact() []row {
+	return []row{
 		{text: c.title(), style: style{size: 6.5, least: 6.5, lines: 1, bold: true, tone: Accent}},
 		{text: c.bearer(), style: style{size: 9, least: 7.5, lines: 2, bold: true, before: 1}},
 		{text: joinPlace("", clean(c.Date)), style: style{size: 7, least: 6.5, lines: 1, before: 1}},
-	}, nil, compactWidth)
+	}
 }
 
-// Fit chooses the block that is read best in a rectangle of width x height points, for a place that
-// somebody else drew: the whole block when it need not shrink much, else what shrinks least. It also
-// returns how much the block is to be scaled, at most [maxScale].
-func Fit(c Text, width, height float64) (Block, float64) {
-	plain, full := c, Layout(c)
-	plain.Motto, plain.Reason, plain.Arms = "", "", nil
-	best, least := full, scaleIn(full, width, height)
-	if least >= readable {
-		return best, min(least, maxScale)
-	}
-	for _, b := range []Block{Layout(plain), Compact(c), strip(c)} {
-		s := scaleIn(b, width, height)
-		if s > 1.15*least {
-			best, least = b, s
-		}
-		if least >= readable {
-			break
-		}
-	}
-	return best, min(least, maxScale)
-}
+// widestText is the room of the lines of a block, in points.
+const widestText = maxWidth - padLeft - padRight
 
 const (
-	readable = 0.8  // the scale under which a shorter block is preferred
+	readable = 0.72 // the scale under which a shorter block is preferred
 	maxScale = 1.25 // a block in a large field does not shout
 )
 
-// strip is a block for a long and low field: one line of title, one of name and date.
-func strip(c Text) Block {
-	return lay([]row{
-		{text: c.title(), style: style{size: 6, least: 6, lines: 1, bold: true, tone: Accent}},
-		{text: c.bearer(), style: style{size: 8.5, least: 7, lines: 1, bold: true, before: 0.5}},
-	}, nil, 80)
+// Fit chooses the block for a rectangle of width x height points that somebody else drew: the one that
+// says most among those that are readable there, set on lines as long as suits its proportions, else
+// the one that shrinks least. It also returns how much the block is to be scaled, at most [maxScale].
+func Fit(c Text, width, height float64) (Block, float64) {
+	plain, bare := c, c
+	plain.Motto, plain.Reason = "", ""
+	bare.Motto, bare.Reason, bare.Griffe, bare.Town = "", "", nil, ""
+	var last Block
+	most := 0.0
+	for _, v := range []struct {
+		rows []row
+		arms *Picture
+	}{{c.rows(), c.Arms}, {plain.rows(), c.Arms}, {plain.rows(), nil}, {bare.rows(), nil}, {c.compact(), nil}, {c.strip(), nil}} {
+		var best Block
+		scale := 0.0
+		for _, room := range []float64{widestText, 170, 120, 85} {
+			b := lay(v.rows, v.arms, 0, room)
+			if s := min(width/b.Width, height/b.Height); s > 1.03*scale { // long lines when it makes no difference
+				best, scale = b, s
+			}
+		}
+		if scale >= readable {
+			return best, min(scale, maxScale)
+		}
+		if scale > most {
+			last, most = best, scale
+		}
+	}
+	return last, min(most, maxScale)
 }
 
-func scaleIn(b Block, width, height float64) float64 { return min(width/b.Width, height/b.Height) }
+// strip is for a long and low field: one line of title, one of name.
+func (c Text) strip() []row {
+	return []row{
+		{text: c.title(), style: style{size: 6, least: 6, lines: 1, bold: true, tone: Accent}},
+		{text: c.bearer(), style: style{size: 8.5, least: 7, lines: 1, bold: true, before: 0.5}},
+	}
+}
 
-func (c *Text) title() string {
+func (c Text) title() string {
 	if c.Seal {
 		return sealHeading
 	}
@@ -151,14 +165,14 @@ func (c *Text) title() string {
 }
 
 // bearer is whom the block is about: a person by name, an organisation as the owner of its seal.
-func (c *Text) bearer() string {
+func (c Text) bearer() string {
 	if c.Seal {
 		return sealOf(clean(c.Name))
 	}
 	return clean(c.Name)
 }
 
-func (c *Text) small() string {
+func (c Text) small() string {
 	if s := clean(c.Motto); s != "" {
 		return s
 	}
@@ -188,8 +202,8 @@ func sealOf(name string) string {
 	return name
 }
 
-// lay stacks the rows and gives the block its size.
-func lay(rows []row, arms *Picture, least float64) Block {
+// lay stacks the rows, with lines of at most room points, and gives the block its size.
+func lay(rows []row, arms *Picture, least, room float64) Block {
 	both, err := faces()
 	if err != nil {
 		return Block{Width: least, Height: padTop + padBottom}
@@ -198,11 +212,10 @@ func lay(rows []row, arms *Picture, least float64) Block {
 	if arms != nil {
 		b.ArmsWidth, b.ArmsHeight = arms.fit(armsWidth, armsHeight)
 	}
-	room := maxWidth - padLeft - padRight
 	for _, r := range rows {
 		switch {
 		case r.picture != nil:
-			w, h := r.picture.fit(griffeWidth, griffeHeight)
+			w, h := r.picture.fit(min(griffeWidth, room), griffeHeight)
 			b.Lines = append(b.Lines, Line{Picture: r.picture, PictureWidth: w, Size: h, Before: 6})
 		case r.text != "":
 			b.Lines = append(b.Lines, set(both, r.text, r.style, room)...)
