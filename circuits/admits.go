@@ -31,7 +31,7 @@ func (s State) admits(e Event) error {
 	case StepOpened:
 		return s.admitsOpened(e)
 	case StepSkipped:
-		if i := s.nextStep(); s.Phase != Running || i != e.Step || i == len(s.Steps) || s.Circuit.Steps[i].When == "" || s.Circuit.Steps[i].When != e.Condition {
+		if !s.openable(e.Step) || s.begun(e.Step) || s.Circuit.Steps[e.Step].When == "" || s.Circuit.Steps[e.Step].When != e.Condition {
 			return ErrStep
 		}
 		return nil
@@ -78,6 +78,12 @@ func (s State) openable(i int) bool {
 func (s State) admitsOpened(e StepOpened) error {
 	if !s.openable(e.Step) {
 		return ErrStep
+	}
+	if s.begun(e.Step) {
+		if s.Steps[e.Step].Status != Blocked || !slices.Equal(e.Turns, s.left(e.Step)) || !e.Due.Equal(s.Steps[e.Step].Due) {
+			return ErrStep
+		}
+		return nil
 	}
 	st := s.Circuit.Steps[e.Step]
 	if !st.Auto && st.Kind != Information && (len(e.Turns) == 0 || len(e.Turns) < st.needed(len(e.Turns))) || len(e.Turns) > len(st.rules()) {

@@ -117,6 +117,10 @@ func (s *State) leave(d Definition) {
 
 func (e StepOpened) apply(s *State) {
 	st := s.step(e.Step)
+	if st.Status == Blocked && s.begun(e.Step) { // it goes on where it was
+		st.Status, st.Blocked = Open, ""
+		return
+	}
 	*st = StepState{Status: Open, OpenedAt: e.At, Due: e.Due, Opened: s.Events}
 	st.Turns = opened(e.Turns, s.Circuit.at(e.Step).Need.Ordered)
 	if s.Circuit.at(e.Step).Kind == Information {

@@ -153,6 +153,12 @@ func (s State) Resume(f Facts, at time.Time) ([]Event, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("resume: %w", ErrStep)
 	}
+	if s.begun(i) {
+		if b := s.stuck(i, f); b != nil {
+			return nil, fmt.Errorf("resume: still %s: %w", b.Why, ErrKnown)
+		}
+		return []Event{StepOpened{Step: i, Turns: s.left(i), Due: s.Steps[i].Due, At: at}}, nil
+	}
 	e, err := s.opening(i, f, at)
 	if err != nil {
 		return nil, fmt.Errorf("resume: %w", err)

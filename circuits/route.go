@@ -178,3 +178,20 @@ func (s State) staffed(t Recipient, f Facts) bool {
 	}
 	return slices.ContainsFunc(f.Holders[t.Desk], func(p PersonID) bool { return !s.recused(p) })
 }
+
+// begun reports whether somebody already decided at step i in this round: it
+// is not opened anew then.
+func (s State) begun(i int) bool {
+	return slices.ContainsFunc(s.turns(i), func(t Turn) bool { return t.Decision > 0 })
+}
+
+// left are the turns of step i that nobody took yet.
+func (s State) left(i int) []Recipient {
+	var out []Recipient
+	for _, t := range s.turns(i) {
+		if t.Status == Open || t.Status == Ahead {
+			out = append(out, Recipient{t.Desk, t.Person})
+		}
+	}
+	return out
+}

@@ -148,12 +148,10 @@ func (s State) Recuse(by Actor, reason string, to Recipient, f Facts, at time.Ti
 	if i := s.at(); s.Phase == Running && i < len(s.Steps) && (s.Steps[i].Status == Open || s.Steps[i].Status == Blocked) {
 		e.Step, e.Turns = i, s.alone(i, by, to, f)
 		if len(e.Turns) > 0 && to != (Recipient{}) {
-			for _, k := range e.Turns {
-				if err := s.mayReceive(i, k, to); err != nil {
-					return nil, fmt.Errorf("recuse: %w", err)
-				}
+			if err := s.mayReceive(i, e.Turns[0], to); err != nil {
+				return nil, fmt.Errorf("recuse: %w", err)
 			}
-			e.To = to
+			e.To, e.Turns = to, e.Turns[:1] // nobody has two turns
 		} else {
 			e.Turns = nil
 		}
@@ -191,20 +189,14 @@ func (s State) alone(i int, by Actor, to Recipient, f Facts) []int {
 
 // stuck says why the turns left at an open step no longer suffice, or nil.
 func (s State) stuck(i int, f Facts) *StepBlocked {
-	var left []Recipient
-	done := 0
+	st := s.Circuit.Steps[i]
+	need := st.needed(len(s.turns(i)))
 	for _, t := range s.turns(i) {
-		switch t.Status {
-		case Done:
-			done++
-		case Open, Ahead:
-			left = append(left, Recipient{t.Desk, t.Person})
-		default:
+		if t.Status == Done {
+			need--
 		}
 	}
-	st := s.Circuit.Steps[i]
-	need := st.needed(len(s.turns(i))) - done
-	for _, r := range left {
+	for _, r := range s.left(i) {
 		if s.staffed(r, f) {
 			need--
 		}
