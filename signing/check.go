@@ -49,7 +49,7 @@ type SignatureReport struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []Reason `json:"reasons,omitempty"` // why it is not Valid, and remarks
 	// Level is the baseline level that was reached, "PAdES-BASELINE-T"; empty when not Valid or Unknown,
-	// and for a document time-stamp. LT means that the document itself proves, with data that was
+	// with [NotBaseline], and for a document time-stamp. LT means that the document itself proves, with data that was
 	// fresh and signed by the issuers, that no certificate of the signer's and the time-stamps' paths
 	// was revoked; LTA that a document time-stamp covers all of it. A document with validation data
 	// that does not suffice is told by [EvidenceMissing] or [EvidenceNotCovered].

@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	"parapheur/signing/internal/cms"
+	"parapheur/signing/internal/pdf"
 )
 
 // verifyAll verifies the value of every signature whose bytes are known: the document time-stamps,
@@ -87,6 +88,12 @@ func (c *checker) verify(s *candidate, d *digester) error {
 
 // entries checks what PAdES asks of the dictionary (EN 319 142-1, 6.3).
 func (c *checker) entries(s *candidate) {
+	if kind, _ := s.sig.Dict.Get("Type").(pdf.Name); kind != "" && !kind.Is("Sig") {
+		s.add(NotBaseline, "/Type")
+	}
+	if s.sig.Dict.Get("Filter") == nil {
+		s.add(NotBaseline, "/Filter")
+	}
 	if s.rep.ClaimedTime == nil {
 		s.add(TimeEntryMissing, "")
 	}
@@ -172,12 +179,34 @@ func (v *verifier) form(sd *cms.SignedData) {
 	}
 	contentType := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
 	data := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-	if !sd.ContentType.Equal(data) || attributeCount(sd.Signed, contentType) != 1 {
+	if !sd.ContentType.Equal(data) || attributeCount(sd.Signed, contentType) != 1 || !sd.DeclaresContent() {
 		v.add(ContentTypeWrong, "")
 	}
 	if v.pades && sd.HasSigningTime() {
 		v.add(SigningTimePresent, "")
 	}
+	if v.pades || v.rep.Kind == KindDetached {
+		v.baseline(sd)
+	}
+}
+
+// baseline remarks what is sound but keeps a signature out of the baseline levels.
+func (v *verifier) baseline(sd *cms.SignedData) {
+	for _, d := range sd.Deviations {
+		v.add(NotBaseline, d)
+	}
+	has := func(n ...int) bool { return attributeCount(sd.Signed, n) > 0 }
+	if v.rep.Reason != "" && (has(1, 2, 840, 113549, 1, 9, 16, 2, 15) || has(1, 2, 840, 113549, 1, 9, 16, 2, 16)) {
+		v.add(NotBaseline, "/Reason") // beside a policy or a commitment-type
+	}
+	if has(1, 2, 840, 113583, 1, 1, 8) {
+		v.add(NotBaseline, "adbe-revocationInfoArchival")
+	}
+}
+
+// deviates reports whether a signature is sound without being a baseline one.
+func (r *SignatureReport) deviates() bool {
+	return slices.ContainsFunc(r.Reasons, func(x Reason) bool { return x.Code == NotBaseline })
 }
 
 // designated reports whether there is exactly one signing-certificate-v2 (RFC 5035).
@@ -296,7 +325,7 @@ func VerifyDetached(der, content []byte, opt CheckOptions) (*SignatureReport, er
 		}
 		v.signature(sd, w.Sum(nil))
 	}
-	if rep.Verdict = worst(rep.Reasons); rep.Verdict != Invalid {
+	if rep.Verdict = worst(rep.Reasons); rep.Verdict != Invalid && !rep.deviates() {
 		rep.Level = "CAdES-BASELINE-B"
 		if rep.Timestamp != nil {
 			rep.Level = "CAdES-BASELINE-T"

@@ -90,7 +90,7 @@ func (c *checker) levels() error {
 	archive := c.lastStamp()
 	var archived *proofs // what the last document time-stamp covers
 	for _, s := range c.found {
-		if s.rep.Kind != KindSignature || s.rep.SubFilter != "ETSI.CAdES.detached" || s.failed() {
+		if s.rep.Kind != KindSignature || s.rep.SubFilter != "ETSI.CAdES.detached" || s.failed() || s.rep.deviates() {
 			continue
 		}
 		level := BB

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"parapheur/signing/internal/cms"
@@ -24,6 +25,7 @@ type forgery struct {
 	kind    pdf.Name    // /Type, Sig when empty
 	filter  pdf.Name    // /SubFilter, ETSI.CAdES.detached when empty
 	noTime  bool        // no /M
+	drop    pdf.Name    // another entry to leave out
 	certify int         // /P of a DocMDP transform, 0 for none
 	dss     [][2]string // new streams of the /DSS: their key and their data
 	value   func(digest []byte) []byte
@@ -96,6 +98,7 @@ func (f forgery) dictionary() *pdf.Dict {
 			pdf.Entry{Key: "TransformParams", Value: pdf.NewDict(pdf.Entry{Key: "P", Value: f.certify})})})
 	}
 	d.Entries = append(d.Entries, f.entries...)
+	d.Entries = slices.DeleteFunc(d.Entries, func(e pdf.Entry) bool { return e.Key == f.drop })
 	return d
 }
 

@@ -69,6 +69,7 @@ const (
 
 	KeyNearEnd         Code = "key_near_end"         // RSA under 3072 bits
 	EvidenceMissing    Code = "evidence_missing"     // the level stays T: nothing proves this certificate unrevoked
+	NotBaseline        Code = "not_baseline"         // sound, but it departs from the baseline profile: no level
 	FormFilled         Code = "form_filled"          // a field was filled, as the certified document permits
 	EvidenceNotCovered Code = "evidence_not_covered" // the level stays LT: no document time-stamp covers the evidence
 )
@@ -137,6 +138,7 @@ func findings() map[Code]finding {
 		TimestampUntrusted:    unknown("L’horodatage n’est rattaché à aucune autorité de confiance"),
 		RevokedSince:          unknown("Le certificat du signataire a été révoqué et aucun horodatage n’établit que la signature est antérieure"),
 		KeyNearEnd:            {Valid, "Remarque : la clé RSA du signataire fait moins de 3072 bits"},
+		NotBaseline:           {Valid, "Remarque : la signature s’écarte du profil PAdES, aucun niveau ne lui est donc reconnu"},
 		FormFilled:            {Valid, "Remarque : un champ de formulaire a été rempli après la signature, ce que le document certifié permettait"},
 		EvidenceMissing:       {Valid, "Remarque : le niveau LT n’est pas atteint, car rien dans le document ne prouve que ce certificat n’était pas révoqué"},
 		EvidenceNotCovered:    {Valid, "Remarque : le niveau LTA n’est pas atteint, car aucun horodatage d’archivage ne couvre les données de validation"},

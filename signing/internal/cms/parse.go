@@ -32,6 +32,9 @@ type SignedData struct {
 	Signed      []Attribute
 	Unsigned    []Attribute
 	Signature   []byte
+	// Deviations names what departs from the baseline profiles without weakening the signature: "version",
+	// "digestAlgorithms", "order" of the signed attributes.
+	Deviations []string
 }
 
 // Attribute is one attribute: its type and the DER of each of its values.
@@ -76,7 +79,37 @@ func Parse(der []byte) (*SignedData, error) {
 	if err := s.readSigner(signer); err != nil {
 		return nil, err
 	}
+	s.findDeviations(version, digests)
 	return s, nil
+}
+
+// findDeviations looks for what RFC 5652, 5.1 and 5.3, and DER want of a SignedData.
+func (s *SignedData) findDeviations(version int64, digests cryptobyte.String) {
+	if s.ContentType.Equal(oidData()) && s.KeyID == nil && version != 1 {
+		s.Deviations = append(s.Deviations, "version")
+	}
+	declared := false
+	for !digests.Empty() {
+		var alg cryptobyte.String
+		var id asn1.ObjectIdentifier
+		if !digests.ReadASN1(&alg, casn1.SEQUENCE) || !alg.ReadASN1ObjectIdentifier(&id) {
+			break
+		}
+		declared = declared || id.Equal(hashOID(s.Hash))
+	}
+	if !declared {
+		s.Deviations = append(s.Deviations, "digestAlgorithms")
+	}
+	var set, last cryptobyte.String
+	whole := cryptobyte.String(s.SignedAttrs)
+	for ok := whole.ReadASN1(&set, casn1.SET); ok && !set.Empty(); {
+		var one cryptobyte.String
+		if ok = set.ReadASN1Element(&one, casn1.SEQUENCE); bytes.Compare(last, one) > 0 {
+			s.Deviations = append(s.Deviations, "order")
+			break
+		}
+		last = one
+	}
 }
 
 func (s *SignedData) readContent(in cryptobyte.String) error {
@@ -272,6 +305,18 @@ func (s *SignedData) HasSigningTime() bool { return len(values(s.Signed, oidSign
 
 // Tokens returns the signature-time-stamp tokens.
 func (s *SignedData) Tokens() [][]byte { return values(s.Unsigned, oidTimestamp()) }
+
+// DeclaresContent reports whether the content-type attribute, when there is one, is that of the content.
+func (s *SignedData) DeclaresContent() bool {
+	for _, v := range values(s.Signed, oidContentType()) {
+		in := cryptobyte.String(v)
+		var id asn1.ObjectIdentifier
+		if !in.ReadASN1ObjectIdentifier(&id) || !id.Equal(s.ContentType) {
+			return false
+		}
+	}
+	return true
+}
 
 // Verify checks the signature value over the signed attributes, that they hold the digest of the
 // content, its type, and that one signing-certificate attribute designates cert (RFC 5035).

@@ -113,12 +113,13 @@ func (p *PKI) issue(t testing.TB, name string, key crypto.Signer, parent Entity,
 }
 
 // P256 makes a key.
-func P256(t testing.TB) crypto.Signer { return ec(t, elliptic.P256()) }
+func P256(t testing.TB) crypto.Signer { return EC(t, elliptic.P256()) }
 
 // P384 makes a key.
-func P384(t testing.TB) crypto.Signer { return ec(t, elliptic.P384()) }
+func P384(t testing.TB) crypto.Signer { return EC(t, elliptic.P384()) }
 
-func ec(t testing.TB, curve elliptic.Curve) crypto.Signer {
+// EC makes a key on a curve.
+func EC(t testing.TB, curve elliptic.Curve) crypto.Signer {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
