@@ -17,18 +17,18 @@ func (s State) Due(now time.Time, f Facts) ([]Event, error) {
 		return nil, nil
 	}
 	var events []Event
-	for i, st := range s.Steps {
-		if (st.Status == Open || st.Status == Blocked) && !st.Due.IsZero() {
-			events = append(events, s.reminder(i, now, f)...)
-			if s.Circuit.Steps[i].Kind != Opinion || now.Before(st.Due) {
-				events = append(events, s.escalation(i, now, f)...)
-			} else {
-				events = append(events, OpinionExpired{i, st.Due, now})
-			}
-		}
-	}
 	if !s.Overdue && !s.Deadline.IsZero() && !now.Before(s.Deadline) {
 		events = append(events, WentOverdue{s.Deadline, now})
+	}
+	for i, st := range s.Steps {
+		switch {
+		case st.Status != Open && st.Status != Blocked || st.Due.IsZero():
+		case s.Circuit.Steps[i].Kind == Opinion && !now.Before(st.Due):
+			events = append(events, OpinionExpired{i, st.Due, now}) // last: the next step opens after it
+		default:
+			events = append(events, s.reminder(i, now, f)...)
+			events = append(events, s.escalation(i, now, f)...)
+		}
 	}
 	if len(events) == 0 {
 		return nil, nil

