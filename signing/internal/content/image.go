@@ -6,6 +6,8 @@ import (
 	"image/jpeg"
 	"io"
 
+	"golang.org/x/image/ccitt"
+
 	"parapheur/signing/internal/pdf"
 )
 
@@ -84,7 +86,7 @@ func (in *interpreter) ink(s *pdf.Stream) (*cells, bool) {
 	return &out, true
 }
 
-// raster decodes an image: JPEG, or samples of 1 or 8 bits in grey, RGB or a palette.
+// raster decodes an image: JPEG, fax, or samples of 1 or 8 bits in grey, RGB or a palette.
 func (in *interpreter) raster(s *pdf.Stream) (raster, bool) {
 	w, okW := in.number(s.Dict.Get("Width"))
 	h, okH := in.number(s.Dict.Get("Height"))
@@ -95,8 +97,11 @@ func (in *interpreter) raster(s *pdf.Stream) (raster, bool) {
 	if a, ok := filter.(pdf.Array); ok && len(a) == 1 {
 		filter = in.resolve(a[0])
 	}
-	if n, _ := filter.(pdf.Name); n.Is("DCTDecode") || n.Is("DCT") {
+	switch n, _ := filter.(pdf.Name); n.Decoded() {
+	case "DCTDecode", "DCT":
 		return in.jpeg(s)
+	case "CCITTFaxDecode", "CCF":
+		return in.fax(s, int(w), int(h))
 	}
 	data, err := in.doc.Decode(s, maxImageData)
 	if err != nil {
@@ -131,6 +136,48 @@ func (in *interpreter) jpeg(s *pdf.Stream) (raster, bool) {
 		return raster{}, false
 	}
 	return out, true
+}
+
+// fax decodes the scan of a copier: Group 4, or one-dimensional Group 3 (ISO 32000-2, 7.4.6).
+func (in *interpreter) fax(s *pdf.Stream, w, h int) (raster, bool) {
+	params := in.resolve(s.Dict.Get("DecodeParms"))
+	if a, ok := params.(pdf.Array); ok && len(a) == 1 {
+		params = in.resolve(a[0])
+	}
+	d, _ := params.(*pdf.Dict)
+	k, _ := in.number(d.Get("K"))
+	columns, ok := in.number(d.Get("Columns"))
+	if !ok {
+		columns = 1728
+	}
+	format := ccitt.Group4
+	if k == 0 {
+		format = ccitt.Group3
+	}
+	src, err := in.doc.StreamData(s)
+	if err != nil || k > 0 || int(columns) != w {
+		return raster{}, false
+	}
+	align, _ := in.resolve(d.Get("EncodedByteAlign")).(pdf.Raw)
+	out := image.NewGray(image.Rect(0, 0, w, h))
+	err = ccitt.DecodeIntoGray(out, io.LimitReader(src, maxImageData), ccitt.MSB, format, &ccitt.Options{Align: align == "true"})
+	if err != nil {
+		return raster{}, false
+	}
+	// A document that swaps black and white says so twice, here and in /Decode: ink is the rarer one.
+	black := 0
+	for _, v := range out.Pix {
+		if v < inkLevel {
+			black++
+		}
+	}
+	swapped := black > len(out.Pix)/2
+	return raster{width: w, height: h, luminance: func(x, y int) uint8 {
+		if swapped {
+			return 255 - out.Pix[y*out.Stride+x]
+		}
+		return out.Pix[y*out.Stride+x]
+	}}, true
 }
 
 // samples reads uncompressed samples.

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"encoding/ascii85"
@@ -10,8 +11,8 @@ import (
 	"io"
 )
 
-// Decode returns the decoded data of s, at most limit bytes of it. It knows FlateDecode with PNG
-// predictors, ASCIIHexDecode and ASCII85Decode; other filters give [ErrFilter], more data than
+// Decode returns the decoded data of s, at most limit bytes of it. It knows FlateDecode and LZWDecode
+// with PNG predictors, RunLengthDecode, ASCIIHexDecode and ASCII85Decode; other filters give [ErrFilter], more data than
 // limit gives [ErrLimit].
 func (d *Doc) Decode(s *Stream, limit int) ([]byte, error) {
 	src, err := d.StreamData(s)
@@ -79,6 +80,15 @@ func (d *Doc) filter(name Name, params *Dict, r io.Reader, limit int) ([]byte, e
 			return nil, err
 		}
 		return unpredict(data, params)
+	case "LZWDecode", "LZW":
+		early, ok := params.Int("EarlyChange")
+		data, err := d.readLimited(&lzwReader{src: bufio.NewReader(r), early: !ok || early != 0}, limit)
+		if err != nil {
+			return nil, err
+		}
+		return unpredict(data, params)
+	case "RunLengthDecode", "RL":
+		return d.readLimited(&runReader{src: bufio.NewReader(r)}, limit)
 	case "ASCIIHexDecode", "AHx":
 		data, err := d.readLimited(r, limit)
 		if err != nil {
