@@ -148,13 +148,13 @@ func (o *Office) accept(f *os.File, got *Received, found Intake) (why NoticeCode
 		return NoticeRepaired, nil
 	}
 	// Whatever else reads the file, it is our own reader that will sign it.
-	seen, err := signing.Inspect(f, got.Bytes)
-	if err != nil {
+	err = signing.Admits(f, got.Bytes)
+	got.Locked = errors.Is(err, signing.ErrCertified) || errors.Is(err, signing.ErrLocked)
+	if err != nil && !got.Locked {
 		return NoticeRepaired, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	if found.Signed {
 		got.Notices = append(got.Notices, Notice{Code: NoticeSigned})
-		got.Locked = seen.Certified == 1
 	}
 	return "", nil
 }

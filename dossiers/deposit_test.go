@@ -245,12 +245,24 @@ func TestSignedFilesAreNotComposed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	locked, err := receive(t, town, "certifie.pdf", bytes.NewReader(certified(1)))
-	if err != nil || !locked.Signed || !locked.Locked {
-		t.Fatalf("%+v, %v", locked, err)
-	}
-	if open, err := receive(t, town, "certifie.pdf", bytes.NewReader(certified(2))); err != nil || !open.Signed || open.Locked {
-		t.Errorf("%+v, %v", open, err)
+	var locked dossiers.Received
+	for name, c := range map[string]struct {
+		params string
+		locked bool
+	}{
+		"nothing more":                     {"DocMDP/TransformParams<</P 1>>", true},
+		"filling, and no new field":        {"DocMDP/TransformParams<</P 2>>", true},
+		"annotations, and new fields":      {"DocMDP/TransformParams<</P 3>>", false},
+		"every field locked":               {"FieldMDP/TransformParams<</Action/All>>", true},
+		"a field locked, which is another": {"FieldMDP/TransformParams<</Action/Include/Fields[(nom)]>>", false},
+	} {
+		got, err := receive(t, town, "certifie.pdf", bytes.NewReader(restricted(c.params)))
+		if err != nil || !got.Signed || got.Locked != c.locked {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if got.Locked {
+			locked = got
+		}
 	}
 	drafter := town.Person(t, demo.Drafter).Viewer(t)
 	if _, _, err := town.Office.Deposit(t.Context(), drafter, dossiers.Draft{Title: "x", Recipient: "y", TypeCode: "courrier-simple", Main: locked}); !errors.Is(err, dossiers.ErrLocked) {
@@ -258,13 +270,17 @@ func TestSignedFilesAreNotComposed(t *testing.T) {
 	}
 }
 
-// certified came with a certification signature (DocMDP) of this permission.
-func certified(permission int) []byte {
-	return pdftest.File("<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/SigFlags 3>>/Perms<</DocMDP 5 0 R>>>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+// restricted came with a signature that restricts what may follow it.
+func restricted(transform string) []byte {
+	permissions := ""
+	if strings.HasPrefix(transform, "DocMDP") {
+		permissions = "/Perms<</DocMDP 5 0 R>>"
+	}
+	return pdftest.File(pdftest.Object("<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/SigFlags 3>>"+permissions+">>"), "<</Type/Pages/Kids[3 0 R]/Count 1>>",
 		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots[4 0 R]>>",
 		"<</Type/Annot/Subtype/Widget/FT/Sig/T(s)/F 132/Rect[0 0 0 0]/P 3 0 R/V 5 0 R>>",
-		pdftest.Object(fmt.Sprintf("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/ByteRange[0 10 20 10]/Contents<00>"+
-			"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P %d>>>>]>>", permission)))
+		pdftest.Object("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/ByteRange[0 10 20 10]/Contents<00>"+
+			"/Reference[<</Type/SigRef/TransformMethod/"+transform+">>]>>"))
 }
 
 // Kinds of content are the same words in the check and in the rules.

@@ -91,7 +91,7 @@ async function inspectAnnexes(files) {
     const answer = await ask(form, file);
     if (turns.annexes !== turn) return;
     if (!answer) continue;
-    lines[i].append(notes(answer));
+    $(".name", lines[i]).after(notes(answer));
     if (answer.refused || answer.signed) {
       const box = $("input", lines[i]);
       box.checked = false;
