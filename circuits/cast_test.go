@@ -12,12 +12,11 @@ import (
 
 // The people of the tests, each at their desk.
 var (
-	drafter  = circuits.Actor{Person: "p-lea", Name: "Léa Martin"}
-	gec      = circuits.Actor{Application: "gec", Name: "Gestion du courrier"}
-	dgs      = circuits.Actor{Person: "p-dgs", Name: "Karim Benali", Desk: "dgs", Quality: "Directeur général des services"}
-	deputy   = circuits.Actor{Person: "p-adj", Name: "Anne Leroy", Desk: "adjointe", Quality: "Adjointe au maire"}
-	mayor    = circuits.Actor{Person: "p-maire", Name: "Hélène Garnier", Desk: "maire", Quality: "Maire"}
-	stranger = circuits.Actor{Person: "p-autre", Name: "Paul Autre", Desk: "voirie"}
+	drafter = circuits.Actor{Person: "p-lea", Name: "Léa Martin"}
+	gec     = circuits.Actor{Application: "gec", Name: "Gestion du courrier"}
+	dgs     = circuits.Actor{Person: "p-dgs", Name: "Karim Benali", Desk: "dgs", Quality: "Directeur général des services"}
+	deputy  = circuits.Actor{Person: "p-adj", Name: "Anne Leroy", Desk: "adjointe", Quality: "Adjointe au maire"}
+	mayor   = circuits.Actor{Person: "p-maire", Name: "Hélène Garnier", Desk: "maire", Quality: "Maire"}
 )
 
 // three is a circuit with every kind of turn: a visa, then two signatures.

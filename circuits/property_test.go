@@ -245,7 +245,13 @@ func strokes() []stroke {
 		{"seal", func(w *walk) ([]circuits.Event, error) { return w.machine([]string{"scelle"}) }},
 		{"renew", func(w *walk) ([]circuits.Event, error) { return w.machine([]string{"renouvelle"}) }},
 		{"archive", func(w *walk) ([]circuits.Event, error) { return w.state.Archive(admin, "SAE", w.clock) }},
-		{"clock", func(w *walk) ([]circuits.Event, error) { return w.state.Due(w.clock, w.facts) }},
+		{"clock", func(w *walk) ([]circuits.Event, error) {
+			events, err := w.state.Due(w.clock, w.facts)
+			if next := w.state.NextDue(w.facts.Calendar); len(events) > 0 && (next.IsZero() || w.clock.Before(next)) {
+				return nil, fmt.Errorf("the clock says something at %s and was next due at %s", w.clock, next)
+			}
+			return events, err
+		}},
 	}
 }
 
@@ -559,14 +565,11 @@ func where(s circuits.State) string {
 	case s.AutoStep() >= 0:
 		return "running, at the machine’s seal"
 	}
-	for _, i := range s.OpenSteps() {
-		several := ""
-		if len(s.Steps[i].Turns) > 1 {
-			several = " of several"
-		}
-		return "running, at a step “" + string(s.Circuit.Steps[i].Kind) + "”" + several
+	i, several := s.OpenSteps()[0], ""
+	if len(s.Steps[i].Turns) > 1 {
+		several = " of several"
 	}
-	return "running"
+	return "running, at a step “" + string(s.Circuit.Steps[i].Kind) + "”" + several
 }
 
 func (c coverage) situations() []string {

@@ -319,7 +319,7 @@ func frenchStanding(s circuits.Standing) string {
 // "alors décisions tient caduque", "alors questions juriste".
 func (p *play) check(s string) error {
 	var got []string
-	want := s
+	var want string
 	what, list, _ := strings.Cut(s, " ")
 	phase, isPhase := phases()[what]
 	switch {
