@@ -8,7 +8,8 @@
 //	Complete  verifies the signature value, wraps it (and a time-stamp) in the hole   no document
 //	          -> the tail: the bytes to append to the document
 //
-// [Sign] runs both with a [Signer] that answers at once. [Augment] brings all signatures of a document
+// [Sign] runs both with a [Signer] that answers at once, [SignBatch] for many documents with one use of
+// the key. [Locate] says beforehand where the block will be. [Augment] brings all signatures of a document
 // from B-T to B-LT and B-LTA and renews its archive time-stamp. [Detached] seals any bytes, such as an
 // evidence manifest, with a CAdES signature that stands beside them.
 //
@@ -23,8 +24,9 @@
 //
 // Prepare fails before any key is used: on a certificate that may not sign ([ErrWeakKey],
 // [ErrValidity], [ErrKeyUsage]), a document that cannot be read or must not change ([ErrMalformed],
-// [ErrLimit], [ErrFilter], [ErrEncrypted], [ErrCertified]), a field or a place that is not available
-// ([ErrField], [ErrPlace]). Complete fails with [ErrSignature] when the value does not verify with
+// [ErrLimit], [ErrFilter], [ErrEncrypted], [ErrCertified], [ErrLocked]), a field, a tag or a place that
+// is not available ([ErrField], [ErrSigned], [ErrTag], [ErrPlace]), an image that is none
+// ([ErrPicture]). Complete fails with [ErrSignature] when the value does not verify with
 // the certificate, [ErrTimestamp] when the token is missing or covers something else, [ErrReserve]
 // when the result does not fit: nothing is ever truncated and no level is lowered in silence.
 // Augment refuses a document with a signature that does not hold ([ErrUnsound]), and gives nothing

@@ -200,6 +200,7 @@ func padesFrench(err error) string {
 		{certs.ErrTSAInvalid, "l’horodatage reçu n’est pas acceptable"},
 		{signing.ErrTimestamp, "l’horodatage reçu n’est pas acceptable"},
 		{signing.ErrWeakKey, "la clé du signataire est trop faible : demandez à l’autorité un certificat RSA de 3072 bits au moins, P-256 ou P-384"},
+		{certs.ErrWeakKey, "la clé du signataire est trop faible : demandez à l’autorité un certificat RSA de 3072 bits au moins, P-256 ou P-384"},
 		{signing.ErrValidity, "le certificat du signataire n’est pas en cours de validité"},
 		{signing.ErrKeyUsage, "le certificat du signataire n’est pas fait pour signer"},
 		{certs.ErrSealed, "ce dossier de démonstration appartient à une autre clé maîtresse"},

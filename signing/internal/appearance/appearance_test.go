@@ -273,3 +273,49 @@ func TestSubsetsAreReused(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A field of any proportions gets a block that fits, says whom it is about, and drops the rest in order.
+func TestFitChoosesWhatIsReadable(t *testing.T) {
+	t.Parallel()
+	c := mayor()
+	c.Mention, c.Reason = "Pour le Maire et par délégation", "Arrêté no 12"
+	for _, f := range []struct {
+		width, height float64
+		has, lacks    string
+	}{
+		{360, 180, "Arrêté no 12", ""}, {220, 110, "Arrêté no 12", ""}, {150, 40, "novembre", "délégation"}, {120, 120, "délégation", ""},
+		{300, 24, "Élise", "novembre"}, {60, 60, "Élise", "délégation"}, {40, 14, "Élise", "délégation"},
+	} {
+		b, scale := Fit(c, f.width, f.height)
+		var words []string
+		for _, l := range b.Lines {
+			words = append(words, l.Text)
+		}
+		text := strings.Join(words, " ")
+		if b.Width*scale > f.width+0.01 || b.Height*scale > f.height+0.01 || scale > maxScale || scale <= 0 {
+			t.Errorf("%g x %g: block of %g x %g at %g", f.width, f.height, b.Width, b.Height, scale)
+		}
+		if !strings.Contains(text, f.has) || f.lacks != "" && strings.Contains(text, f.lacks) || !strings.HasPrefix(text, "Signé") {
+			t.Errorf("%g x %g: %q", f.width, f.height, text)
+		}
+	}
+}
+
+// A seal is never said to be signed, and speaks French.
+func TestSealSpeaksFrench(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Ville de Blois": "Cachet de la Ville de Blois", "Conseil départemental": "Cachet du Conseil départemental",
+		"École des Tilleuls": "Cachet de l’École des Tilleuls", "Cachet de la Ville de Blois": "Cachet de la Ville de Blois", "ACME": "ACME",
+	} {
+		if got := sealOf(name); got != want {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+	b := Layout(Text{Name: "Ville de Blois", Seal: true, Quality: "Maire", Mention: "Pour le maire"})
+	for _, l := range b.Lines {
+		if strings.Contains(l.Text, "igné") || strings.Contains(l.Text, "aire") {
+			t.Errorf("a seal says %q", l.Text)
+		}
+	}
+}

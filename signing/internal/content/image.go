@@ -14,6 +14,7 @@ import (
 // Limits of the images that are looked into: only those that span most of a page, such as a scan.
 const (
 	maxPixels    = 40 << 20 // A4 at 600 dots per inch
+	maxAllPixels = 96 << 20 // of all the images of a document
 	maxImageData = 64 << 20 // bytes, decoded
 	columns      = 96       // cells in which ink is looked for
 	rows         = 128
@@ -90,7 +91,7 @@ func (in *interpreter) ink(s *pdf.Stream) (*cells, bool) {
 func (in *interpreter) raster(s *pdf.Stream) (raster, bool) {
 	w, okW := in.number(s.Dict.Get("Width"))
 	h, okH := in.number(s.Dict.Get("Height"))
-	if !okW || !okH || w < 1 || h < 1 || w*h > maxPixels {
+	if !okW || !okH || w < 1 || h < 1 || w*h > maxPixels || !in.afford(int(w*h)) {
 		return raster{}, false
 	}
 	filter := in.resolve(s.Dict.Get("Filter"))
@@ -110,6 +111,12 @@ func (in *interpreter) raster(s *pdf.Stream) (raster, bool) {
 	return in.samples(s.Dict, data, int(w), int(h))
 }
 
+// afford spends pixels, and refuses those that are too many for one document.
+func (r *Reader) afford(pixels int) bool {
+	r.pixels -= pixels
+	return r.pixels >= 0
+}
+
 func (in *interpreter) jpeg(s *pdf.Stream) (raster, bool) {
 	src, err := in.doc.StreamData(s)
 	if err != nil {
@@ -119,7 +126,8 @@ func (in *interpreter) jpeg(s *pdf.Stream) (raster, bool) {
 	if err != nil {
 		return raster{}, false
 	}
-	if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width*c.Height > maxPixels || c.Width*c.Height == 0 {
+	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if n := c.Width * c.Height; err != nil || n > maxPixels || n == 0 || !in.afford(n) {
 		return raster{}, false
 	}
 	img, err := jpeg.Decode(bytes.NewReader(data))

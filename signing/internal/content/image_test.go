@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"parapheur/signing/internal/pdf"
@@ -115,5 +116,16 @@ func TestInkOfSamples(t *testing.T) {
 		if d.X0 < 297 {
 			t.Errorf("ink under the mask: %+v", d)
 		}
+	}
+}
+
+// A page that draws a large image without end costs the time of a few.
+func TestImagesAreBounded(t *testing.T) {
+	t.Parallel()
+	data := pdftest.Deflate(make([]byte, 8000*5000/8))
+	image := fmt.Sprintf("<</Type/XObject/Subtype/Image/Width 8000/Height 5000/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream", len(data), data)
+	p := read(t, letter(a4, "q 595 0 0 842 0 0 cm "+strings.Repeat("/Im Do ", 50_000)+"Q", "null", image))
+	if p.Complete {
+		t.Error("every image was looked into")
 	}
 }

@@ -44,11 +44,14 @@ type Reader struct {
 	fonts     map[pdf.Ref]*font
 	bytes     int // of content still allowed
 	operators int // still allowed
+	pixels    int // of images looked into, still allowed
 }
 
 // NewReader returns a reader of doc.
 func NewReader(doc *pdf.Doc) *Reader {
-	return &Reader{doc: doc, cache: map[pdf.Ref]pdf.Object{}, fonts: map[pdf.Ref]*font{}, bytes: maxContent, operators: maxOperators}
+	return &Reader{
+		doc: doc, cache: map[pdf.Ref]pdf.Object{}, fonts: map[pdf.Ref]*font{}, bytes: maxContent, operators: maxOperators, pixels: maxAllPixels,
+	}
 }
 
 // matrix is [a b c d e f] (ISO 32000-2, 8.3.4).
