@@ -83,9 +83,24 @@ func findings(doc *model.Context, pages []page) []Finding {
 			s.walk(entry.Object, 0)
 		}
 	}
-	out := make([]Finding, 0, len(s.found))
+	return s.sorted()
+}
+
+// sorted lists what was found. What the document has as a whole is said once: not again when its place is known.
+func (s *scanner) sorted() []Finding {
+	type what struct {
+		kind Kind
+		name string
+	}
+	placed := map[what]bool{}
 	for f := range s.found {
-		out = append(out, f)
+		placed[what{f.Kind, f.Name}] = placed[what{f.Kind, f.Name}] || f.Where != WhereDocument
+	}
+	var out []Finding
+	for f := range s.found {
+		if f.Where != WhereDocument || !placed[what{f.Kind, f.Name}] {
+			out = append(out, f)
+		}
 	}
 	slices.SortFunc(out, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.Page, b.Page), cmp.Compare(a.Where, b.Where), cmp.Compare(a.Name, b.Name))
