@@ -57,7 +57,7 @@ type Step struct {
 	Title    string `json:"title"`
 	Desk     string `json:"desk" doc:"Nom du bureau"`
 	Status   string `json:"status" enum:"ahead,open,sealing,done,refused"`
-	Awaiting string `json:"awaiting,omitempty" doc:"Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), activation (autorisation du signataire)"`
+	Awaiting string `json:"awaiting,omitempty" doc:"Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), key (un certificat utilisable), activation (autorisation du signataire)"`
 }
 
 // A Decision is what somebody decided at a step, with what it rests on.

@@ -25,6 +25,9 @@ type Keys interface {
 // they authorise a signature. Nobody as a person means the seal of the town.
 type KeyRing interface {
 	Keys
+	// Sealer is Signer for the seal of the town, on the decision of somebody to
+	// have it applied.
+	Sealer(ctx context.Context, t Tenant, evidence proof.Evidence) (signing.Signer, error)
 	// Readiness judges a key as it would be judged now. It uses no key and
 	// asks nobody: what was fetched ahead counts.
 	Readiness(ctx context.Context, t Tenant, p circuits.PersonID) (KeyReadiness, error)

@@ -43,7 +43,10 @@ type Sealing struct {
 	Step    int
 	// Edition counts the writes of the row: a stage is kept only over the
 	// edition that it was made from. 0: there is no row yet.
-	Edition   int
+	Edition int
+	// Decision is the evidence of the decision that it is for. A step may have
+	// several, one after the other: each begins anew, over the row of the last.
+	Decision  circuits.Digest
 	Level     signing.Level     // to reach, as it was asked when the key was first wanted
 	Holder    circuits.PersonID // of the key for which it is laid out
 	Prepared  []byte            // signing.Prepared, marshalled
@@ -133,14 +136,18 @@ func (w *sealing) passing(point string) {
 
 // open takes up what an earlier run kept, or begins.
 func (w *sealing) open(ctx context.Context) error {
-	w.decision = signature(w.dossier, w.step)
+	var at bool
+	if w.decision, at = w.dossier.State.Sealer(); !at {
+		return fmt.Errorf("step %d has no decision: %w", w.step, ErrNotFound)
+	}
 	var err error
 	w.kept, err = w.o.Store.Sealing(ctx, w.tenant.ID, w.dossier.ID, w.dossier.State.Version, w.step)
-	if !isNotFound(err) {
+	if !isNotFound(err) && (err != nil || w.kept.Decision == w.decision.Evidence) {
 		return err
 	}
+	edition := w.kept.Edition
 	level, err := w.o.level(ctx, w.tenant, w.dossier.TypeCode)
-	w.kept = Sealing{Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Level: level, StartedAt: w.o.now()}
+	w.kept = Sealing{Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Edition: edition, Decision: w.decision.Evidence, Level: level, StartedAt: w.o.now()}
 	return err
 }
 
@@ -177,6 +184,9 @@ func (w *sealing) stage(ctx context.Context) (*Sealing, error) {
 // signed.
 func (w *sealing) use(ctx context.Context) (*Sealing, error) {
 	signer, err := w.signer(ctx)
+	if errors.Is(err, ErrKeyless) {
+		return nil, w.await(ctx, AwaitsKey, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +199,7 @@ func (w *sealing) use(ctx context.Context) (*Sealing, error) {
 	}
 	if w.kept.Level > signing.BT {
 		if err := w.o.unrevoked(ctx, identity); err != nil {
-			return nil, err
+			return nil, w.await(ctx, AwaitsKey, err)
 		}
 	}
 	return w.sign(ctx, signer)
@@ -197,30 +207,22 @@ func (w *sealing) use(ctx context.Context) (*Sealing, error) {
 
 // signer finds the key, whose side is shown the evidence and verifies it again.
 func (w *sealing) signer(ctx context.Context) (signing.Signer, error) {
-	ev, err := w.o.evidenceFor(ctx, w.tenant, w.dossier, w.step)
+	ev, err := w.o.evidenceFor(ctx, w.tenant, w.dossier, w.decision.Evidence)
 	if err != nil {
 		return nil, err
+	}
+	if w.decision.Verdict == circuits.Seals {
+		return w.o.Keys.Sealer(ctx, w.tenant, ev)
 	}
 	return w.o.Keys.Signer(ctx, w.tenant, w.decision.By.Person, ev)
 }
 
-// signature is the decision for which a key is at work at a step.
-func signature(d Dossier, step int) (out circuits.Decision) {
-	for _, x := range d.State.Decisions {
-		if x.Step == step && x.Standing == circuits.Holds && x.Verdict == circuits.Signs {
-			out = x
-		}
-	}
-	return out
-}
-
-// evidenceFor is the stored evidence of the decision to sign at a step.
-func (o *Office) evidenceFor(ctx context.Context, t Tenant, d Dossier, step int) (proof.Evidence, error) {
+// evidenceFor is the stored evidence of a decision.
+func (o *Office) evidenceFor(ctx context.Context, t Tenant, d Dossier, want circuits.Digest) (proof.Evidence, error) {
 	records, err := o.Store.Evidence(ctx, t.ID, d.ID)
 	if err != nil {
 		return proof.Evidence{}, err
 	}
-	want := signature(d, step).Evidence
 	for _, r := range records {
 		if r.SHA256 != want {
 			continue
@@ -235,19 +237,22 @@ func (o *Office) evidenceFor(ctx context.Context, t Tenant, d Dossier, step int)
 }
 
 func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Sealing, error) {
-	by := w.decision.By
+	by, holder := w.decision.By, w.decision.By.Person
+	claims := signing.Claims{
+		Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place, Time: w.decision.At.In(w.o.Location),
+	}
+	if w.decision.Verdict == circuits.Seals { // of the town, in nobody's name
+		claims.Name, claims.Quality, holder = w.tenant.Name, "Cachet de la collectivité", ""
+	}
 	p, err := signing.Prepare(ctx, w.base, signing.Options{
 		Identity: identity, Level: min(w.kept.Level, signing.BT), Hash: crypto.SHA256, HashState: w.base.Chosen.HashState,
-		Claims: signing.Claims{
-			Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place,
-			Time: w.decision.At.In(w.o.Location),
-		},
+		Claims: claims,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	next := w.kept
-	next.Holder, next.Signature, next.Stamped, next.Tail = by.Person, nil, nil, Segment{}
+	next.Holder, next.Signature, next.Stamped, next.Tail = holder, nil, nil, Segment{}
 	if next.Prepared, err = p.MarshalBinary(); err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 const (
 	AwaitsTimestamp  = circuits.AwaitsTimestamp
 	AwaitsRevocation = "revocation" // whoever says that no certificate was revoked
+	AwaitsKey        = "key"        // a certificate that can sign: there is none, or it is revoked
 	AwaitsActivation = "activation" // the holder of a remote key, who has to authorise it
 )
 
@@ -189,16 +190,16 @@ func (w *sealing) replace(ctx context.Context, revoked error) (*Sealing, error) 
 		return nil, errors.Join(err, w.await(ctx, AwaitsTimestamp, revoked))
 	}
 	if bytes.Equal(now.Certificate.Raw, id.Certificate.Raw) {
-		return nil, revoked // until another key is installed
+		return nil, w.await(ctx, AwaitsKey, revoked)
 	}
 	return w.layOut(ctx, now)
 }
 
 // await tells the dossier, once, what is missing. It answers ErrAwaiting with
 // its cause.
-func (w *sealing) await(ctx context.Context, _ string, cause error) error {
+func (w *sealing) await(ctx context.Context, why string, cause error) error {
 	_, err := w.o.Store.Update(ctx, w.tenant.ID, w.dossier.ID, "", func(x Work) (Change, error) {
-		events, err := x.Dossier.State.AwaitTimestamp(w.step, w.o.now())
+		events, err := x.Dossier.State.Await(w.step, why, w.o.now())
 		if errors.Is(err, circuits.ErrState) {
 			return Change{}, nil // said already, or sealed meanwhile
 		}

@@ -86,10 +86,10 @@ func (o *Office) signedFor(ctx context.Context, t Tenant, s Sealing) (proof.Evid
 	if err != nil {
 		return proof.Evidence{}, err
 	}
-	if d.State.SealingStep() != s.Step || d.State.Version != s.Version {
+	if x, at := d.State.Sealer(); !at || x.Evidence != s.Decision {
 		return proof.Evidence{}, ErrNotFound
 	}
-	return o.evidenceFor(ctx, t, d, s.Step)
+	return o.evidenceFor(ctx, t, d, s.Decision)
 }
 
 // FinishActivation takes the parameters with which v's browser came back from

@@ -80,7 +80,7 @@ func TestAwaitingRevocation(t *testing.T) {
 		}
 	}
 	waiting := town.Await(t, d.ID, func(d dossiers.Dossier) bool { return d.State.Steps[1].Awaiting != "" })
-	if waiting.State.Phase != circuits.Running || waiting.Main().Signed() || kinds(t, town, d.ID)[circuits.KindTimestampAwaited] != 1 {
+	if waiting.State.Phase != circuits.Running || waiting.Main().Signed() || waiting.State.Steps[1].Awaiting != dossiers.AwaitsRevocation || kinds(t, town, d.ID)[circuits.KindSealingAwaited] != 1 {
 		t.Fatalf("while it waits: %+v, %v", waiting.State, kinds(t, town, d.ID))
 	}
 	kept := sealingOf(t, town, d.ID)
@@ -250,4 +250,52 @@ func TestRevokedMeanwhile(t *testing.T) {
 		t.Errorf("signed with %+v", s.Certificate)
 	}
 	signedOnce(t, town, town.Await(t, d.ID, completed))
+}
+
+// An archive timestamp whose authority nears its end is covered by another one:
+// the circuit stays as it ended, and an older copy of the letter still verifies.
+func TestRenewal(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t, func(c *wiring.Config) { c.Workers = 0 })
+	d := decided(t, town)
+	ctx, o, id := t.Context(), town.Office, town.Tenant.ID
+	if err := o.Seal(ctx, id, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	signed := town.Await(t, d.ID, completed)
+	mayor := town.Person(t, demo.Mayor).Viewer(t)
+	before := town.Read(t, mayor, d.ID, 1, "")
+	if err := o.Renew(ctx, id, d.ID, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if again := town.Await(t, d.ID, completed); again.Rev() != signed.Rev() {
+		t.Fatal("what serves for years was renewed")
+	}
+	far := time.Now().AddDate(20, 0, 0)
+	if err := o.Renew(ctx, id, d.ID, far); !errors.Is(err, dossiers.ErrNotLonger) {
+		t.Fatalf("the authority has the same certificate: %v", err)
+	}
+	// Years later, the authority has another certificate.
+	var later clock
+	later.pass(8*365*24*time.Hour - 10*24*time.Hour)
+	later.install(&town.Config)
+	town.Open(t)
+	due, err := town.Store.ArchiveDue(ctx, id, far, 10)
+	if err != nil || len(due) != 1 || due[0] != d.ID {
+		t.Fatalf("due: %v, %v", due, err)
+	}
+	for range 2 {
+		if err := town.Office.Renew(ctx, id, d.ID, later.now().AddDate(0, 6, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renewed := town.Await(t, d.ID, completed)
+	after := town.Read(t, mayor, d.ID, 1, "")
+	if n := kinds(t, town, d.ID); n[circuits.KindRenewed] != 1 || renewed.Main().Revision.Number != 2 || !bytes.HasPrefix(after, before) || len(after) == len(before) {
+		t.Errorf("journal %v, revision %d, %d bytes after %d", n, renewed.Main().Revision.Number, len(after), len(before))
+	}
+	rep, err := signing.Check(bytes.NewReader(after), int64(len(after)), signing.CheckOptions{Roots: town.Roots(), At: later.now()})
+	if err != nil || rep.Verdict != signing.Valid || len(rep.Signatures) != 3 || rep.Signatures[0].Level != signing.BLTA.String() {
+		t.Fatalf("%v, %+v", err, rep)
+	}
 }

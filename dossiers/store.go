@@ -239,6 +239,9 @@ type Store interface {
 	// AdvanceSealing writes s over the edition that it was made from, and
 	// returns the row as it then stands: the first comer's.
 	AdvanceSealing(ctx context.Context, t TenantID, s Sealing) (Sealing, error)
+	// ArchiveDue lists the completed dossiers whose last archive timestamp stops
+	// serving before a time, the most urgent first, limit at most.
+	ArchiveDue(ctx context.Context, t TenantID, before time.Time, limit int) ([]ID, error)
 	// Unsigned lists the sealings of running dossiers that were laid out for the
 	// key of a person and that it did not sign yet, oldest first.
 	Unsigned(ctx context.Context, t TenantID, p circuits.PersonID) ([]Sealing, error)

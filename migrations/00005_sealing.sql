@@ -4,6 +4,8 @@
 alter table sealing
   add column edition int not null default 1 check (edition > 0),
   add column level smallint not null default 0 check (level between 0 and 3),
+  -- The evidence of the decision that it is for: a step may have several.
+  add column decision bytea not null default decode(repeat('00', 32), 'hex') check (length(decision) = 32),
   -- Whose key it was laid out for: a remote one waits for its holder.
   add column holder uuid,
   add foreign key (tenant, holder) references person,
@@ -13,7 +15,7 @@ alter table sealing
   add constraint sealing_order check (
     (signature is not null or stamped is null) and (stamped is not null or tail_sha256 is null) and
     (tail_sha256 is null) = (tail_bytes is null));
-alter table sealing alter column edition drop default, alter column level drop default;
+alter table sealing alter column edition drop default, alter column level drop default, alter column decision drop default;
 
 create index sealing_unsigned on sealing (tenant, holder, started_at) where signature is null;
 

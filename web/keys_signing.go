@@ -124,6 +124,9 @@ func awaiting(reason string) (tag, title, text string) {
 	case dossiers.AwaitsActivation:
 		return "Autorisation attendue", "Signée, en attente de l’autorisation du signataire",
 			"La décision est prise et conservée. Le signataire doit encore autoriser l’usage de sa clé auprès de son service de signature."
+	case dossiers.AwaitsKey:
+		return "En attente d’un certificat", "Signée, en attente d’un certificat utilisable",
+			"La décision est prise et conservée. Le signataire n’a pas de certificat qui puisse servir\u00a0: l’administrateur doit en installer un. La lettre repartira ensuite, sans nouveau geste."
 	case dossiers.AwaitsRevocation:
 		return "En attente de l’autorité", "Signée, en attente de l’état des certificats",
 			"La décision est prise et conservée. Le service qui dit si les certificats sont révoqués ne répond pas\u00a0; nous réessayons de nous-mêmes. La lettre repartira ensuite, sans nouveau geste."

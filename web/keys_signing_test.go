@@ -50,7 +50,7 @@ func TestAheadInWords(t *testing.T) {
 func TestAwaitingInWords(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, reason := range []string{dossiers.AwaitsTimestamp, dossiers.AwaitsRevocation, dossiers.AwaitsActivation} {
+	for _, reason := range []string{dossiers.AwaitsTimestamp, dossiers.AwaitsRevocation, dossiers.AwaitsKey, dossiers.AwaitsActivation} {
 		tag, title, text := awaiting(reason)
 		if tag == "" || title == "" || text == "" || seen[tag] {
 			t.Errorf("%s: %q, %q, %q", reason, tag, title, text)

@@ -29,7 +29,7 @@ type config struct {
 	s3SecretKeyFile                                   string
 	s3Insecure                                        bool
 	tsa, tsaRoots, roots, level, revocationHosts      string
-	workers, maxDocumentMiB                           int
+	workers, maxDocumentMiB, renewBefore              int
 	logLevel, trustedProxies, egressAllow             string
 	migrate                                           bool
 }
@@ -51,6 +51,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.tsaRoots, "tsa-roots", "", "fichier PEM des racines des autorités d’horodatage")
 	fs.StringVar(&c.roots, "roots", "", "fichier PEM des racines des certificats de signature")
 	fs.StringVar(&c.level, "level", "", "niveau PAdES des signatures : B, T, LT ou LTA (défaut : LTA avec une autorité d’horodatage, B sans)")
+	fs.IntVar(&c.renewBefore, "renew-before", 180, "jours avant la fin du certificat de l’horodatage d’archive où il est renouvelé")
 	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
 	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
@@ -100,6 +101,7 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 		DatabaseURL: c.databaseURL, DataDir: c.data, Workers: c.workers, MaxDocument: int64(c.maxDocumentMiB) << 20,
 		Log: log, Now: time.Now, Version: fullVersion(),
 	}
+	out.RenewBefore = time.Duration(c.renewBefore) * 24 * time.Hour
 	file := c.masterKeyFile
 	if file == "" {
 		file = filepath.Join(c.data, "master.key")

@@ -68,15 +68,15 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-// states are the successive states of the current version of the letter: as frozen, then after each signature that still
-// stands.
+// states are the successive states of the current version of the letter: as frozen, after each signature that still stands,
+// then after each renewal of its archive time-stamp.
 func (v *verification) states() []Version {
 	s := v.fold.state
 	out := []Version{{s.Version, s.Document, s.Bytes}}
 	for _, x := range v.standing() {
 		out = append(out, Version{s.Version, x.SHA256, x.Bytes})
 	}
-	return out
+	return append(out, v.fold.renewals...)
 }
 
 // standing are the signatures of the letter as it is now: those of earlier versions and rounds went with them.
@@ -98,9 +98,14 @@ func (v *verification) placeLetter() {
 	}
 	states := v.states()
 	last := states[len(states)-1]
-	if d, ok := v.prefixes[last.Bytes]; ok && d == last.SHA256 {
-		if v.size > last.Bytes {
-			v.rep.add(remark(LetterExtended, letterName, "%d bytes more", v.size-last.Bytes))
+	// A copy from before a renewal says and proves the same, for less long.
+	for _, s := range slices.Backward(states[len(states)-1-len(v.fold.renewals):]) {
+		d, ok := v.prefixes[s.Bytes]
+		if !ok || d != s.SHA256 {
+			continue
+		}
+		if v.size > s.Bytes {
+			v.rep.add(remark(LetterExtended, letterName, "%d bytes more", v.size-s.Bytes))
 		}
 		return
 	}

@@ -18,6 +18,7 @@ type replay struct {
 	circuits   []circuits.Definition // one for each start, in order
 	versions   []Version
 	signatures []Signature
+	renewals   []Version // of the archive time-stamp of the completed letter
 	annexes    []circuits.Digest
 	bytes      int64 // of the letter with its signatures so far
 }
@@ -123,6 +124,9 @@ func (r *replay) note(before circuits.State, e circuits.Event) {
 		r.decide(before, act{decision: proof.Refusal, step: e.Step, by: e.By, reason: e.Reason, evidence: e.Evidence, event: e})
 	case circuits.DecisionUndone:
 		r.decide(before, act{decision: proof.Undoing, step: e.Step, by: e.By, evidence: e.Evidence, event: e})
+	case circuits.SignatureRenewed:
+		r.bytes = e.Bytes
+		r.renewals = append(r.renewals, Version{before.Version, e.Signed, e.Bytes})
 	case circuits.StepSealed:
 		r.bytes = e.Bytes
 		r.signatures = append(r.signatures, Signature{

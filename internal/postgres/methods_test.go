@@ -161,6 +161,13 @@ func reads() map[string]call {
 			x, err := s.Sealings(ctx, t, b.signed.ID, 1)
 			return some(len(x), err, x)
 		},
+		"ArchiveDue": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.ArchiveDue(ctx, t, time.Now().AddDate(100, 0, 0), 10)
+			if t != b.t { // the other town has letters of its own
+				return nothing
+			}
+			return some(len(x), err, x)
+		},
 		"Unsigned": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Unsigned(ctx, t, b.person.ID)
 			return some(len(x), err, x)
@@ -452,7 +459,7 @@ func elsewhere() []string {
 	return []string{
 		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", // founding and every journey
 		"CloseSession", "CloseSessions", "TouchAPIKey", // silent: their traces are compared below
-		"Ping", "Listen", "Sweep", "Unsealed", "WebhookTowns",
+		"Ping", "Listen", "Sweep", "Unsealed", "Towns", "WebhookTowns",
 		"ReleaseWebhook", // silent likewise
 	}
 }

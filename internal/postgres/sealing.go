@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,14 +52,15 @@ func (s *Store) Sealing(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 	return out, err
 }
 
-const sealingColumns = `select s.dossier::text, s.version, s.step, s.edition, s.level, coalesce(s.holder::text, ''), s.prepared, s.signature, s.stamped,
+const sealingColumns = `select s.dossier::text, s.version, s.step, s.edition, s.decision, s.level, coalesce(s.holder::text, ''), s.prepared, s.signature, s.stamped,
 	s.tail_sha256, coalesce(s.tail_bytes, 0), s.started_at from sealing s `
 
 func scanSealing(row pgx.CollectableRow) (out dossiers.Sealing, err error) {
-	var tail []byte
-	err = row.Scan(&out.Dossier, &out.Version, &out.Step, &out.Edition, &out.Level, &out.Holder, &out.Prepared, &out.Signature, &out.Stamped,
+	var tail, decision []byte
+	err = row.Scan(&out.Dossier, &out.Version, &out.Step, &out.Edition, &decision, &out.Level, &out.Holder, &out.Prepared, &out.Signature, &out.Stamped,
 		&tail, &out.Tail.Bytes, &out.StartedAt)
 	copy(out.Tail.Digest[:], tail)
+	copy(out.Decision[:], decision)
 	return out, err
 }
 
@@ -89,6 +91,26 @@ func (s *Store) Unsigned(ctx context.Context, t dossiers.TenantID, p circuits.Pe
 	return out, nil
 }
 
+// ArchiveDue implements dossiers.Store.
+func (s *Store) ArchiveDue(ctx context.Context, t dossiers.TenantID, before time.Time, limit int) (out []dossiers.ID, err error) {
+	err = s.in(ctx, t, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `select d.id::text from archive a join dossier d on d.tenant = a.tenant and d.id = a.dossier and d.phase = 'completed'
+			where a.tenant = $1 and a.stamped_until < $2 order by a.stamped_until, d.id limit $3`, t, before, limit)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, pgx.RowTo[dossiers.ID])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("archive timestamps to renew: %w", err)
+	}
+	return out, nil
+}
+
+// Towns lists every town.
+func (s *Store) Towns(ctx context.Context) ([]dossiers.TenantID, error) { return s.towns(ctx) }
+
 // SealAgain implements dossiers.Store.
 func (s *Store) SealAgain(ctx context.Context, t dossiers.TenantID, ids []dossiers.ID) error {
 	return s.in(ctx, t, func(tx pgx.Tx) error {
@@ -110,15 +132,15 @@ func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in doss
 	if in.Tail.Bytes > 0 {
 		digest, size = in.Tail.Digest[:], in.Tail.Bytes
 	}
-	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at, holder)
-		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12, nullif($13, '')::uuid) on conflict do nothing`
+	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at, holder, decision)
+		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12, nullif($13, '')::uuid, $14) on conflict do nothing`
 	if in.Edition > 0 {
 		write = `update sealing set edition = edition + 1, level = $6, prepared = $7, signature = $8, stamped = $9,
-			tail_sha256 = $10, tail_bytes = $11, started_at = $12, holder = nullif($13, '')::uuid
+			tail_sha256 = $10, tail_bytes = $11, started_at = $12, holder = nullif($13, '')::uuid, decision = $14
 			where tenant = $1 and dossier = $2 and version = $3 and step = $4 and edition = $5`
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt, string(in.Holder))
+		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt, string(in.Holder), in.Decision[:])
 		if err != nil {
 			return fmt.Errorf("keep sealing stage: %w", err)
 		}

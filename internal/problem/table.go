@@ -146,6 +146,7 @@ func ofDossiers() []Row {
 		later(row(dossiers.ErrUnavailable, http.StatusServiceUnavailable, "preview-unavailable", "L’aperçu n’est pas disponible", "Le document peut être téléchargé et lu, et la lettre signée."), 30*time.Second),
 		row(dossiers.ErrActivation, conflict, "key-activation", "Votre clé de signature doit être activée", "Elle est gardée par un service de signature, qui demande votre accord pour chaque signature.", "Votre décision est enregistrée : activez votre clé depuis le dossier pour terminer la signature."),
 		row(dossiers.ErrRevoked, conflict, "certificate-revoked", "Le certificat est révoqué", "Il ne peut plus servir à signer.", "Votre administrateur peut en installer un autre ; la décision n’est pas perdue."),
+		row(dossiers.ErrNotLonger, conflict, "not-longer", "L’horodatage ne peut pas encore être renouvelé", "L’autorité n’a pas de certificat plus durable que celui en place."),
 		row(dossiers.ErrNotReady, conflict, "signature-not-ready", "Une signature de ce circuit ne pourrait pas aboutir aujourd’hui", "La clé d’un signataire, ou un service dont elle a besoin, manque : le détail dit laquelle.", "Votre administrateur peut y remédier ; la lettre n’est pas partie."),
 		later(row(dossiers.ErrAwaiting, conflict, "awaiting-timestamp", "La signature attend un service extérieur", "L’horodatage, ou l’état des certificats, ne répond pas : le parapheur réessaie de lui-même.", "Rien n’est perdu."), time.Minute),
 		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),

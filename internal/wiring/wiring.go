@@ -67,6 +67,9 @@ type Config struct {
 	// Egress are the private hosts and networks that may be asked on behalf of
 	// others: signing services, webhooks.
 	Egress egress.Allow
+	// RenewBefore is how long before the end of its authority's certificate an
+	// archive timestamp is renewed; see work.Options.
+	RenewBefore time.Duration
 	// Breakdown, if set, is asked before each request about revocation in the
 	// demonstration: tests break the services there.
 	Breakdown func(path string) error
@@ -129,7 +132,7 @@ func (s *System) assemble(ctx context.Context) (err error) {
 	}
 	s.Queue, err = work.New(s.Pool, work.Parts{
 		Office: func() *dossiers.Office { return s.Office }, Store: func() work.Store { return s.Store },
-	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, Now: cfg.Now})
+	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, RenewBefore: cfg.RenewBefore, Now: cfg.Now})
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,10 @@ type Queue struct {
 type Store interface {
 	// Unsealed lists, by town, what was decided and no waiting job will seal.
 	Unsealed(ctx context.Context) (map[dossiers.TenantID][]dossiers.ID, error)
+	// Towns lists every town, and ArchiveDue the letters of one whose archive
+	// timestamp stops serving before a time, the most urgent first.
+	Towns(ctx context.Context) ([]dossiers.TenantID, error)
+	ArchiveDue(ctx context.Context, t dossiers.TenantID, before time.Time, limit int) ([]dossiers.ID, error)
 	// Sweep removes what has expired.
 	Sweep(ctx context.Context, now time.Time) error
 }
@@ -73,6 +77,9 @@ type Options struct {
 	// RescueAfter is when a job that runs for so long is taken for dead; 0 is
 	// two minutes.
 	RescueAfter time.Duration
+	// RenewBefore is how long before the end of its authority's certificate an
+	// archive timestamp is renewed; 0 is DefaultRenewBefore.
+	RenewBefore time.Duration
 	// PollInterval is how often the queue is read when no notification comes;
 	// 0 is one second.
 	PollInterval time.Duration
@@ -93,6 +100,10 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 	if o.PollInterval == 0 {
 		o.PollInterval = time.Second
 	}
+	if o.RenewBefore == 0 {
+		o.RenewBefore = DefaultRenewBefore
+	}
+	q := &Queue{store: p.Store}
 	cfg := &river.Config{
 		Logger: o.Log, RescueStuckJobsAfter: o.RescueAfter, FetchPollInterval: o.PollInterval, FetchCooldown: 10 * time.Millisecond,
 		JobTimeout: min(runLimit, o.RescueAfter),
@@ -102,20 +113,27 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 		err := errors.Join(
 			river.AddWorkerSafely(cfg.Workers, &sealer{office: p.Office, log: o.Log, now: o.Now}),
 			river.AddWorkerSafely(cfg.Workers, &prefetcher{office: p.Office, log: o.Log}),
+			river.AddWorkerSafely(cfg.Workers, &renewal{queue: q, office: p.Office, store: p.Store, log: o.Log, now: o.Now, before: o.RenewBefore}),
+			river.AddWorkerSafely(cfg.Workers, &renewer{office: p.Office, now: o.Now, before: o.RenewBefore}),
 			river.AddWorkerSafely(cfg.Workers, &sweeper{store: p.Store, now: o.Now}))
 		if err != nil {
 			return nil, fmt.Errorf("workers: %w", err)
 		}
-		cfg.PeriodicJobs = []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
-			return SweepArgs{}, nil
-		}, &river.PeriodicJobOpts{RunOnStart: true})}
+		cfg.PeriodicJobs = []*river.PeriodicJob{every(sweepEvery, SweepArgs{}), every(renewEvery, RenewalArgs{})}
 		cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}}
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{client: client, store: p.Store}, nil
+	q.client = client
+	return q, nil
+}
+
+// every is a job that runs at the start of a node, and then once a period.
+func every(period time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(period), func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})
 }
 
 // EnqueueSeal implements postgres.Enqueuer.
