@@ -314,6 +314,7 @@ func (s State) mayCorrect(by Actor) bool {
 
 func (e Corrected) apply(s *State) {
 	s.Version, s.Document, s.Bytes, s.Reads = e.Version, e.Document, e.Bytes, nil
+	e.From = max(e.From, 0)
 	switch {
 	case s.Phase == Draft:
 	case e.Nature == Minor && e.From < len(s.Steps) && s.Steps[e.From].Sealed.IsZero():

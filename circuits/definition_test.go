@@ -135,3 +135,42 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// FuzzApply checks that no event, however it reads, makes a state panic: not
+// when it is applied, nor when it is held against the circuit.
+func FuzzApply(f *testing.F) {
+	p := newPlay()
+	if err := p.run(everyKind + "lea dépose\nlea envoie\nkarim@dgs vise\nanne@adjointe signe\nla machine scelle\nhelene@maire refuse : non\nlea corrige"); err != nil {
+		f.Fatal(err)
+	}
+	states := []circuits.State{{}}
+	for _, e := range p.events {
+		states = append(states, states[len(states)-1].Apply(e))
+		b, err := json.Marshal(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(e.Kind(), b)
+	}
+	for _, kind := range circuits.Kinds() {
+		for _, step := range []string{"-1", "0", "1", "99"} {
+			f.Add(kind, []byte(`{"step":`+step+`,"turn":`+step+`,"from":`+step+`,"back_to":`+step+`,"rung":`+step+`,"asked":`+step+`,"turns":[]}`))
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		e, err := circuits.Decode(kind, body)
+		if err != nil {
+			return
+		}
+		for _, s := range states {
+			admitted := s.Admits(e) == nil
+			after := s.Apply(e)
+			after.OpenTurns()
+			after.LastSealed()
+			after.UndoableBy()
+			if admitted && after.Events != s.Events+1 {
+				t.Fatal("an admitted event leaves no trace")
+			}
+		}
+	})
+}
