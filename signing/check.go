@@ -64,6 +64,8 @@ type SignatureReport struct {
 	// Name is the common name of the signer's certificate, else its whole subject.
 	Name        string             `json:"name,omitempty"`
 	Certificate *CertificateReport `json:"certificate,omitempty"`
+	// Certificates are all that the signature carries, for who judges them further.
+	Certificates []*x509.Certificate `json:"-"`
 	// Seal says that the certificate is an organisation's: a seal, never somebody's signature.
 	Seal        bool             `json:"seal,omitempty"`
 	Digest      string           `json:"digest,omitempty"`       // "SHA-256"
@@ -93,6 +95,7 @@ type CertificateReport struct {
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Trusted   bool      `json:"trusted"` // a chain to a root was found, at the time that counts
+	DER       []byte    `json:"-"`       // the certificate itself, for who judges it further
 }
 
 // TimestampReport is a time-stamp that covers the signature.

@@ -146,7 +146,7 @@ func (v *verifier) signature(sd *cms.SignedData, digest []byte) {
 		v.add(SignerMissing, "")
 		return
 	}
-	v.rep.Name, v.rep.Certificate, v.rep.Seal = nameOf(cert), describeCertificate(cert), IsSeal(cert)
+	v.rep.Name, v.rep.Certificate, v.rep.Seal, v.rep.Certificates = nameOf(cert), describeCertificate(cert), IsSeal(cert), sd.Certificates
 	if err := cms.Verify(cert, sd.Hash, sd.PSS, sd.SignedAttrs, sd.Signature); err != nil {
 		v.add(SignatureValueWrong, "")
 	}
@@ -254,7 +254,7 @@ func describeCertificate(cert *x509.Certificate) *CertificateReport {
 	sum := sha256.Sum256(cert.Raw)
 	return &CertificateReport{
 		Subject: cert.Subject.String(), Issuer: cert.Issuer.String(), Serial: cert.SerialNumber.Text(16),
-		SHA256: hex.EncodeToString(sum[:]), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(),
+		SHA256: hex.EncodeToString(sum[:]), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(), DER: cert.Raw,
 	}
 }
 

@@ -31,6 +31,7 @@ type config struct {
 	tsa, tsaRoots, roots, level, revocationHosts      string
 	workers, maxDocumentMiB, renewBefore              int
 	logLevel, trustedProxies, egressAllow             string
+	trustedList                                       string
 	migrate                                           bool
 }
 
@@ -54,6 +55,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.renewBefore, "renew-before", 180, "jours avant la fin du certificat de l’horodatage d’archive où il est renouvelé")
 	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
 	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
+	fs.StringVar(&c.trustedList, "trusted-list", "", "liste de confiance nationale (ETSI TS 119 612) dont les services sont reconnus, en plus de --roots et --tsa-roots")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
 	fs.StringVar(&c.trustedProxies, "trusted-proxies", "", "adresses ou réseaux des mandataires dont l’en-tête X-Forwarded-For est cru, séparés par des virgules")
@@ -110,6 +112,9 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 	if out.MasterKey, err = certs.LoadOrCreateMasterKey(file); err != nil {
 		return out, err
 	}
+	if err := c.anchors(&out); err != nil {
+		return out, err
+	}
 	if out.Egress, err = egress.ParseAllow(c.egressAllow); err != nil {
 		return out, err
 	}
@@ -140,6 +145,20 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 		out.Level = &level
 	}
 	return out, nil
+}
+
+// anchors adds the services of the trusted list to the roots.
+func (c *config) anchors(out *wiring.Config) error {
+	if c.trustedList == "" {
+		return nil
+	}
+	lists, err := readTrustedLists([]string{c.trustedList})
+	if err != nil {
+		return err
+	}
+	out.Roots = append(out.Roots, lists[0].Anchors(certs.CAQC)...)
+	out.TSARoots = append(out.TSARoots, lists[0].Anchors(certs.QTST)...)
+	return nil
 }
 
 // parseLevel reads "LTA" or "B-LTA".

@@ -41,6 +41,7 @@ func commands() []command {
 		{"town", "crée une collectivité et invite son premier administrateur", townCommand},
 		{"key", "importe une clé de signature", keyCommand},
 		{"verify", "vérifie hors ligne une lettre signée, sa preuve ou un journal", verify},
+		{"trust", "lit une liste de confiance européenne, et dit si des signatures sont qualifiées", trustCommand},
 		{"pades", "signe, augmente, inspecte et vérifie des PDF (PAdES)", padesCommand},
 		{"version", "affiche la version", versionCommand},
 	}

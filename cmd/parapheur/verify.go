@@ -36,6 +36,10 @@ Options :
   --root FICHIER      certificats d’autorités de confiance (PEM ou DER), pour la signature, le cachet et
                       l’horodatage ; plusieurs fois si besoin. Sans elle, aucune autorité n’est connue et la
                       vérification ne peut pas conclure.
+  --trusted-list FICHIER
+                      liste de confiance nationale (ETSI TS 119 612) : ses services sont reconnus comme autorités, et
+                      le rapport dit si la signature est qualifiée. Le fichier n’est pas authentifié : qui le donne
+                      en répond ; plusieurs fois si besoin
   --journal FICHIER   export complet du journal de la collectivité : seul, sa chaîne est recalculée ; avec une
                       preuve, l’extrait que celle-ci contient y est cherché
   --json              écrit le rapport en JSON
@@ -50,8 +54,9 @@ Code de sortie :
 // verifyRequest is what the command line asks.
 type verifyRequest struct {
 	letter, evidence, journal string
-	roots                     []string
+	roots, lists              []string
 	json                      bool
+	trusted                   []*certs.TrustedList // lists, read
 }
 
 // verify is the command « parapheur verify ».
@@ -87,6 +92,7 @@ func parseVerify(args []string) (verifyRequest, error) {
 	fs.StringVar(&q.journal, "journal", "", "")
 	fs.BoolVar(&q.json, "json", false, "")
 	fs.Func("root", "", func(s string) error { q.roots = append(q.roots, s); return nil })
+	fs.Func("trusted-list", "", func(s string) error { q.lists = append(q.lists, s); return nil })
 	for {
 		if err := fs.Parse(args); err != nil {
 			return q, err
@@ -117,16 +123,23 @@ func (q verifyRequest) run(ctx context.Context, out io.Writer) (proof.Outcome, e
 	if err != nil {
 		return "", err
 	}
+	qualified := qualify(q.trusted, rep)
 	if !q.json {
-		return outcome, rep.French(out)
+		return outcome, errors.Join(rep.French(out), sayQualified(out, qualified))
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
+	if r, ok := rep.(*evidence.Report); ok && qualified != nil {
+		return outcome, enc.Encode(struct {
+			*evidence.Report
+			Qualified []qualifiedSignature `json:"qualified"`
+		}{r, qualified})
+	}
 	return outcome, enc.Encode(rep)
 }
 
-func (q verifyRequest) verify(ctx context.Context) (report, proof.Outcome, error) {
+func (q *verifyRequest) verify(ctx context.Context) (report, proof.Outcome, error) {
 	opt := evidence.Options{At: time.Now().UTC()}
 	if q.journal != "" {
 		f, err := os.Open(q.journal)
@@ -144,7 +157,10 @@ func (q verifyRequest) verify(ctx context.Context) (report, proof.Outcome, error
 		opt.Journal = f
 	}
 	var err error
-	if opt.Roots, err = verifyRoots(q.roots); err != nil {
+	if q.trusted, err = readTrustedLists(q.lists); err != nil {
+		return nil, "", err
+	}
+	if opt.Roots, err = verifyRoots(q.roots, q.trusted); err != nil {
 		return nil, "", err
 	}
 	rep, err := q.documents(ctx, opt)
@@ -193,11 +209,16 @@ func openSized(path string) (*os.File, int64, error) {
 }
 
 // verifyRoots gathers the anchors; none given is none known.
-func verifyRoots(paths []string) (*x509.CertPool, error) {
-	if len(paths) == 0 {
+func verifyRoots(paths []string, lists []*certs.TrustedList) (*x509.CertPool, error) {
+	if len(paths) == 0 && len(lists) == 0 {
 		return nil, nil //nolint:nilnil // no anchor is how Options says it
 	}
 	pool := x509.NewCertPool()
+	for _, l := range lists {
+		for _, c := range append(l.Anchors(certs.CAQC), l.Anchors(certs.QTST)...) {
+			pool.AddCert(c)
+		}
+	}
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
 		if err != nil {
