@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"parapheur/signing/internal/cms"
 	"parapheur/signing/internal/pdf"
 )
 
@@ -157,7 +158,10 @@ type candidate struct {
 	rep         SignatureReport
 	a, b, end   int64 // its ByteRange is [0 a b end-b]
 	cms         []byte
-	paths       []judged // of the signer and of the time-stamps that count, when they were trusted
+	signed      *cms.SignedData // of a signature, once parsed
+	token       *cms.Token      // of a document time-stamp, once parsed
+	digest      []byte          // of the bytes that it covers
+	paths       []judged        // of the signer and of the time-stamps that count, when they were trusted
 }
 
 func (s *candidate) add(code Code, detail string) {

@@ -22,41 +22,45 @@ import (
 )
 
 // verifyAll verifies the value of every signature whose bytes are known: the document time-stamps,
-// which prove when the others existed, then the signatures; each time in the order of the offsets,
-// so that the file is hashed once or twice and not once for each signature.
+// which prove when the others existed, then the signatures. All are read first, in the order of the
+// offsets, so that the file is hashed once and not once for each signature.
 func (c *checker) verifyAll() error {
 	order := slices.Clone(c.found)
 	slices.SortStableFunc(order, func(x, y *candidate) int { return cmp.Compare(x.a, y.a) })
 	d := digester{r: c.r, running: map[crypto.Hash]*runningHash{}}
-	for _, kind := range []Kind{KindDocumentTimestamp, KindSignature} {
-		for _, s := range order {
-			if s.rep.Kind != kind || s.cms == nil || s.rep.Revision < 0 {
-				continue
-			}
-			if err := c.verify(s, &d); err != nil {
-				return err
-			}
+	for _, s := range order {
+		if s.cms == nil || s.rep.Revision < 0 {
+			continue
+		}
+		if err := c.read(s, &d); err != nil {
+			return err
+		}
+	}
+	for _, s := range order {
+		if s.token != nil {
+			c.documentTimestamp(s, s.token, s.digest)
+		}
+	}
+	for _, s := range order {
+		if s.signed != nil {
+			c.verify(s)
 		}
 	}
 	return nil
 }
 
-// verify checks one value: a document time-stamp or a CMS signature.
-func (c *checker) verify(s *candidate, d *digester) error {
+// read parses one value, a document time-stamp or a CMS signature, and hashes what it covers.
+func (c *checker) read(s *candidate, d *digester) error {
 	sub := s.rep.SubFilter
+	var err error
 	switch {
 	case s.rep.Kind == KindDocumentTimestamp && sub == "ETSI.RFC3161":
-		t, err := cms.ParseToken(s.cms)
-		if err != nil {
+		if s.token, err = cms.ParseToken(s.cms); err != nil {
 			s.add(TimestampMalformed, "")
-			return nil
+			return nil //nolint:nilerr // a malformed token is a finding
 		}
-		digest, err := d.sum(t.Hash, s.a, s.b, s.end)
-		if err != nil {
-			return err
-		}
-		c.documentTimestamp(s, t, digest)
-		return nil
+		s.digest, err = d.sum(s.token.Hash, s.a, s.b, s.end)
+		return err
 	case s.rep.Kind == KindSignature && sub == "ETSI.CAdES.detached":
 		c.entries(s)
 	case s.rep.Kind == KindSignature && sub == "adbe.pkcs7.detached":
@@ -65,25 +69,25 @@ func (c *checker) verify(s *candidate, d *digester) error {
 		s.add(SubFilterUnknown, sub)
 		return nil
 	}
-	sd, ok := parseSigned(&s.rep, s.cms)
-	if !ok {
-		return nil
+	if sd, ok := parseSigned(&s.rep, s.cms); ok {
+		s.signed = sd
+		s.digest, err = d.sum(sd.Hash, s.a, s.b, s.end)
 	}
-	digest, err := d.sum(sd.Hash, s.a, s.b, s.end)
-	if err != nil {
-		return err
-	}
-	v := verifier{opt: &c.opt, rep: &s.rep, proofs: c.proofs, pades: sub == "ETSI.CAdES.detached"}
+	return err
+}
+
+// verify checks a CMS signature, with the time-stamps of the document.
+func (c *checker) verify(s *candidate) {
+	v := verifier{opt: &c.opt, rep: &s.rep, proofs: c.proofs, pades: s.rep.SubFilter == "ETSI.CAdES.detached"}
 	stamp := c.stampAfter(s.rep.Revision)
 	if stamp != nil {
 		v.stamp = stamp.rep.Timestamp
 	}
-	v.signature(sd, digest)
+	v.signature(s.signed, s.digest)
 	s.paths = v.paths
 	if stamp != nil && s.rep.Timestamp == stamp.rep.Timestamp {
 		s.paths = append(s.paths, stamp.paths...)
 	}
-	return nil
 }
 
 // entries checks what PAdES asks of the dictionary (EN 319 142-1, 6.3).
