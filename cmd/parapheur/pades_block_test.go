@@ -12,8 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"parapheur/internal/pdftest"
+	"parapheur/signing"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -84,6 +86,20 @@ func TestPadesPlacesTheBlock(t *testing.T) {
 	d.must(t, "sign", "--demo-pki", d.pki, "--seal", "--hash", "SHA-384", "--name", "Ville de Saint-Aubin", d.letter, sealed)
 	if out := d.must(t, "inspect", "--json", sealed); !strings.Contains(out, `"digest": "SHA-384"`) {
 		t.Error(out)
+	}
+}
+
+// A seal is told as such, and never as somebody's signature.
+func TestPadesTellsSeals(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	seal := signing.SignatureReport{Kind: signing.KindSignature, Verdict: signing.Unknown, Seal: true, Name: "Ville de Blois", Timestamp: &signing.TimestampReport{Time: at, Authority: "Horodatage"}}
+	got := strings.Join(describe(seal), ", ")
+	if !strings.HasPrefix(got, "cachet indéterminé, certificat de Ville de Blois, horodaté le 23/11/2026") || strings.Contains(got, "sign") {
+		t.Error(got)
+	}
+	if got := inspectFrench("a.pdf", &signing.Info{Signatures: []signing.SignatureInfo{{Kind: signing.KindSignature, Seal: true, Field: "F", SubFilter: "x"}}}); !strings.Contains(got, "F : cachet (x)") {
+		t.Error(got)
 	}
 }
 

@@ -283,8 +283,13 @@ func TestFitChoosesWhatIsReadable(t *testing.T) {
 		width, height float64
 		has, lacks    string
 	}{
-		{360, 180, "Arrêté no 12", ""}, {220, 110, "Arrêté no 12", ""}, {150, 40, "novembre", "délégation"}, {120, 120, "délégation", ""},
-		{300, 24, "Élise", "novembre"}, {60, 60, "Élise", "délégation"}, {40, 14, "Élise", "délégation"},
+		{360, 180, "Arrêté no 12", ""},
+		{220, 110, "Arrêté no 12", ""},
+		{150, 40, "novembre", "délégation"},
+		{120, 120, "délégation", ""},
+		{300, 24, "Élise", "novembre"},
+		{60, 60, "Élise", "délégation"},
+		{40, 14, "Élise", "délégation"},
 	} {
 		b, scale := Fit(c, f.width, f.height)
 		var words []string
