@@ -93,6 +93,7 @@ func parse(r io.ReadSeeker) (*model.Context, error) {
 	conf.ValidationMode = model.ValidationRelaxed
 	conf.ValidateLinks = false
 	conf.Cmd = model.VALIDATE
+	conf.CreateBookmarks = false // of what is joined: they would name it by a file name that is not its own
 	conf.Limits.MaxDecodeBytes, conf.Limits.MaxStreamBytes = 128<<20, 128<<20
 	conf.Limits.MaxObjectCount, conf.Limits.MaxXRefEntries = 2_000_000, 2_000_000
 	doc, err := api.ReadContext(r, conf)
@@ -105,6 +106,9 @@ func parse(r io.ReadSeeker) (*model.Context, error) {
 	}
 	if err := dynamicForm(doc); err != nil { // before validation, which knows no XFA
 		return nil, err
+	}
+	if kidsCycle(doc) {
+		return nil, refuse("damaged", "a tree within itself") // in some trees validation would never end
 	}
 	if err := api.ValidateContext(doc); err != nil {
 		return nil, refuse("damaged", err.Error())
@@ -152,6 +156,20 @@ func judge(doc *model.Context, o outer, maxPages int) (opened, error) {
 	}
 	info.Findings = findings(doc, pages)
 	return opened{doc, pages, info}, nil
+}
+
+// merge has pdfcpu append the pages. What it cannot do it may say by a panic: the letter is then no worse than before,
+// since nothing is written.
+func merge(letter, annex *model.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("merge: %v", r)
+		}
+	}()
+	if err := pdfcpu.MergeXRefTables("", annex, letter, false, false); err != nil {
+		return err
+	}
+	return letter.BindNameTrees()
 }
 
 // isSigned does not rely on flags, which files get wrong: any dictionary with the two entries of a signature counts.
@@ -217,10 +235,7 @@ func join(letter *opened, input *os.File, q request) error {
 		return refuse("archival", why)
 	}
 	version := max(letter.doc.XRefTable.Version(), annex.doc.XRefTable.Version())
-	if err := pdfcpu.MergeXRefTables("", annex.doc, letter.doc, false, false); err != nil {
-		return refuse("join", err.Error())
-	}
-	if err := letter.doc.BindNameTrees(); err != nil {
+	if err := merge(letter.doc, annex.doc); err != nil {
 		return refuse("join", err.Error())
 	}
 	letter.doc.HeaderVersion = &version

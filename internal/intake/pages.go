@@ -146,3 +146,45 @@ func rectangle(doc *model.Context, o types.Object) (r [4]float64, ok bool) {
 	r = [4]float64{min(r[0], r[2]), min(r[1], r[3]), max(r[0], r[2]), max(r[1], r[3])}
 	return r, r[0] < r[2] && r[1] < r[3]
 }
+
+// kidsCycle says that some tree of the file, of pages, fields, names or numbers, holds itself, or is deeper than any.
+func kidsCycle(doc *model.Context) bool {
+	w := &kidsWalk{doc: doc, done: map[int]bool{}, above: map[int]bool{}}
+	for number, entry := range doc.Table {
+		if entry != nil && !entry.Free && w.cyclic(number, entry.Object, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+type kidsWalk struct {
+	doc         *model.Context
+	done, above map[int]bool
+}
+
+func (w *kidsWalk) cyclic(number int, o types.Object, depth int) bool {
+	if w.above[number] || depth > maxDepth {
+		return true
+	}
+	d, isDict := o.(types.Dict)
+	if w.done[number] || !isDict {
+		return false
+	}
+	kids, err := w.doc.DereferenceArray(d["Kids"])
+	if err != nil {
+		return false // validation says what is wrong
+	}
+	w.above[number] = true
+	defer func() { delete(w.above, number); w.done[number] = true }()
+	for _, kid := range kids {
+		ref, ok := kid.(types.IndirectRef)
+		if !ok {
+			continue
+		}
+		if entry, found := w.doc.Find(ref.ObjectNumber.Value()); found && entry != nil && w.cyclic(ref.ObjectNumber.Value(), entry.Object, depth+1) {
+			return true
+		}
+	}
+	return false
+}

@@ -219,6 +219,35 @@ func TestArchivesStayArchives(t *testing.T) {
 	}
 }
 
+// TestFilesOfRealProducersJoin appends to each file that another program made the same file, and stamps it.
+func TestFilesOfRealProducersJoin(t *testing.T) {
+	t.Parallel()
+	samples, err := filepath.Glob("../../signing/conformance/testdata/*.pdf")
+	if err != nil || len(samples) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for _, sample := range samples {
+		before, err := inspect(t, Limits{}, sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := rewritten(t, sample, []Stamp{{Page: 1, X: 0.5, Y: 0.02, W: 0.48, H: 0.05, Lines: []string{"Chrono"}}}, sample)
+		if strings.HasSuffix(before.PDFA, "a") && errors.Is(err, ErrArchival) {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", sample, err)
+			continue
+		}
+		runTool(t, tool(t, "qpdf"), "--check", out)
+		text := textOf(t, sample)
+		if after, err := inspect(t, Limits{}, out); err != nil || after.Pages != 2*before.Pages || after.PDFA != before.PDFA ||
+			strings.Count(textOf(t, out), strings.Fields(text + " x")[0]) < 2*strings.Count(text, strings.Fields(text + " x")[0]) {
+			t.Errorf("%s: %+v, %v", sample, after, err)
+		}
+	}
+}
+
 // TestRewritingChangesNothingElse writes files of real producers anew: the version, the text and the metadata stay, and
 // twice gives the same bytes.
 func TestRewritingChangesNothingElse(t *testing.T) {
@@ -253,6 +282,16 @@ func TestRewritingChangesNothingElse(t *testing.T) {
 			t.Errorf("%v: %+v became %+v, %v", args, before, after, err)
 		}
 		runTool(t, tool(t, "qpdf"), "--check", out)
+	}
+}
+
+// TestTreesWithinThemselves are refused before validation, which would never end.
+func TestTreesWithinThemselves(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"name tree cycle", "page tree cycle", "field tree cycle"} {
+		if _, err := inspect(t, Limits{}, write(t, hostile()[name])); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v, want ErrDamaged", name, err)
+		}
 	}
 }
 
