@@ -77,7 +77,13 @@ func (o *Office) Activate(ctx context.Context, v Viewer) (redirect string, err e
 	if len(uses) == 0 {
 		return "", fmt.Errorf("activate: nothing waits for this key: %w", ErrNotFound)
 	}
-	return o.Keys.Activate(ctx, v.Tenant, p.ID, uses)
+	for { // services say how many they authorise at once by refusing more
+		redirect, err = o.Keys.Activate(ctx, v.Tenant, p.ID, uses)
+		if err == nil || len(uses) == 1 {
+			return redirect, err
+		}
+		uses = uses[:len(uses)/2]
+	}
 }
 
 // signedFor is the evidence of the decision for which a signature was laid out.
