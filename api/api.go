@@ -62,6 +62,12 @@ type Options struct {
 	// Burst how many at once; default 20 and 60.
 	Rate  rate.Limit
 	Burst int
+	// StrangerBurst is how many requests without a key in force one address may
+	// make at once, and two a second after that; default 60.
+	StrangerBurst int
+	// ClientAddress returns the address a request comes from; nil takes the
+	// peer's. Behind a proxy, give what the proxy says.
+	ClientAddress func(*http.Request) string
 	// Spool is the folder for evidence files under way; default that of the
 	// system.
 	Spool string
@@ -74,12 +80,13 @@ type Options struct {
 // server is the interface at work.
 type server struct {
 	Options
-	api     huma.API
-	uploads chan struct{} // one token for each deposit being received
-	rates   rates
-	deposit *huma.Schema // of the JSON part
-	spec    document
-	handler http.Handler
+	api       huma.API
+	uploads   chan struct{} // one token for each deposit being received
+	rates     rates
+	strangers rates        // by address: who shows nothing, or something wrong
+	deposit   *huma.Schema // of the JSON part
+	spec      document
+	handler   http.Handler
 }
 
 // New returns the handler of everything under /api: the operations at
@@ -91,6 +98,7 @@ func newServer(o Options) *server {
 	configure()
 	s := &server{Options: withDefaults(o), uploads: make(chan struct{}, maxUploads)}
 	s.rates.limit, s.rates.burst = s.Rate, s.Burst
+	s.strangers.limit, s.strangers.burst = strangerRate, s.StrangerBurst
 
 	root := chi.NewRouter()
 	root.Use(s.trace, s.recover, middleware.GetHead)
@@ -106,6 +114,7 @@ func newServer(o Options) *server {
 		s.spec.serve(r)
 	})
 	s.documentation(root)
+	s.authorization(root)
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Another router may have mounted this one: forget where it stands.
 		ctx := context.WithValue(r.Context(), chi.RouteCtxKey, (*chi.Context)(nil))
@@ -123,6 +132,10 @@ func (s *server) routes() {
 	s.registerVerifications()
 	s.registerEvents()
 	s.registerTypes()
+	s.registerDesks()
+	s.registerRecords()
+	s.registerSlip()
+	s.registerWebhooks()
 	s.registerMe()
 }
 
@@ -135,6 +148,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Burst <= 0 {
 		o.Burst = 3 * defaultRate
+	}
+	if o.StrangerBurst <= 0 {
+		o.StrangerBurst = strangerBurst
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -169,6 +185,9 @@ func (s *server) config() huma.Config {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "pk_<id>_<secret>",
 		Description: "Clé d’application, créée par l’administrateur de la collectivité et montrée une seule fois. Ses droits (scopes) sont nommés par chaque opération ; aucun ne permet de viser, de signer ni de refuser.",
+	}, oauth: {
+		Type: "oauth2", Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: TokenPath, Scopes: scopeTexts()}},
+		Description: "Jeton d’une demi-heure, obtenu avec l’identifiant et le secret d’une clé d’application (client_secret_basic, client_secret_post), ou par private_key_jwt avec un jeu de clés publiques enregistré par l’administrateur.",
 	}}
 	return cfg
 }
@@ -180,6 +199,14 @@ type operation struct {
 	scope                 string // empty: any key in force
 	status                int    // of success; 0: 200
 	errors                []int  // beside those that every operation has
+	outdated              *deprecation
+}
+
+// A deprecation says that an operation will go: since when one should not
+// begin with it, when it goes, and what follows it.
+type deprecation struct {
+	since, until time.Time
+	successor    string // path, below the base
 }
 
 // add registers an operation. Its handler returns errors of the domain: they
@@ -191,11 +218,14 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 		Errors: append([]int{
 			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 		}, o.errors...),
-		Security: []map[string][]string{{scheme: {}}},
+		Security: []map[string][]string{{scheme: {}}, {oauth: {}}},
 		Metadata: map[string]any{scopeKey: o.scope},
 	}
+	if o.outdated != nil {
+		op.Deprecated, op.Metadata[deprecatedKey] = true, *o.outdated
+	}
 	if o.scope != "" {
-		op.Security = []map[string][]string{{scheme: {o.scope}}}
+		op.Security = []map[string][]string{{scheme: {o.scope}}, {oauth: {o.scope}}}
 		op.Description += "\n\nDroit nécessaire : `" + o.scope + "`."
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
@@ -222,7 +252,7 @@ func (s *server) plain(status int) http.HandlerFunc {
 func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		path := chi.RouteContext(r.Context()).RoutePath
-		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			look := m
 			if m == http.MethodHead {
 				look = http.MethodGet

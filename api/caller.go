@@ -6,29 +6,43 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
-	"golang.org/x/time/rate"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"parapheur/dossiers"
 	"parapheur/internal/problem"
 )
 
 const (
-	scheme   = "apiKey" // name of the security scheme
-	scopeKey = "scope"  // of an operation's metadata
+	scheme        = "apiKey" // names of the security schemes
+	oauth         = "oauth2"
+	scopeKey      = "scope" // of an operation's metadata
+	deprecatedKey = "deprecated"
+	maxRequestID  = 128
 )
 
 type traceKey struct{}
 
 type callerKey struct{}
+
+type noteKey struct{}
+
+// A note is what is learnt of a request on its way in, for the journal of
+// access. It belongs to one request and to one goroutine at a time.
+type note struct {
+	grant     dossiers.Grant
+	operation string
+}
 
 // A caller is the application that asks, part of every operation's input. It
 // travels from the middleware that admits the request to the input through
@@ -55,40 +69,28 @@ func (c *caller) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// admit finds the town by the host, the application by its key, and lets the
-// request in if the key has the scope and has not asked too often.
+// admit finds the town by the host, the application by what it shows, and lets
+// the request in if it has the scope and has not asked too often.
 func (s *server) admit(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	outdated(w.Header(), ctx.Operation())
 	town, err := s.Office.Tenant(r.Context(), r.Host)
 	if err != nil {
 		s.deny(w, r, err)
 		return
 	}
-	key, shown := bearer(r)
-	if !shown {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="parapheur"`)
-		write(w, r, problem.Of(http.StatusUnauthorized))
+	grant, ok := s.recognise(w, r, town)
+	if !ok {
 		return
 	}
-	viewer, scopes, err := s.Office.Authenticate(r.Context(), town, key)
-	if errors.Is(err, dossiers.ErrSignInNeeded) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="parapheur", error="invalid_token"`)
-		write(w, r, problem.Of(http.StatusUnauthorized))
+	noteOf(r.Context()).operation = ctx.Operation().OperationID
+	if wait := s.rates.wait(string(town.ID)+"/"+grant.Credential, s.Now()); wait > 0 {
+		tooMany(w, r, wait)
 		return
 	}
-	if err != nil {
-		s.deny(w, r, err)
-		return
-	}
-	if wait := s.rates.wait(keyID(town, key), s.Now()); wait > 0 {
-		p := problem.Of(http.StatusTooManyRequests)
-		p.RetryAfter = wait
-		write(w, r, p)
-		return
-	}
-	if scope, _ := ctx.Operation().Metadata[scopeKey].(string); scope != "" && !slices.Contains(scopes, scope) {
+	if scope, _ := ctx.Operation().Metadata[scopeKey].(string); scope != "" && !slices.Contains(grant.Scopes, scope) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="parapheur", error="insufficient_scope", scope="`+scope+`"`)
 		p := problem.Of(http.StatusForbidden)
 		p.Type, p.Title = "insufficient-scope", "La clé n’a pas ce droit"
@@ -96,7 +98,46 @@ func (s *server) admit(ctx huma.Context, next func(huma.Context)) {
 		write(w, r, p)
 		return
 	}
-	next(huma.WithValue(ctx, callerKey{}, who{viewer: viewer, scopes: scopes}))
+	next(huma.WithValue(ctx, callerKey{}, who{viewer: grant.Viewer, scopes: grant.Scopes}))
+}
+
+// recognise finds the application that asks, or answers why not. Who shows
+// nothing, or something wrong, is counted by address (RFC 6750, 3).
+func (s *server) recognise(w http.ResponseWriter, r *http.Request, town dossiers.Tenant) (dossiers.Grant, bool) {
+	key, shown := bearer(r)
+	if !shown {
+		s.unknown(w, r, `Bearer realm="parapheur"`)
+		return dossiers.Grant{}, false
+	}
+	grant, err := s.Office.Admit(r.Context(), town, key, s.address(r))
+	if grant.Application != nil {
+		noteOf(r.Context()).grant = grant
+	}
+	switch {
+	case err == nil:
+		return grant, true
+	case errors.Is(err, dossiers.ErrSignInNeeded):
+		s.unknown(w, r, `Bearer realm="parapheur", error="invalid_token"`)
+	default:
+		s.deny(w, r, err)
+	}
+	return grant, false
+}
+
+// unknown answers 401 with a challenge, or 429 to an address that goes on.
+func (s *server) unknown(w http.ResponseWriter, r *http.Request, challenge string) {
+	if wait := s.strangers.wait(s.address(r).String(), s.Now()); wait > 0 {
+		tooMany(w, r, wait)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	write(w, r, problem.Of(http.StatusUnauthorized))
+}
+
+func tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	p := problem.Of(http.StatusTooManyRequests)
+	p.RetryAfter = wait
+	write(w, r, p)
 }
 
 // deny answers an error met before the operation.
@@ -114,55 +155,83 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(key), ok && strings.EqualFold(kind, "Bearer")
 }
 
-// keyID names a key without its secret.
-func keyID(t dossiers.Tenant, key string) string {
-	return string(t.ID) + "/" + key[:max(strings.LastIndexByte(key, '_'), 0)]
+// address is where a request comes from, as the node in front of this one says.
+func (s *server) address(r *http.Request) netip.Addr {
+	host := ""
+	if s.ClientAddress != nil {
+		host = s.ClientAddress(r)
+	} else if h, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		host = h
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.IPv6Unspecified()
+	}
+	return ip.Unmap()
 }
 
-// rates counts the requests of each key. Only keys that were accepted are in
-// it, so it is never larger than the number of keys.
-type rates struct {
-	limit rate.Limit
-	burst int
-
-	mu   sync.Mutex // guards what follows
-	keys map[string]*rate.Limiter
+// outdated says that an operation will go, and when (RFC 9745, RFC 8594).
+func outdated(h http.Header, op *huma.Operation) {
+	d, ok := op.Metadata[deprecatedKey].(deprecation)
+	if !ok {
+		return
+	}
+	h.Set("Deprecation", "@"+strconv.FormatInt(d.since.Unix(), 10))
+	h.Set("Sunset", d.until.UTC().Format(http.TimeFormat))
+	h.Add("Link", "<"+base+d.successor+`>; rel="successor-version"`)
 }
 
-// wait returns how long the key must wait, or zero if it may go on.
-func (x *rates) wait(key string, now time.Time) time.Duration {
-	x.mu.Lock()
-	if x.keys == nil {
-		x.keys = map[string]*rate.Limiter{}
-	}
-	l := x.keys[key]
-	if l == nil {
-		l = rate.NewLimiter(x.limit, x.burst)
-		x.keys[key] = l
-	}
-	x.mu.Unlock()
-	res := l.ReserveN(now, 1)
-	if d := res.DelayFrom(now); d > 0 {
-		res.CancelAt(now)
-		return d
-	}
-	return 0
-}
-
-// trace gives each request an identifier, answered and logged.
+// trace gives each request an identifier, the client's own if it has one,
+// answered and logged; what an application asked is kept in its journal of
+// access, whatever came of it.
 func (s *server) trace(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var b [16]byte
-		s.Rand(b[:])
-		id := hex.EncodeToString(b[:])
+		id := s.requestID(r)
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), traceKey{}, id)))
+		n := &note{}
+		ctx := context.WithValue(context.WithValue(r.Context(), traceKey{}, id), noteKey{}, n)
+		seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		started := s.Now()
+		next.ServeHTTP(seen, r.WithContext(ctx))
+		if n.grant.Application == nil {
+			return
+		}
+		call := dossiers.Call{
+			At: started.UTC(), Application: n.grant.Application.ID, Credential: n.grant.Credential, Operation: n.operation,
+			Method: r.Method, Path: r.URL.EscapedPath(), Status: max(seen.Status(), http.StatusOK), Took: s.Now().Sub(started), Request: id, Address: s.address(r).String(),
+		}
+		// The call was made, whether the client is still there or not.
+		if err := s.Office.LogCall(context.WithoutCancel(ctx), n.grant.Tenant, call); err != nil {
+			s.Log.ErrorContext(ctx, "api: call not journaled", slog.String("trace_id", id), slog.Any("error", err))
+		}
 	})
+}
+
+// requestID takes the client's identifier if it is one that a log may show.
+func (s *server) requestID(r *http.Request) string {
+	id := r.Header.Get("X-Request-Id")
+	odd := func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c))
+	}
+	if len(id) >= 8 && len(id) <= maxRequestID && !strings.ContainsFunc(id, odd) {
+		return id
+	}
+	var b [16]byte
+	s.Rand(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 func traceOf(ctx context.Context) string {
 	id, _ := ctx.Value(traceKey{}).(string)
 	return id
+}
+
+func noteOf(ctx context.Context) *note {
+	n, ok := ctx.Value(noteKey{}).(*note)
+	if !ok {
+		return &note{}
+	}
+	return n
 }
 
 // recover turns a panic into a 500 that says nothing.

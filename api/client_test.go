@@ -54,7 +54,7 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 	h := &hall{Town: towntest.New(t, func(c *wiring.Config) { c.MaxDocument = maxDocument }), log: &bytes.Buffer{}}
 	o := Options{
 		Office: h.Office, Hub: h.Hub, Log: slog.New(slog.NewTextHandler(&locked{w: h.log}, nil)), Version: "test", MaxUpload: maxUpload,
-		Rate: 1e6, Burst: 1e6, Spool: t.TempDir(),
+		Rate: 1e6, Burst: 1e6, StrangerBurst: 1e6, Spool: t.TempDir(),
 	}
 	for _, c := range change {
 		c(&o)

@@ -53,21 +53,21 @@ type Warning struct {
 // A Step is one step of the circuit.
 type Step struct {
 	ID       string `json:"id" example:"signature-maire"`
-	Kind     string `json:"kind" enum:"visa,signature" doc:"Un visa n’est jamais une signature"`
+	Kind     string `json:"kind" enum:"visa,signature,cachet,avis,externe,information" doc:"Un visa n’est jamais une signature"`
 	Title    string `json:"title"`
 	Desk     string `json:"desk" doc:"Nom du bureau"`
-	Status   string `json:"status" enum:"ahead,open,sealing,done,refused"`
+	Status   string `json:"status" enum:"ahead,open,sealing,done,refused,skipped,bypassed,blocked,released"`
 	Awaiting string `json:"awaiting,omitempty" doc:"Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), key (un certificat utilisable), activation (autorisation du signataire)"`
 }
 
 // A Decision is what somebody decided at a step, with what it rests on.
 type Decision struct {
 	Step     string    `json:"step" doc:"Identifiant de l’étape"`
-	Verdict  string    `json:"verdict" enum:"visa,signature,refus"`
+	Verdict  string    `json:"verdict" enum:"visa,signature,refus,cachet,avis,externe,contournement"`
 	By       string    `json:"by"`
 	Quality  string    `json:"quality,omitempty" doc:"Qualité au moment de la décision" example:"Maire"`
 	Reason   string    `json:"reason,omitempty" doc:"Motif d’un refus"`
-	Standing string    `json:"standing" enum:"holds,lapsed,undone" doc:"Ce que vaut la décision aujourd’hui : elle vaut, elle est caduque, ou son auteur l’a reprise"`
+	Standing string    `json:"standing" enum:"holds,lapsed,undone,maintained" doc:"Ce que vaut la décision aujourd’hui : elle vaut, elle est caduque, son auteur l’a reprise, ou elle est maintenue sur une version corrigée"`
 	Version  int       `json:"version" doc:"Version du document"`
 	Document string    `json:"document_sha256" doc:"Empreinte du document sur lequel elle porte"`
 	Evidence string    `json:"evidence_sha256" doc:"Empreinte de sa preuve"`
@@ -106,7 +106,7 @@ func dossier(v dossiers.View) Dossier {
 	}
 	for _, d := range v.State.Decisions {
 		out.Decisions = append(out.Decisions, Decision{
-			Step: string(v.State.Circuit.Steps[d.Step].ID), Verdict: string(d.Verdict), By: d.By.Name, Quality: d.By.Quality,
+			Step: stepOf(v.State, d), Verdict: string(d.Verdict), By: d.By.Name, Quality: d.By.Quality,
 			Reason: d.Reason, Standing: string(d.Standing), Version: d.Version, Document: d.Document.String(),
 			Evidence: d.Evidence.String(), At: d.At,
 		})
@@ -119,6 +119,14 @@ func dossier(v dossiers.View) Dossier {
 		})
 	}
 	return out
+}
+
+// stepOf names the step of a decision, be it of a circuit that was left.
+func stepOf(s circuits.State, d circuits.Decision) string {
+	if d.StepID == "" && d.Step >= 0 && d.Step < len(s.Circuit.Steps) {
+		return string(s.Circuit.Steps[d.Step].ID)
+	}
+	return string(d.StepID)
 }
 
 // dossierOut is a dossier with its entity tag.
@@ -148,14 +156,19 @@ func (s *server) read(ctx context.Context, v dossiers.Viewer, id dossiers.ID) (*
 
 type listIn struct {
 	caller
-	Phase             string `query:"phase" enum:"draft,running,refused,withdrawn,completed" doc:"Seulement les dossiers dans cette phase"`
-	ExternalReference string `query:"external_reference" maxLength:"100" doc:"Seulement le dossier qui porte cette référence"`
-	Query             string `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence"`
-	Cursor            string `query:"cursor" maxLength:"500" doc:"Curseur de la page précédente (next_cursor), sans le modifier"`
-	Limit             int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Nombre de dossiers d’une page"`
+	Phase             string    `query:"phase" enum:"draft,running,refused,withdrawn,completed" doc:"Seulement les dossiers dans cette phase"`
+	ExternalReference string    `query:"external_reference" maxLength:"100" doc:"Seulement le dossier qui porte cette référence"`
+	Number            int64     `query:"number" minimum:"1" doc:"Seulement le dossier qui porte ce numéro"`
+	Type              string    `query:"type" maxLength:"100" doc:"Seulement les dossiers de ce type (code)"`
+	UpdatedAfter      time.Time `query:"updated_after" doc:"Seulement les dossiers qui ont bougé depuis (RFC 3339)"`
+	IfNoneMatch       string    `header:"If-None-Match" doc:"Étiquette déjà connue : 304 si rien n’a changé"`
+	Query             string    `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence"`
+	Cursor            string    `query:"cursor" maxLength:"500" doc:"Curseur de la page précédente (next_cursor), sans le modifier"`
+	Limit             int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Nombre de dossiers d’une page"`
 }
 
 type listOut struct {
+	ETag string `header:"ETag" doc:"Étiquette de cette page"`
 	Link string `header:"Link" doc:"Adresse de la page suivante (RFC 8288), s’il y en a une"`
 	Body List
 }
@@ -173,10 +186,9 @@ type oneIn struct {
 }
 
 type withdrawIn struct {
-	caller
-	ID      string `path:"id" doc:"Identifiant du dossier (UUID)"`
-	IfMatch string `header:"If-Match" doc:"Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle" example:"\"7\""`
-	Body    Withdrawal
+	OfDossier
+	Guarded
+	Body Withdrawal
 }
 
 // A Withdrawal takes a dossier out of its circuit.
@@ -189,7 +201,7 @@ func (s *server) registerDossiers() {
 		id: "listDossiers", method: http.MethodGet, path: "/dossiers", tag: tagDossiers, scope: dossiers.ScopeDossiersRead,
 		summary:     "Lister les dossiers",
 		description: "Les dossiers déposés par cette application, du plus récent au plus ancien, page par page ; tous ceux de la collectivité si la clé porte aussi le droit `" + dossiers.ScopeDossiersAll + "`.",
-		errors:      []int{http.StatusBadRequest},
+		errors:      []int{http.StatusBadRequest, http.StatusNotModified},
 	}, s.list)
 	add(s, operation{
 		id: "getDossier", method: http.MethodGet, path: "/dossiers/{id}", tag: tagDossiers, scope: dossiers.ScopeDossiersRead,
@@ -207,22 +219,20 @@ func (s *server) registerDossiers() {
 
 func (s *server) list(ctx context.Context, in *listIn) (*listOut, error) {
 	found, next, err := s.Office.Search(ctx, in.viewer, dossiers.Filter{
-		Phase: circuits.Phase(in.Phase), ExternalReference: in.ExternalReference, Query: in.Query,
+		Phase: circuits.Phase(in.Phase), ExternalReference: in.ExternalReference, Query: in.Query, Number: in.Number, Type: in.Type, UpdatedAfter: in.UpdatedAfter,
 	}, dossiers.Page{After: in.Cursor, Limit: in.Limit})
-	if invalid := (*dossiers.InvalidError)(nil); errors.As(err, &invalid) && invalid.Field == "cursor" {
-		return nil, refused(http.StatusBadRequest, invalid.Reason)
-	}
 	if err != nil {
-		return nil, err
+		return nil, cursorRefused(err)
 	}
 	out := &listOut{Body: List{Data: []Summary{}}}
 	for _, d := range found {
 		out.Body.Data = append(out.Body.Data, summary(d))
 	}
 	if next != "" {
-		q := in.r.URL.Query()
-		q.Set("cursor", next)
-		out.Body.NextCursor, out.Link = &next, "<"+base+"/dossiers?"+q.Encode()+`>; rel="next"`
+		out.Body.NextCursor, out.Link = &next, nextLink("/dossiers", in.r.URL.Query(), next)
+	}
+	if out.ETag = listTag(out.Body); matches(in.IfNoneMatch, strings.TrimPrefix(out.ETag, "W/"), true) {
+		return nil, notModified(out.ETag)
 	}
 	return out, nil
 }
@@ -238,26 +248,26 @@ func (s *server) one(ctx context.Context, in *oneIn) (*dossierOut, error) {
 	return out, nil
 }
 
-func (s *server) withdraw(ctx context.Context, in *withdrawIn) (*dossierOut, error) {
+func (s *server) withdraw(ctx context.Context, in *withdrawIn) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
-	if in.IfMatch == "" {
-		return nil, refused(http.StatusPreconditionRequired, "")
+	return atMostOnce(ctx, s, in.caller, in.Key, []any{in.IfMatch, in.Body}, func(string) (*changedOut, error) {
+		view, err := s.precondition(ctx, in.viewer, id, in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.Office.Withdraw(ctx, in.viewer, id, in.Body.Reason, view.Rev()); err != nil {
+			return nil, stale(err)
+		}
+		return s.changed(ctx, in.viewer, id)
+	})
+}
+
+// cursorRefused makes a cursor that is not ours a malformed request.
+func cursorRefused(err error) error {
+	if invalid := (*dossiers.InvalidError)(nil); errors.As(err, &invalid) && invalid.Field == "cursor" {
+		return refused(http.StatusBadRequest, invalid.Reason)
 	}
-	view, err := s.Office.View(ctx, in.viewer, id)
-	if err != nil {
-		return nil, err
-	}
-	if !matches(in.IfMatch, etag(view.Rev()), false) {
-		return nil, refused(http.StatusPreconditionFailed, "")
-	}
-	_, err = s.Office.Withdraw(ctx, in.viewer, id, in.Body.Reason, view.Rev())
-	if errors.Is(err, dossiers.ErrConflict) {
-		return nil, refused(http.StatusPreconditionFailed, "")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.read(ctx, in.viewer, id)
+	return err
 }
 
 // matches reports whether the list of entity tags in a header holds tag (RFC

@@ -69,7 +69,7 @@ type TypeCircuit struct {
 // A TypeStep is a step with those who will act.
 type TypeStep struct {
 	ID      string   `json:"id"`
-	Kind    string   `json:"kind" enum:"visa,signature"`
+	Kind    string   `json:"kind" enum:"visa,signature,cachet,avis,externe,information"`
 	Title   string   `json:"title"`
 	Desk    string   `json:"desk"`
 	Holders []Holder `json:"holders" doc:"Qui tient le bureau aujourd’hui"`
@@ -108,6 +108,64 @@ func (s *server) types(ctx context.Context, in *typesIn) (*typesOut, error) {
 			t.Circuit.Steps = append(t.Circuit.Steps, step)
 		}
 		out.Body.Data = append(out.Body.Data, t)
+	}
+	return out, nil
+}
+
+// A Desk is a function of the town with those who hold it.
+type Desk struct {
+	ID      string   `json:"id" format:"uuid"`
+	Name    string   `json:"name" example:"Direction générale des services"`
+	Holders []Holder `json:"holders" doc:"Qui le tient aujourd’hui"`
+}
+
+// Desks are those of the town.
+type Desks struct {
+	Data []Desk `json:"data"`
+}
+
+func (s *server) registerDesks() {
+	add(s, operation{
+		id: "listDesks", method: http.MethodGet, path: "/desks", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
+		summary: "Lister les bureaux", description: "Les bureaux de la collectivité et qui les tient : les étapes des circuits les nomment.",
+	}, func(ctx context.Context, in *typesIn) (*struct{ Body Desks }, error) {
+		all, err := s.Office.DeskNames(ctx, in.viewer)
+		if err != nil {
+			return nil, err
+		}
+		out := &struct{ Body Desks }{Desks{Data: []Desk{}}}
+		for _, d := range all {
+			desk := Desk{ID: string(d.ID), Name: d.Name, Holders: []Holder{}}
+			for _, h := range d.Holders {
+				desk.Holders = append(desk.Holders, Holder{Name: h.Name, Quality: h.Quality, Able: h.Able})
+			}
+			out.Body.Data = append(out.Body.Data, desk)
+		}
+		return out, nil
+	})
+	add(s, operation{
+		id: "listCircuits", method: http.MethodGet, path: "/circuits", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
+		summary: "Lister les circuits", description: "Les circuits publiés que prennent les types que l’application peut employer, chacun une fois.",
+	}, s.circuits)
+}
+
+// Circuits are those in force.
+type Circuits struct {
+	Data []TypeCircuit `json:"data"`
+}
+
+func (s *server) circuits(ctx context.Context, in *typesIn) (*struct{ Body Circuits }, error) {
+	types, err := s.types(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &struct{ Body Circuits }{Circuits{Data: []TypeCircuit{}}}
+	seen := map[string]bool{}
+	for _, y := range types.Body.Data {
+		if c := y.Circuit; !seen[c.SHA256] {
+			seen[c.SHA256] = true
+			out.Body.Data = append(out.Body.Data, c)
+		}
 	}
 	return out, nil
 }

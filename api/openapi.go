@@ -9,16 +9,20 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
+
+	"parapheur/dossiers"
 )
 
 // Tags group the operations in the documentation.
 const (
-	tagDossiers  = "Dossiers"
-	tagDocuments = "Documents"
-	tagEvidence  = "Preuves"
-	tagEvents    = "Suivi"
-	tagCircuits  = "Circuits"
-	tagMe        = "Clé d’application"
+	tagDossiers   = "Dossiers"
+	tagDocuments  = "Documents"
+	tagEvidence   = "Preuves"
+	tagEvents     = "Suivi"
+	tagCircuits   = "Circuits"
+	tagDispatches = "Envois"
+	tagWebhooks   = "Notifications"
+	tagMe         = "Clé d’application"
 )
 
 func tags() []*huma.Tag {
@@ -27,6 +31,8 @@ func tags() []*huma.Tag {
 		{Name: tagDocuments, Description: "Télécharger les PDF, signés ou tels que déposés."},
 		{Name: tagEvidence, Description: "De quoi vérifier les décisions et les signatures sans le parapheur."},
 		{Name: tagEvents, Description: "Savoir ce qui s’est passé, sans rien manquer."},
+		{Name: tagDispatches, Description: "Comment la lettre signée est partie, et ce qu’elle est devenue."},
+		{Name: tagWebhooks, Description: "Être appelé à chaque fait, dans l’ordre, au lieu de demander."},
 		{Name: tagCircuits, Description: "Les types de courrier et leurs circuits."},
 		{Name: tagMe, Description: "L’application reconnue et ses droits."},
 	}
@@ -36,7 +42,7 @@ const introduction = `L’interface des applications d’une collectivité avec 
 
 **Une application ne décide jamais.** Aucune opération et aucun droit ne permettent de viser, de signer ou de refuser : seule une personne le peut, d’un geste sur sa clé d’accès.
 
-Chaque demande porte une clé : ` + "`Authorization: Bearer pk_…`" + `. Les erreurs suivent la RFC 9457 (application/problem+json) ; leur type est stable et expliqué dans la documentation. Les réponses peuvent s’enrichir de nouvelles informations sans changer de version : ignorez celles que vous ne connaissez pas.`
+Chaque demande porte une clé, ou un jeton obtenu avec elle (OAuth 2, ` + "`POST /oauth2/token`" + `) : ` + "`Authorization: Bearer pk_…`" + `. Les erreurs suivent la RFC 9457 (application/problem+json) ; leur type est stable et expliqué dans la documentation. Les réponses peuvent s’enrichir de nouvelles informations sans changer de version : ignorez celles que vous ne connaissez pas.`
 
 // document is the OpenAPI document, written once.
 type document struct {
@@ -47,16 +53,13 @@ type document struct {
 // describe finishes the document and writes it.
 func describe(o *huma.OpenAPI) document {
 	statuses := map[string]string{
-		"200": "C’est fait", "201": "Créé", "304": "Rien n’a changé", "400": "Demande mal formée", "401": "Clé absente ou refusée",
+		"200": "C’est fait", "201": "Créé", "202": "C’est noté, ce sera fait", "204": "C’est fait", "304": "Rien n’a changé", "400": "Demande mal formée", "401": "Clé absente ou refusée",
 		"403": "Droit insuffisant", "404": "Introuvable", "409": "Impossible dans l’état actuel", "412": "Le dossier a changé entre-temps",
 		"413": "Envoi trop volumineux", "415": "Format refusé", "422": "Information incorrecte", "428": "If-Match nécessaire",
 		"429": "Trop de demandes ; voir Retry-After", "500": "Difficulté du parapheur", "503": "Momentanément indisponible ; voir Retry-After",
 	}
 	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op == nil {
-				continue
-			}
+		for _, op := range operations(item) {
 			for status, r := range op.Responses {
 				if text, ok := statuses[status]; ok && r.Description == http.StatusText(number(status)) {
 					r.Description = text
@@ -79,6 +82,32 @@ func describe(o *huma.OpenAPI) document {
 	return document{json: append(j, '\n'), yaml: y, openapi: o}
 }
 
+// operations lists those of a path.
+func operations(item *huma.PathItem) (out []*huma.Operation) {
+	for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Delete, item.Patch} {
+		if op != nil {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
+// scopeTexts explains each scope.
+func scopeTexts() map[string]string {
+	texts := map[string]string{
+		dossiers.ScopeDossiersRead: "Suivre ses dossiers", dossiers.ScopeDossiersWrite: "Déposer, corriger, envoyer et retirer ses dossiers",
+		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
+		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types, les circuits et les bureaux",
+		dossiers.ScopeDispatchesWrite: "Inscrire les envois", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
+	}
+	for _, s := range dossiers.Scopes() {
+		if texts[s] == "" {
+			texts[s] = s
+		}
+	}
+	return texts
+}
+
 func number(status string) int {
 	n, err := strconv.Atoi(status)
 	if err != nil {
@@ -90,7 +119,7 @@ func number(status string) int {
 // loosen lets answers hold more than is described, so that strict clients
 // survive additions. What is sent to us stays exact.
 func loosen(o *huma.OpenAPI) {
-	inputs := []string{"Deposit", "Withdrawal"}
+	inputs := []string{"Deposit", "Withdrawal", "Description", "Remark", "Dispatching", "WebhookWish", "WebhookChange", "WebhookReplay"}
 	for name, schema := range o.Components.Schemas.Map() {
 		if schema.Type == huma.TypeObject && !slices.Contains(inputs, name) {
 			schema.AdditionalProperties = true

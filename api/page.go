@@ -96,7 +96,7 @@ func (d document) page() page {
 		g := group{Name: tag.Name, Description: tag.Description}
 		for _, path := range sortedKeys(o.Paths) {
 			item := o.Paths[path]
-			for _, op := range []*huma.Operation{item.Get, item.Post} {
+			for _, op := range operations(item) {
 				if op != nil && slices.Contains(op.Tags, tag.Name) {
 					g.Operations = append(g.Operations, deedOf(op))
 				}
@@ -114,7 +114,9 @@ func (d document) page() page {
 func deedOf(op *huma.Operation) deed {
 	x := deed{ID: op.OperationID, Method: op.Method, Path: base + op.Path, Summary: op.Summary, Text: paragraphs(op.Description)}
 	for _, needs := range op.Security {
-		x.Scope = strings.Join(needs[scheme], " ")
+		if scopes, ok := needs[scheme]; ok {
+			x.Scope = strings.Join(scopes, " ")
+		}
 	}
 	for _, in := range op.Parameters {
 		f := fieldOf(in.Name, in.Schema)

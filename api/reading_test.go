@@ -78,7 +78,7 @@ func TestReadingADossier(t *testing.T) {
 		h.ask(t, http.MethodGet, path, nil).is(http.StatusNotFound, "not-found")
 	}
 	b := h.ask(t, http.MethodDelete, d.URL, nil).is(http.StatusMethodNotAllowed, "method-not-allowed")
-	if got := b.header.Values("Allow"); fmt.Sprint(got) != "[GET HEAD]" {
+	if got := b.header.Values("Allow"); fmt.Sprint(got) != "[GET HEAD PATCH]" {
 		t.Errorf("Allow %v", got)
 	}
 }

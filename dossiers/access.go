@@ -117,7 +117,21 @@ func (o *Office) grant(ctx context.Context, t Tenant, bearer string) (Grant, err
 	case !tok.Revoked.IsZero(), !now.Before(tok.Expires), !key.inForce(now):
 		return Grant{}, ErrSignInNeeded
 	}
-	return Grant{Viewer{Tenant: t, Application: &app, All: slices.Contains(tok.Scopes, ScopeDossiersAll)}, tok.Key, tok.Scopes}, nil
+	return Grant{o.program(t, app, tok.Scopes), tok.Key, tok.Scopes}, nil
+}
+
+// program is an application with what the scopes it shows widen.
+func (o *Office) program(t Tenant, app Application, scopes []string) Viewer {
+	return Viewer{
+		Tenant: t, Application: &app, All: slices.Contains(scopes, ScopeDossiersAll),
+		Consults: slices.Contains(scopes, ScopeOrganisationRead), Manages: slices.Contains(scopes, ScopeOrganisationManage),
+	}
+}
+
+// DeskNames lists the desks of the town with who holds them, for a program
+// that shows them.
+func (o *Office) DeskNames(ctx context.Context, v Viewer) ([]Desk, error) {
+	return o.Store.Desks(ctx, v.Tenant.ID)
 }
 
 // inForce reports whether the key opens anything at now.

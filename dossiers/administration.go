@@ -292,9 +292,5 @@ func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Vie
 	if err := o.Store.TouchAPIKey(ctx, t.ID, id, now); err != nil {
 		return Viewer{}, nil, err
 	}
-	all := slices.Contains(key.Scopes, ScopeDossiersAll)
-	return Viewer{
-		Tenant: t, Application: &app, All: all,
-		Consults: slices.Contains(key.Scopes, ScopeOrganisationRead), Manages: slices.Contains(key.Scopes, ScopeOrganisationManage),
-	}, key.Scopes, nil
+	return o.program(t, app, key.Scopes), key.Scopes, nil
 }

@@ -27,11 +27,7 @@ const KindTest = "webhook.test"
 
 // EventKinds lists what the feed and webhooks may tell of.
 func EventKinds() []string {
-	return []string{
-		circuits.KindDeposited, circuits.KindStarted, circuits.KindDecided, circuits.KindRefused, circuits.KindTimestampAwaited,
-		circuits.KindSealed, circuits.KindUndone, circuits.KindWithdrawn, circuits.KindCorrected, circuits.KindCompleted,
-		KindAmended, KindNoted, KindDispatched,
-	}
+	return append(circuits.Kinds(), KindAmended, KindNoted, KindDispatched)
 }
 
 // A WebhookStatus says whether an endpoint is called.

@@ -49,9 +49,13 @@ func (s *server) handler(secure bool) http.Handler {
 	if s.system.Demo != nil {
 		r.Mount("/pki", s.system.Demo.Handler())
 	}
-	r.Mount("/api", api.New(api.Options{
-		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit,
-	}))
+	programs := api.New(api.Options{
+		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit, ClientAddress: s.proxies.client,
+	})
+	r.Mount("/api", programs)
+	for _, path := range []string{api.TokenPath, api.RevokePath, api.MetadataPath} {
+		r.Handle(path, programs)
+	}
 	// Mounted as the router it is: what answers HEAD looks through it.
 	r.With(s.byName).Mount("/", web.New(web.Options{
 		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.client,

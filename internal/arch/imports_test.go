@@ -59,7 +59,7 @@ func rules() map[string]rule {
 		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/trial", third: uuid, never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid, never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/live internal/problem", third: chi + " " + huma + " " + rates},
@@ -91,6 +91,7 @@ func rules() map[string]rule {
 		"internal/assertion": {third: "github.com/golang-jwt/jwt/v5", never: handlers},
 		"internal/mailer":    {third: "github.com/wneessen/go-mail", never: handlers},
 		"internal/webhook":   {own: "dossiers internal/egress"},
+		"internal/slip":      {third: "golang.org/x/image", never: handlers},
 
 		// Where it is put together, and what tests share.
 		"internal/wiring":          {own: "*", third: pgx},

@@ -1,0 +1,198 @@
+package dossiers
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"parapheur/circuits"
+	"parapheur/internal/slip"
+)
+
+// Slip writes the circulation slip of a dossier as a PDF, for people: who did
+// what, when, in which capacity, and how the letter was sent. It answers the
+// dossier's number.
+func (o *Office) Slip(ctx context.Context, v Viewer, id ID, w io.Writer) (int64, error) {
+	view, err := o.View(ctx, v, id)
+	if err != nil {
+		return 0, err
+	}
+	notes, err := o.Store.Notes(ctx, v.Tenant.ID, id)
+	if err != nil {
+		return 0, err
+	}
+	sent, err := o.Store.Dispatches(ctx, v.Tenant.ID, id)
+	if err != nil {
+		return 0, err
+	}
+	s := slip.Slip{
+		Town: v.Tenant.Name, Title: "Bordereau de circulation", Subject: view.Title, At: o.now(), Facts: o.slipFacts(view),
+		Foot: "Établi le " + o.written(o.now()) + " par le parapheur. Pour information : seul le dossier de preuve fait preuve.",
+	}
+	s.Tables = append(s.Tables, o.slipPath(view), o.slipDecisions(view))
+	if len(notes) > 0 {
+		s.Tables = append(s.Tables, o.slipNotes(notes))
+	}
+	if len(sent) > 0 {
+		s.Tables = append(s.Tables, o.slipDispatches(sent))
+	}
+	return view.Number, s.Write(w)
+}
+
+// written is an instant as people of the town write it.
+func (o *Office) written(at time.Time) string {
+	return at.In(o.location()).Format("02/01/2006 à 15:04")
+}
+
+func (o *Office) slipFacts(v View) []slip.Fact {
+	main := v.Main()
+	facts := []slip.Fact{
+		{Name: "Dossier", Value: "n° " + strconv.FormatInt(v.Number, 10) + ", " + phaseName(v.State.Phase)},
+		{Name: "Destinataire", Value: v.Recipient},
+		{Name: "Type de courrier", Value: v.TypeName},
+	}
+	if v.ExternalReference != "" {
+		facts = append(facts, slip.Fact{Name: "Référence externe", Value: v.ExternalReference})
+	}
+	facts = append(facts,
+		slip.Fact{Name: "Rédaction", Value: v.Drafter.Name},
+		slip.Fact{Name: "Dépôt", Value: o.written(v.CreatedAt)},
+		slip.Fact{Name: "Lettre", Value: main.Name + ", version " + strconv.Itoa(v.State.Version) + ", " + pages(main.Pages)},
+		slip.Fact{Name: "Empreinte SHA-256", Value: main.Revision.SHA256.String()})
+	for _, a := range v.Annexes() {
+		facts = append(facts, slip.Fact{Name: "Annexe", Value: a.Name + ", " + pages(a.Pages)})
+	}
+	return facts
+}
+
+func pages(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return strconv.Itoa(n) + " pages"
+}
+
+func phaseName(p circuits.Phase) string {
+	names := map[circuits.Phase]string{
+		circuits.Draft: "en brouillon", circuits.Running: "dans son circuit", circuits.Refused: "refusé", circuits.Withdrawn: "retiré", circuits.Completed: "circuit terminé",
+	}
+	return names[p]
+}
+
+func (o *Office) slipPath(v View) slip.Table {
+	t := slip.Table{
+		Heading: "Le circuit", Columns: []string{"Étape", "Bureau", "État"}, Wide: []float64{0.45, 0.33, 0.22}, None: "Aucun circuit : le dossier n’a pas été envoyé.",
+	}
+	if v.State.Circuit.Name != "" {
+		t.Heading = "Le circuit « " + v.State.Circuit.Name + " »"
+	}
+	states := map[circuits.Status]string{
+		circuits.Ahead: "à venir", circuits.Open: "en attente", circuits.Sealing: "signature en cours", circuits.Done: "fait", circuits.Rejects: "refusé",
+		circuits.Skipped: "sans objet", circuits.Bypassed: "contournée", circuits.Blocked: "bloquée",
+	}
+	for i, st := range v.Path {
+		t.Lines = append(t.Lines, []string{strconv.Itoa(i+1) + ". " + st.Step.Title, st.Desk, states[st.Status]})
+	}
+	return t
+}
+
+func (o *Office) slipDecisions(v View) slip.Table {
+	t := slip.Table{
+		Heading: "Les décisions", Columns: []string{"Quand", "Qui", "Décision"}, Wide: []float64{0.20, 0.38, 0.42}, None: "Personne n’a encore décidé.",
+	}
+	for _, d := range v.State.Decisions {
+		t.Lines = append(t.Lines, []string{o.written(d.At), signatory(d.By), decided(d, v.State.Version)})
+	}
+	return t
+}
+
+// signatory is who decided, in which capacity, and for whom.
+func signatory(a circuits.Actor) string {
+	who := a.Name
+	if a.Quality != "" {
+		who += ", " + a.Quality
+	}
+	if a.For != nil && a.For.Mention != "" {
+		who += "\n" + a.For.Mention
+	}
+	return who
+}
+
+// decided is a decision in words, with what it is worth today.
+func decided(d circuits.Decision, version int) string {
+	verdicts := map[circuits.Verdict]string{
+		circuits.GivesVisa: "Visa", circuits.Signs: "Signature", circuits.Refuses: "Refus", circuits.Seals: "Cachet", circuits.Advises: "Avis",
+		circuits.Records: "Acte fait hors du parapheur", circuits.Bypasses: "Étape contournée",
+	}
+	words := []string{verdicts[d.Verdict]}
+	if words[0] == "" {
+		words[0] = string(d.Verdict)
+	}
+	if d.Advice != nil {
+		senses := map[circuits.Sense]string{circuits.Favourable: "favorable", circuits.Reserved: "favorable avec réserves", circuits.Unfavourable: "défavorable"}
+		words[0] += " " + senses[d.Advice.Sense]
+		if d.Advice.Text != "" {
+			words = append(words, "« "+d.Advice.Text+" »")
+		}
+	}
+	if d.Version != version {
+		words[0] += ", sur la version " + strconv.Itoa(d.Version)
+	}
+	switch d.Standing {
+	case circuits.Lapsed:
+		words[0] += " (caduque)"
+	case circuits.Undone:
+		words[0] += " (reprise par son auteur)"
+	case circuits.Maintained:
+		words[0] += " (maintenue)"
+	case circuits.Holds:
+	}
+	if d.Reason != "" {
+		words = append(words, "« "+d.Reason+" »")
+	}
+	return strings.Join(words, "\n")
+}
+
+func (o *Office) slipNotes(notes []Note) slip.Table {
+	t := slip.Table{Heading: "Les remarques", Columns: []string{"Quand", "Qui", "Remarque"}, Wide: []float64{0.20, 0.28, 0.52}}
+	for _, n := range notes {
+		t.Lines = append(t.Lines, []string{o.written(n.At), n.By, n.Text})
+	}
+	return t
+}
+
+func (o *Office) slipDispatches(sent []Dispatch) slip.Table {
+	t := slip.Table{Heading: "L’envoi", Columns: []string{"Quand", "Comment", "État"}, Wide: []float64{0.20, 0.42, 0.38}}
+	for _, d := range sent {
+		how := strings.Join(nonEmpty(ChannelName(d.Channel), d.Provider, d.Reference), ", ")
+		state := strings.Join(nonEmpty(DispatchStatusName(d.Status), d.Detail), "\n")
+		t.Lines = append(t.Lines, []string{o.written(d.OccurredAt), how, state})
+	}
+	return t
+}
+
+func nonEmpty(in ...string) (out []string) {
+	for _, s := range in {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// ChannelName is a channel in French.
+func ChannelName(channel string) string {
+	return map[string]string{
+		"courrier": "Courrier", "recommande": "Lettre recommandée", "recommande_electronique": "Lettre recommandée électronique", "courriel": "Courriel",
+		"remise": "Remise en main propre", "teleservice": "Téléservice", "autre": "Autre envoi",
+	}[channel]
+}
+
+// DispatchStatusName is what a carrier said, in French.
+func DispatchStatusName(status string) string {
+	return map[string]string{
+		"prepared": "Préparé", "sent": "Envoyé", "delivered": "Distribué", "refused": "Refusé par le destinataire", "returned": "Retourné", "failed": "Non abouti",
+	}[status]
+}
