@@ -284,7 +284,7 @@ func firstBytes(s *types.StreamDict) []byte {
 			return nil
 		}
 		first := make([]byte, 8)
-		n, _ := io.ReadFull(r, first) //nolint:errcheck // a short or damaged file shows what it shows
+		n, _ := io.ReadFull(r, first) // a short or damaged file shows what it shows
 		return first[:n]
 	}
 	if err := s.Decode(); err != nil {

@@ -50,8 +50,10 @@ func TestFindings(t *testing.T) {
 		"a script by name":              {with("/Names<</JavaScript<</Names[(a)<</S/JavaScript/JS(1)>>]>>>>", ""), []Finding{{Kind: KindJavaScript, Where: WhereDocument}}},
 		"a script under an escaped key": {link("<</S/Java#53cript/JS(1)>>"), []Finding{{Kind: KindJavaScript, Page: 1}}},
 		"a script nobody refers to":     {with("", "", "<</S/JavaScript/JS(1)>>"), []Finding{{Kind: KindJavaScript, Where: WhereDocument}}},
-		"a script in a field": {with("/AcroForm<</Fields[4 0 R]>>", "", "<</FT/Tx/T(a)/DA(/F 9 Tf)/AA<</K<</S/JavaScript/JS(1)>>>>>>"),
-			[]Finding{{Kind: KindJavaScript, Where: WhereForm}}},
+		"a script in a field": {
+			with("/AcroForm<</Fields[4 0 R]>>", "", "<</FT/Tx/T(a)/DA(/F 9 Tf)/AA<</K<</S/JavaScript/JS(1)>>>>>>"),
+			[]Finding{{Kind: KindJavaScript, Where: WhereForm}},
+		},
 		"a program started":                      {link("<</S/Launch/F(cmd.exe)>>"), []Finding{{Kind: KindLaunch, Page: 1, Name: "cmd.exe"}}},
 		"a program for Windows":                  {link("<</S/Launch/Win<</F(calc.exe)>>>>"), []Finding{{Kind: KindLaunch, Page: 1, Name: "calc.exe"}}},
 		"a form that sends":                      {link("<</S/SubmitForm/F<</FS/URL/F(https://example.org)>>>>"), []Finding{{Kind: KindSubmit, Page: 1, Name: "https://example.org"}}},
