@@ -2,6 +2,7 @@ package signing
 
 import (
 	"crypto/x509"
+	"errors"
 
 	"parapheur/signing/internal/pdf"
 )
@@ -59,14 +60,22 @@ func (p *proofs) takeList(der []byte) {
 
 func (p *proofs) takeResponse(der []byte) { p.responses = append(p.responses, der) }
 
-// streams gives the data of the streams of an array to take, within bounds of number and of total
-// size.
+// maxTooLarge bounds the streams of a list that are read in vain, each up to the size that is left.
+const maxTooLarge = 1
+
+// streams gives the data of the streams of an array to take, each once, within bounds of number and of
+// total size.
 func streams(doc *pdf.Doc, v pdf.Object, count, size int, take func(der []byte)) error {
 	list, err := doc.Array(v)
 	if err := ignoreSyntax(err); err != nil {
 		return err
 	}
+	seen, tooLarge := map[pdf.Object]bool{}, 0
 	for _, e := range list[:min(len(list), count)] {
+		if ref, ok := e.(pdf.Ref); !ok || seen[ref] || tooLarge > maxTooLarge {
+			continue
+		}
+		seen[e] = true
 		v, err := doc.Resolve(e)
 		if err := ignoreSyntax(err); err != nil {
 			return err
@@ -75,10 +84,15 @@ func streams(doc *pdf.Doc, v pdf.Object, count, size int, take func(der []byte))
 		if !ok || err != nil {
 			continue
 		}
-		if der, err := doc.Decode(st, size); err == nil { // too large or unreadable proves nothing
-			take(der)
-			size -= len(der)
+		der, err := doc.Decode(st, size)
+		if err != nil { // too large or unreadable proves nothing
+			if errors.Is(err, ErrLimit) {
+				tooLarge++
+			}
+			continue
 		}
+		take(der)
+		size -= len(der)
 	}
 	return nil
 }
