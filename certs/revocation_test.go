@@ -94,6 +94,55 @@ func TestCollectProvesSignerAndTSA(t *testing.T) {
 	}
 }
 
+// A responder that serves GET only is asked again that way (RFC 6960, A.1).
+func TestCollectByGET(t *testing.T) {
+	t.Parallel()
+	s := openSwitchable(t)
+	var posted, got atomic.Int32
+	s.breaks(func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/ocsp") && r.Method == http.MethodPost:
+			posted.Add(1)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return true
+		case strings.HasPrefix(r.URL.Path, "/ocsp"):
+			got.Add(1)
+		}
+		return false
+	})
+	ev, err := s.client(t, time.Now).Collect(t.Context(), [][]*x509.Certificate{newPerson(t, s.Demo).Chain()}, time.Now())
+	if err != nil || len(ev.OCSPs) != 1 || posted.Load() != 1 || got.Load() != 1 {
+		t.Errorf("%d answers, %d POST, %d GET, %v", len(ev.OCSPs), posted.Load(), got.Load(), err)
+	}
+}
+
+// What is fetched ahead is known without asking anybody; a revocation too.
+func TestKnownAheadOfTheSignature(t *testing.T) {
+	t.Parallel()
+	s := openSwitchable(t)
+	r, path := s.client(t, time.Now), newPerson(t, s.Demo).Chain()
+	if err := r.Known(t.Context(), path, time.Now()); !errors.Is(err, ErrRevocationUnavailable) || s.requests.Load() != 0 {
+		t.Errorf("before: %v, %d requests", err, s.requests.Load())
+	}
+	if err := r.Prefetch(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	before := s.requests.Load()
+	if err := r.Known(t.Context(), path, time.Now()); err != nil || s.requests.Load() != before {
+		t.Errorf("after: %v, %d requests", err, s.requests.Load()-before)
+	}
+	if err := s.Revoke(path[0].SerialNumber, 1); err != nil {
+		t.Fatal(err)
+	}
+	fresh := s.client(t, time.Now)
+	if err := fresh.Prefetch(t.Context(), path); !errors.Is(err, ErrRevoked) {
+		t.Errorf("revoked: %v", err)
+	}
+	if err := fresh.Known(t.Context(), path, time.Now()); !errors.Is(err, ErrRevoked) {
+		t.Errorf("known to be revoked: %v", err)
+	}
+}
+
 func TestCollectRevoked(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string][]string{"by OCSP": {"/none"}, "by list": {"/ocsp"}} {

@@ -26,7 +26,7 @@ const (
 	trustedListSpace = "http://uri.etsi.org/02231/v2#"
 )
 
-// ErrTrustedList: the file is not a trusted list of ETSI TS 119 612 that we read.
+// ErrTrustedList says that the file is no trusted list of ETSI TS 119 612 that we read.
 var ErrTrustedList = errors.New("certs: not a readable trusted list")
 
 // A ServiceType is what a trust service does.

@@ -163,7 +163,6 @@ func problemSaid(p keyring.Problem) string {
 		keyring.Untrusted:       "le certificat ne mène à aucune des racines de --roots",
 		keyring.Revoked:         "le certificat est révoqué",
 		keyring.DemoKey:         "c’est une clé de démonstration",
-		keyring.Unreachable:     "le module ou le service ne répond pas",
 		keyring.ExpiresSoon:     "le certificat expire dans moins de trente jours : demandez-en un autre",
 		keyring.RevocationOpen:  "son autorité n’a pas dit si le certificat est révoqué : les niveaux LT et LTA attendront",
 		keyring.NeedsActivation: "le titulaire sera envoyé chez son service de signature pour chaque lot",

@@ -28,7 +28,6 @@ const (
 	Untrusted       Problem = "untrusted"          // no path to a root by which letters are judged
 	Revoked         Problem = "revoked"            // said by its authority
 	DemoKey         Problem = "demonstration"      // outside the demonstration
-	Unreachable     Problem = "unreachable"        // the token or the service does not answer
 	ExpiresSoon     Problem = "expires-soon"       // within ExpiryNotice
 	RevocationOpen  Problem = "revocation-unknown" // its authority did not answer yet
 	NeedsActivation Problem = "needs-activation"   // its holder will be sent to the signing service
@@ -39,11 +38,7 @@ const ExpiryNotice = 30 * 24 * time.Hour
 
 // Blocking reports whether no signature can be made with this problem.
 func (p Problem) Blocking() bool {
-	switch p {
-	case ExpiresSoon, RevocationOpen, NeedsActivation:
-		return false
-	}
-	return true
+	return p != ExpiresSoon && p != RevocationOpen && p != NeedsActivation
 }
 
 // Readiness is whether somebody could sign today.

@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -185,10 +186,15 @@ func TestGateHoldsTheBytes(t *testing.T) {
 	}
 	foreign := h.layOut(t, dgs, nil)
 	h.keep(t, 4, foreign)
+	same := slices.Clone(h.letter(t)) // of the same size, one byte of its header's comment apart
+	same[bytes.Index(same, []byte("\n%"))+2] ^= 1
+	twin := h.layOut(t, s, same)
+	h.keep(t, 6, twin)
 	for name, tbs := range map[string][]byte{
 		"bytes of nothing that is kept":           []byte("anything"),
 		"another document, not kept":              other.ToBeSigned(),
 		"another document, kept":                  kept.ToBeSigned(),
+		"another document of the same size, kept": twin.ToBeSigned(),
 		"the letter, laid out for another's key":  foreign.ToBeSigned(),
 		"the letter, with a byte of tbs appended": append(h.prepared.ToBeSigned(), 0),
 	} {
