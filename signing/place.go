@@ -194,24 +194,23 @@ func (l *layout) otherPages(page pdf.Page) ([]pdf.Page, error) {
 // byTag places the block on the first tag that is found; of its occurrences, on the first that has
 // room where it is.
 func (l *layout) byTag(ctx context.Context) (bool, error) {
-	readAll := true
-	for _, tag := range l.opt.Field.Tags {
-		hits, complete, err := l.reader.Find(ctx, tag)
-		if err != nil {
-			return false, err
-		}
-		readAll = readAll && complete
-		if len(hits) > 0 {
-			return true, l.onTag(ctx, hits)
+	tags := l.opt.Field.Tags
+	hits, complete, err := content.NewReader(l.doc).Find(ctx, tags...)
+	if err != nil {
+		return false, err
+	}
+	for _, found := range hits {
+		if len(found) > 0 {
+			return true, l.onTag(ctx, found)
 		}
 	}
 	switch {
 	case l.opt.Field.TagsOptional:
 		return false, nil
-	case !readAll:
-		return false, fmt.Errorf("%w: %q; a part of the document could not be read", ErrTag, l.opt.Field.Tags)
+	case !complete:
+		return false, fmt.Errorf("%w: %q; a part of the document could not be read", ErrTag, tags)
 	}
-	return false, fmt.Errorf("%w: %q", ErrTag, l.opt.Field.Tags)
+	return false, fmt.Errorf("%w: %q", ErrTag, tags)
 }
 
 func (l *layout) onTag(ctx context.Context, hits []content.Hit) error {

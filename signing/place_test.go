@@ -152,6 +152,9 @@ func TestBlocksCoverNoWordOfRealLetters(t *testing.T) {
 		t.Fatal(paths, err)
 	}
 	for _, path := range paths {
+		if strings.HasPrefix(filepath.Base(path), "scan") { // no text to find
+			continue
+		}
 		file, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

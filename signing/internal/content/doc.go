@@ -19,7 +19,7 @@ package content
 const (
 	maxContent   = 64 << 20  // decoded bytes of content, forms included
 	maxPage      = 16 << 20  // of them for one page
-	maxOperators = 8_000_000 // operators and characters
+	maxOperators = 4_000_000 // operators and characters
 	maxPageOps   = 1_000_000 // of them for one page
 	maxForms     = 8         // forms nested in forms
 	maxStates    = 256       // q without Q

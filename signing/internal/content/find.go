@@ -17,37 +17,57 @@ type Hit struct {
 	Box  pdf.Rect // around its characters, in default user space
 }
 
-// Find returns the occurrences of a phrase, page after page; case and blanks do not count. complete is
-// false when a part of the document could not be read, so that there may be more. It stops when ctx
-// ends.
-func (r *Reader) Find(ctx context.Context, phrase string) (hits []Hit, complete bool, err error) {
-	want := []rune(folded(phrase))
-	complete = true
-	if len(want) == 0 {
-		return nil, true, nil
+// Find returns the occurrences of each phrase, page after page; case and blanks do not count. complete
+// is false when a part of the document could not be read, so that there may be more. It stops when ctx
+// ends. It spends what the limits allow: the pages that matter then are read by another Reader.
+func (r *Reader) Find(ctx context.Context, phrases ...string) (hits [][]Hit, complete bool, err error) {
+	hits = make([][]Hit, len(phrases))
+	pages, err := r.inOrder()
+	if err != nil {
+		return nil, false, err
 	}
-	walked := r.doc.Pages(func(p pdf.Page) bool {
-		if err = ctx.Err(); err != nil {
-			return false
+	complete = true
+	for _, p := range pages {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
 		}
-		if r.operators <= 0 || r.bytes <= 0 || len(hits) >= maxHits {
+		if r.operators <= 0 || r.bytes <= 0 {
 			complete = false
-			return false
+			break
 		}
 		page := r.page(p, true)
 		complete = complete && page.Complete
-		for _, box := range occurrences(page.glyphs, want, p.Rotate) {
-			hits = append(hits, Hit{p, box})
+		for i, phrase := range phrases {
+			want := []rune(folded(phrase))
+			if len(want) == 0 || len(hits[i]) >= maxHits {
+				continue
+			}
+			for _, box := range occurrences(page.glyphs, want, p.Rotate) {
+				hits[i] = append(hits[i], Hit{p, box})
+			}
 		}
-		return true
-	})
-	if err == nil {
-		err = walked
 	}
-	return hits, complete, err
+	for _, list := range hits {
+		slices.SortStableFunc(list, func(a, b Hit) int { return cmp.Compare(a.Page.Number, b.Page.Number) })
+	}
+	return hits, complete, nil
 }
 
-// maxHits bounds the occurrences that are kept.
+// lastFirst is how many pages are read before all others: signatures are at the end, and the middle of
+// a very long document may be more than the limits allow.
+const lastFirst = 20
+
+// inOrder returns the pages, the last ones first.
+func (r *Reader) inOrder() ([]pdf.Page, error) {
+	var pages []pdf.Page
+	if err := r.doc.Pages(func(p pdf.Page) bool { pages = append(pages, p); return true }); err != nil {
+		return nil, err
+	}
+	n := max(0, len(pages)-lastFirst)
+	return slices.Concat(pages[n:], pages[:n]), nil
+}
+
+// maxHits bounds the occurrences that are kept of one phrase.
 const maxHits = 256
 
 // folded drops blanks and invisible characters, and the case.

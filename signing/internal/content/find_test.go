@@ -29,7 +29,7 @@ func find(t testing.TB, file []byte, phrase string) []Hit {
 	if err != nil || !complete {
 		t.Fatalf("complete %v, %v", complete, err)
 	}
-	return hits
+	return hits[0]
 }
 
 // The tags of letters that real producers wrote are found where poppler reads them.
@@ -161,6 +161,9 @@ func letterWith(content, form, mapped, cmap, differences string) []byte {
 // A document that is endless to read costs bounded time, and says that it was not read.
 func TestFindIsBounded(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("four million characters take minutes under the race detector, and no goroutine is involved")
+	}
 	content := strings.Repeat("BT /F1 10 Tf (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa) Tj ET ", 20_000)
 	kids, pages := "", []string{}
 	for i := range 300 {
@@ -177,7 +180,7 @@ func TestFindIsBounded(t *testing.T) {
 	}
 	start := time.Now()
 	hits, complete, err := NewReader(doc).Find(t.Context(), strings.Repeat("a", 30)+"b")
-	if len(hits) > 0 || complete || err != nil {
+	if err != nil || len(hits[0]) > 0 || complete {
 		t.Errorf("%d hits, complete %v, %v", len(hits), complete, err)
 	}
 	if d := time.Since(start); d > 40*time.Second {
