@@ -39,6 +39,7 @@ func commands() []command {
 		{"serve", "sert les pages et l’API d’une installation", serveCommand},
 		{"migrate", "met la base de données au schéma de cette version", migrateCommand},
 		{"town", "crée une collectivité et invite son premier administrateur", townCommand},
+		{"config", "exporte, compare et applique l’organisation d’une collectivité, en un fichier", configCommand},
 		{"key", "importe une clé de signature", keyCommand},
 		{"verify", "vérifie hors ligne une lettre signée, sa preuve ou un journal", verify},
 		{"trust", "lit une liste de confiance européenne, et dit si des signatures sont qualifiées", trustCommand},
