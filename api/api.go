@@ -17,6 +17,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -136,6 +137,7 @@ func (s *server) routes() {
 	s.registerRecords()
 	s.registerSlip()
 	s.registerWebhooks()
+	s.registerOrganisation()
 	s.registerMe()
 }
 
@@ -199,6 +201,7 @@ type operation struct {
 	scope                 string // empty: any key in force
 	status                int    // of success; 0: 200
 	errors                []int  // beside those that every operation has
+	body                  int64  // largest body; 0: maxBody
 	outdated              *deprecation
 }
 
@@ -214,7 +217,7 @@ type deprecation struct {
 func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.description,
-		DefaultStatus: o.status, MaxBodyBytes: maxBody, BodyReadTimeout: 15 * time.Second,
+		DefaultStatus: o.status, MaxBodyBytes: cmp.Or(o.body, maxBody), BodyReadTimeout: 15 * time.Second,
 		Errors: append([]int{
 			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 		}, o.errors...),

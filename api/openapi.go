@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -15,14 +16,15 @@ import (
 
 // Tags group the operations in the documentation.
 const (
-	tagDossiers   = "Dossiers"
-	tagDocuments  = "Documents"
-	tagEvidence   = "Preuves"
-	tagEvents     = "Suivi"
-	tagCircuits   = "Circuits"
-	tagDispatches = "Envois"
-	tagWebhooks   = "Notifications"
-	tagMe         = "Clé d’application"
+	tagDossiers     = "Dossiers"
+	tagDocuments    = "Documents"
+	tagEvidence     = "Preuves"
+	tagEvents       = "Suivi"
+	tagCircuits     = "Circuits"
+	tagDispatches   = "Envois"
+	tagWebhooks     = "Notifications"
+	tagOrganisation = "Organisation"
+	tagMe           = "Clé d’application"
 )
 
 func tags() []*huma.Tag {
@@ -34,6 +36,7 @@ func tags() []*huma.Tag {
 		{Name: tagDispatches, Description: "Comment la lettre signée est partie, et ce qu’elle est devenue."},
 		{Name: tagWebhooks, Description: "Être appelé à chaque fait, dans l’ordre, au lieu de demander."},
 		{Name: tagCircuits, Description: "Les types de courrier et leurs circuits."},
+		{Name: tagOrganisation, Description: "Provisionner les personnes et les bureaux, et tenir l’organisation entière comme un fichier. Rien ici ne permet de décider : une clé d’accès ne s’enregistre que sur l’invitation d’un administrateur."},
 		{Name: tagMe, Description: "L’application reconnue et ses droits."},
 	}
 }
@@ -121,7 +124,7 @@ func number(status string) int {
 func loosen(o *huma.OpenAPI) {
 	inputs := []string{"Deposit", "Withdrawal", "Description", "Remark", "Dispatching", "WebhookWish", "WebhookChange", "WebhookReplay"}
 	for name, schema := range o.Components.Schemas.Map() {
-		if schema.Type == huma.TypeObject && !slices.Contains(inputs, name) {
+		if schema.Type == huma.TypeObject && !slices.Contains(inputs, name) && !strings.HasPrefix(name, setupPrefix) {
 			schema.AdditionalProperties = true
 		}
 	}

@@ -102,12 +102,13 @@ func TestNoOperationDecides(t *testing.T) {
 	}
 	asked := officeMethods(t)
 	// Hold and Examine verify a file that is sent: they read no dossier and
-	// write nothing.
+	// write nothing. What sets the town up enrols no passkey and names no
+	// administrator: see TestProgramsMakeNoAdministrator.
 	// Once, LogCall, Token and RevokeToken are about requests; those about
 	// webhooks, notes and dispatches touch no circuit.
 	want := []string{
-		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ChangeWebhook", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches", "Events",
-		"Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Receive", "Redeliver", "Redescribe", "RemoveWebhook", "ReplayWebhook", "RevokeToken",
+		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches", "Events",
+		"Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PlanSetup", "ProvisionDesk", "ProvisionPerson", "Receive", "Redeliver", "Redescribe", "RemoveWebhook", "ReplayWebhook", "RevokeToken",
 		"RotateWebhook", "Search", "Slip", "Start", "Tenant", "TestWebhook", "Token", "Types", "View", "Webhook", "Webhooks", "Withdraw",
 	}
 	if !slices.Equal(asked, want) {
