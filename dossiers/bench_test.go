@@ -208,12 +208,15 @@ func populate(b *testing.B, town *towntest.Town) {
 	for _, query := range []string{
 		// The last of every hundred waits at the DGS's desk, as the model does.
 		`insert into dossier (tenant, id, number, title, recipient, type_code, type_name, note, drafter, phase, state, rev,
-			open_desk, open_since, undoable_by, evidence_head, created_at, updated_at)
+			open_since, undoable_by, evidence_head, created_at, updated_at)
 		select tenant, gen_random_uuid(), number + n, title || ' ' || n, recipient, type_code, type_name, note, drafter,
 			case when n % 20 = 0 then 'running' else 'completed' end, state, rev,
-			case when n % 20 = 0 then open_desk end, case when n % 20 = 0 then open_since + n * interval '1 second' end, null,
+			case when n % 20 = 0 then open_since + n * interval '1 second' end, null,
 			evidence_head, created_at + n * interval '1 second', updated_at + n * interval '1 second'
 		from dossier, generate_series(1, $2::int) n where id = $1`,
+		`insert into turn (tenant, dossier, step, n, asked, holder, desk, since)
+		select d.tenant, d.id, m.step, m.n, m.asked, m.holder, m.desk, d.open_since
+		from dossier d join turn m on m.tenant = d.tenant and m.dossier = $1 where $2 > 0 and d.phase = 'running' on conflict do nothing`,
 		`insert into participant (tenant, person, dossier, decided_at, phase, moved_at)
 		select d.tenant, p, d.id, d.updated_at, d.phase, d.updated_at
 		from dossier d, unnest(array[d.drafter, '` + string(dgs.Person.ID) + `'::uuid, '` + string(mayor.Person.ID) + `'::uuid]) p

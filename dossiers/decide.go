@@ -31,21 +31,18 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 	}
 	statements := make([]proof.Statement, len(items))
 	for i := range items {
-		if items[i].Reason, err = text("reason", items[i].Reason, 4000); err != nil {
+		if err := items[i].check(); err != nil {
 			return DecisionRequest{}, err
 		}
-		if items[i].Reason != "" && items[i].Decision != string(proof.Refusal) {
-			return DecisionRequest{}, &InvalidError{"reason", "Seul un refus porte un motif."}
-		}
-		d, err := o.visible(ctx, v, items[i].Dossier)
+		m, circumstances, err := o.matter(ctx, v, items[i].Dossier)
 		if err != nil {
 			return DecisionRequest{}, err
 		}
-		if err := o.read(ctx, v, d, len(items)); err != nil {
+		if err := o.read(ctx, v, m.Dossier, len(items)); err != nil {
 			return DecisionRequest{}, err
 		}
-		if statements[i], err = statement(d, p, items[i], o.now()); err != nil {
-			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", d.ID, err)
+		if statements[i], err = circumstances.statement(m.Dossier, p, items[i], o.now()); err != nil {
+			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", m.Dossier.ID, circumstances.explain(err, m.Dossier.State.Circuit))
 		}
 	}
 	c, req, err := rp.BeginDecision(u, []byte(s.ID), statements)
@@ -76,13 +73,13 @@ func (o *Office) read(ctx context.Context, v Viewer, d Dossier, together int) er
 }
 
 // statement says what item decides about d as it stands, or why it cannot.
-func statement(d Dossier, p Person, item DecisionItem, at time.Time) (proof.Statement, error) {
-	seat, step, err := seatFor(d, p, item)
+func (c circumstances) statement(d Dossier, p Person, item DecisionItem, at time.Time) (proof.Statement, error) {
+	g, err := c.gesture(d, p, item)
 	if err != nil {
 		return proof.Statement{}, err
 	}
 	probe := circuits.Digest{1} // stands for the evidence that does not exist yet
-	if _, err := decide(d.State, actorAt(p, seat), step, item, item.Seen, probe, at); err != nil {
+	if _, err := g.events(d.State, c.facts(d.State, d.State.Circuit, nil), probe, at); err != nil {
 		return proof.Statement{}, err
 	}
 	main := d.Main().Revision
@@ -92,11 +89,11 @@ func statement(d Dossier, p Person, item DecisionItem, at time.Time) (proof.Stat
 	st := proof.Statement{
 		Dossier: string(d.ID), Version: d.State.Version, DocSHA256: proof.Digest(main.SHA256), DocBytes: main.Bytes,
 		AnnexRoot: annexRoot(d), CircuitSHA256: proof.Digest(d.State.Circuit.Hash()),
-		Step: string(d.State.Circuit.Steps[step].ID), Decision: proof.Decision(item.Decision),
-		Quality: seat.Quality, PrevSHA256: proof.Digest(d.EvidenceHead),
+		Step: string(d.State.Circuit.Steps[g.step].ID), Decision: proof.Decision(item.Decision),
+		Quality: g.by.Quality, Delegation: c.ground(g.by), PrevSHA256: proof.Digest(d.EvidenceHead),
 	}
-	if item.Reason != "" {
-		st.ReasonSHA256 = sha256.Sum256([]byte(item.Reason))
+	if said := item.said(); said != "" {
+		st.ReasonSHA256 = sha256.Sum256([]byte(said))
 	}
 	return st, nil
 }
@@ -111,52 +108,6 @@ func annexRoot(d Dossier) proof.Digest {
 		return proof.Digest{}
 	}
 	return proof.Root(leaves)
-}
-
-// seatFor finds the step that item is about and the seat from which p acts.
-func seatFor(d Dossier, p Person, item DecisionItem) (Seat, int, error) {
-	if item.Decision == string(proof.Undoing) {
-		for i := len(d.State.Decisions) - 1; i >= 0; i-- {
-			if x := d.State.Decisions[i]; x.Standing == circuits.Holds && x.By.Person == p.ID {
-				return Seat{Desk: x.By.Desk, Quality: x.By.Quality}, x.Step, nil
-			}
-		}
-		return Seat{}, -1, circuits.ErrAuthor
-	}
-	open := d.State.OpenSteps()
-	if len(open) == 0 {
-		if d.State.Phase == circuits.Running {
-			return Seat{}, -1, circuits.ErrStep
-		}
-		return Seat{}, -1, circuits.ErrState
-	}
-	for _, i := range open {
-		if seat, ok := p.Seat(d.State.Circuit.Steps[i].Desk); ok {
-			return seat, i, nil
-		}
-	}
-	return Seat{}, -1, circuits.ErrDesk
-}
-
-func actorAt(p Person, s Seat) circuits.Actor {
-	return circuits.Actor{Person: p.ID, Name: p.Name(), Desk: s.Desk, Quality: s.Quality}
-}
-
-// decide asks the circuit.
-func decide(s circuits.State, by circuits.Actor, step int, item DecisionItem, seen, evidence circuits.Digest, at time.Time) ([]circuits.Event, error) {
-	choice := circuits.Choice{By: by, Step: step, Seen: seen, Evidence: evidence, At: at}
-	switch proof.Decision(item.Decision) {
-	case proof.Visa:
-		return s.Visa(choice, circuits.Facts{})
-	case proof.Sign:
-		return s.Sign(choice, circuits.Facts{})
-	case proof.Refusal:
-		return s.Refuse(choice, item.Reason, circuits.Return{}, circuits.Facts{})
-	case proof.Undoing:
-		return s.Undo(by, evidence, at)
-	default:
-		return nil, &InvalidError{"decision", "Cette décision n’existe pas."}
-	}
 }
 
 // FinishDecision verifies the gesture and takes each decision in a
@@ -216,51 +167,41 @@ func (o *Office) commit(ctx context.Context, v Viewer, item DecisionItem, ev pro
 		return Dossier{}, fmt.Errorf("decide: %w", err)
 	}
 	digest := circuits.Digest(sha256.Sum256(file))
-	return o.update(ctx, v, item.Dossier, item.Decision, func(w Work) (Change, error) {
+	return o.move(ctx, v, item.Dossier, item.Decision, func(w Work, c circumstances) (Change, error) {
 		d, at := w.Dossier, o.now()
 		if w.Person == nil || !w.Person.Active {
 			return Change{}, ErrForbidden
 		}
-		seat, step, err := seatFor(d, *w.Person, item)
+		g, err := c.gesture(d, *w.Person, item)
 		if err != nil {
 			return Change{}, err
 		}
-		events, err := decide(d.State, actorAt(*w.Person, seat), step, item, circuits.Digest(st.DocSHA256), digest, at)
+		g.seen, g.assurance = circuits.Digest(st.DocSHA256), touched.assurance()
+		events, err := g.events(d.State, c.facts(d.State, d.State.Circuit, nil), digest, at)
 		if err != nil {
 			return Change{}, err
 		}
-		if err := unmoved(d, st, seat, step); err != nil {
+		if err := unmoved(d, st, g, c.ground(g.by)); err != nil {
 			return Change{}, err
 		}
 		return Change{
-			Events: events, Touched: &touched, Seal: item.Decision == string(proof.Sign),
+			Events: events, Touched: &touched,
 			Evidence: &EvidenceRecord{
-				Seq: len(d.State.Decisions) + undos(d.State) + 1, Version: d.State.Version, Round: d.State.Round, Step: step, Person: w.Person.ID,
+				Version: d.State.Version, Round: d.State.Round, Step: g.step, Turn: g.turn, Person: w.Person.ID,
 				Decision: item.Decision, SHA256: digest, File: file, At: at,
 			},
 		}, nil
 	})
 }
 
-// undos counts the decisions taken back: each left an evidence of its own.
-func undos(s circuits.State) int {
-	n := 0
-	for _, d := range s.Decisions {
-		if d.Standing == circuits.Undone {
-			n++
-		}
-	}
-	return n
-}
-
 // unmoved compares what the person approved with the dossier under its lock.
-func unmoved(d Dossier, st proof.Statement, seat Seat, step int) error {
+func unmoved(d Dossier, st proof.Statement, g gesture, ground string) error {
 	switch {
 	case st.Version != d.State.Version || circuits.Digest(st.DocSHA256) != d.Main().Revision.SHA256 || st.DocBytes != d.Main().Revision.Bytes:
 		return circuits.ErrStale
-	case st.Step != string(d.State.Circuit.Steps[step].ID) || circuits.Digest(st.CircuitSHA256) != d.State.Circuit.Hash():
+	case st.Step != string(d.State.Circuit.Steps[g.step].ID) || circuits.Digest(st.CircuitSHA256) != d.State.Circuit.Hash():
 		return ErrConflict
-	case circuits.Digest(st.PrevSHA256) != d.EvidenceHead || st.AnnexRoot != annexRoot(d) || st.Quality != seat.Quality:
+	case circuits.Digest(st.PrevSHA256) != d.EvidenceHead || st.AnnexRoot != annexRoot(d), st.Quality != g.by.Quality, st.Delegation != ground:
 		return ErrConflict
 	}
 	return nil

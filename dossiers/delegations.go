@@ -85,27 +85,6 @@ func (o *Office) DeclareImpediment(ctx context.Context, v Viewer, i delegation.I
 	return made[0].(ImpedimentSet).Impediment, nil
 }
 
-// Recuse keeps the viewer away from a dossier (déport), or somebody else by an
-// administrator. It is for good: an interest does not go because it was said.
-func (o *Office) Recuse(ctx context.Context, v Viewer, id ID, r delegation.Recusal) error {
-	if v.Person == nil {
-		return fmt.Errorf("recuse: %w", ErrForbidden)
-	}
-	if r.Person != v.Person.ID {
-		if err := v.administers(); err != nil {
-			return err
-		}
-	} else if _, err := o.visible(ctx, v, id); err != nil {
-		return err
-	}
-	if r.On == "" {
-		r.On = o.today()
-	}
-	return o.organise(ctx, v, func(Organisation) ([]Amendment, error) {
-		return []Amendment{RecusalSet{Dossier: id, Recusal: r}}, nil
-	})
-}
-
 func (a DelegationSet) check(g Organisation) error {
 	d := a.Delegation
 	delegate, ok := g.Member(d.Delegate.Person)

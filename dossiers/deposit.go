@@ -28,6 +28,8 @@ type Draft struct {
 	Additions Additions
 	Start     bool
 	Metadata  conditions.Values // of the type; see TypeSetup.Normal
+	// Chosen are the desks picked where the circuit lets choose.
+	Chosen map[circuits.StepID]circuits.DeskID
 	// OnlyIfReady refuses with ErrNotReady to start a circuit of which a
 	// signature could not be completed today. Without it the letter leaves and
 	// waits there.
@@ -147,8 +149,7 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		c.Notices = append(c.Notices, notices(i+2, a)...)
 		annexes = append(annexes, a.SHA256)
 	}
-	c.Events, err = depositEvents(v.Actor(""), drafter.ID, d, annexes, circuit, now)
-	if err != nil {
+	if err := o.enter(ctx, v, &c, d, annexes, circuit); err != nil {
 		return Dossier{}, false, err
 	}
 	made, replayed, err := o.Store.Create(ctx, v.Tenant.ID, c)
@@ -158,22 +159,39 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	return made, replayed, nil
 }
 
-func depositEvents(by circuits.Actor, drafter circuits.PersonID, d Draft, annexes []circuits.Digest, circuit circuits.Definition, now time.Time) ([]circuits.Event, error) {
+// enter adds to a creation the events of its deposit and, if d starts, of its
+// way into the circuit.
+func (o *Office) enter(ctx context.Context, v Viewer, c *Creation, d Draft, annexes []circuits.Digest, circuit circuits.Definition) error {
 	var s circuits.State
+	now := c.Dossier.CreatedAt
 	events, err := s.Deposit(circuits.Deposited{
-		By: by, Drafter: drafter, Document: d.Main.SHA256, Bytes: d.Main.Bytes, Annexes: annexes, At: now,
+		By: v.Actor(""), Drafter: c.Dossier.Drafter.Person, Document: d.Main.SHA256, Bytes: d.Main.Bytes, Annexes: annexes, At: now,
 	})
-	if err != nil || !d.Start {
-		return events, err
+	if err != nil {
+		return fmt.Errorf("deposit: %w", err)
+	}
+	c.Events = events
+	if !d.Start {
+		return nil
 	}
 	for _, e := range events {
 		s = s.Apply(e)
 	}
-	started, err := s.Start(by, circuit, circuits.Facts{}, now)
+	revision, err := o.Store.OrganisationRevision(ctx, v.Tenant.ID)
 	if err != nil {
-		return nil, fmt.Errorf("deposit: %w", err)
+		return err
 	}
-	return append(events, started...), nil
+	around, err := o.circumstances(ctx, v.Tenant.ID, Matter{Dossier: c.Dossier, Filing: c.Filing, Revision: revision})
+	if err != nil {
+		return err
+	}
+	started, err := s.Start(v.Actor(""), circuit, around.facts(s, circuit, d.Chosen), now)
+	if err != nil {
+		return fmt.Errorf("deposit: %w", around.explain(err, circuit))
+	}
+	change, err := around.follow(s, Change{Events: started}, now)
+	c.Events, c.Calendar, c.Seal = append(events, change.Events...), change.Calendar, change.Seal
+	return err
 }
 
 // now is the clock to the microsecond, which is what PostgreSQL keeps.
@@ -213,20 +231,39 @@ func (o *Office) drafterOf(ctx context.Context, v Viewer, email string) (Person,
 	return p, err
 }
 
-// Start sends a draft along the circuit that its type and metadata choose.
+// Start sends a draft, or what was withdrawn or refused, along the circuit that
+// its type and metadata choose.
 func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
-	d, err := o.visible(ctx, v, id)
-	if err != nil {
-		return d, err
+	return o.Depart(ctx, v, id, Departure{})
+}
+
+// A Departure is how a draft leaves.
+type Departure struct {
+	// Chosen are the desks picked where the circuit lets choose.
+	Chosen map[circuits.StepID]circuits.DeskID
+	// Again starts what was refused or withdrawn anew, with the same document.
+	Again bool
+}
+
+// Depart sends a draft along the circuit that its type and metadata choose.
+func (o *Office) Depart(ctx context.Context, v Viewer, id ID, how Departure) (Dossier, error) {
+	if _, err := o.visible(ctx, v, id); err != nil {
+		return Dossier{}, err
 	}
-	circuit, sequence, err := o.route(ctx, v.Tenant, d)
-	if err != nil {
-		return d, err
-	}
-	return o.update(ctx, v, id, "start", func(w Work) (Change, error) {
-		now := o.now()
-		events, err := w.Dossier.State.Start(v.Actor(""), circuit, circuits.Facts{}, now)
-		return Change{Events: events, Sequence: sequence, FiledAt: now.In(o.location())}, err
+	return o.move(ctx, v, id, "start", func(w Work, c circumstances) (Change, error) {
+		circuit, err := c.town.CircuitFor(c.kind, c.values, c.now)
+		if err != nil {
+			return Change{}, err
+		}
+		start := w.Dossier.State.Start
+		if how.Again {
+			start = w.Dossier.State.Recycle
+		}
+		events, err := start(v.Actor(""), circuit, c.facts(w.Dossier.State, circuit, how.Chosen), o.now())
+		if err != nil {
+			return Change{}, c.explain(err, circuit)
+		}
+		return Change{Events: events, Sequence: c.kind.Sequence, FiledAt: c.now}, nil
 	})
 }
 
@@ -249,25 +286,49 @@ func (o *Office) Withdraw(ctx context.Context, v Viewer, id ID, reason string, r
 	})
 }
 
-// Correct replaces the main document by a new version.
+// Correct replaces the main document by a new version, as a substantial
+// correction from the first step on.
 func (o *Office) Correct(ctx context.Context, v Viewer, id ID, main Received) (Dossier, error) {
+	return o.CorrectAs(ctx, v, id, main, Correction{})
+}
+
+// A Correction is what a new version of the document changes.
+type Correction struct {
+	Nature circuits.Nature // empty is substantial
+	From   circuits.StepID // the first step that decides again; empty: the first
+	Reason string          // for those who decided
+}
+
+// CorrectAs replaces the main document by a new version, as the circuit's own
+// policy allows.
+func (o *Office) CorrectAs(ctx context.Context, v Viewer, id ID, main Received, how Correction) (Dossier, error) {
 	if main.SHA256.IsZero() {
 		return Dossier{}, missingLetter()
 	}
 	if main.Locked {
 		return Dossier{}, fmt.Errorf("correct %s: %w", id, ErrLocked)
 	}
+	reason, err := text("reason", how.Reason, 4000)
+	if err != nil {
+		return Dossier{}, err
+	}
 	if d, err := o.visible(ctx, v, id); err != nil {
 		return d, err
 	}
-	return o.update(ctx, v, id, "correct", func(w Work) (Change, error) {
-		now := o.now()
-		events, err := w.Dossier.State.Correct(circuits.Correction{By: v.Actor(""), Document: main.SHA256, Bytes: main.Bytes, At: now}, circuits.Facts{})
+	return o.move(ctx, v, id, "correct", func(w Work, c circumstances) (Change, error) {
+		s, now := w.Dossier.State, o.now()
+		var seats []Seat
+		if w.Person != nil {
+			seats = w.Person.Seats
+		}
+		events, err := c.correct(s, v.Actor(""), seats, circuits.Correction{
+			Document: main.SHA256, Bytes: main.Bytes, Nature: how.Nature, From: how.From, Reason: reason, At: now,
+		}, c.facts(s, s.Circuit, nil))
 		if err != nil {
 			return Change{}, err
 		}
 		doc := received(1, main, now)
-		doc.Revision.Version = w.Dossier.State.Version + 1
+		doc.Revision.Version = s.Version + 1
 		return Change{Events: events, Revision: &NewRevision{N: 1, Name: doc.Name, Pages: doc.Pages, Revision: doc.Revision, Notices: notices(1, main)}}, nil
 	})
 }

@@ -201,24 +201,6 @@ func (o *Office) file(ctx context.Context, v Viewer, d Draft) (circuit circuits.
 	return circuit, f, sequence, err
 }
 
-// route chooses the circuit of a draft, and what numbers it at its start.
-func (o *Office) route(ctx context.Context, t Tenant, d Dossier) (circuit circuits.Definition, sequence string, err error) {
-	g, err := o.Store.Organisation(ctx, t.ID)
-	if err != nil {
-		return circuit, "", err
-	}
-	y, ok := g.Type(d.TypeCode)
-	if !ok {
-		return circuit, "", &InvalidError{"type", "Le type de cette lettre n’existe plus."}
-	}
-	f, err := o.Store.Filing(ctx, t.ID, d.ID)
-	if err != nil {
-		return circuit, "", err
-	}
-	circuit, err = g.CircuitFor(y, derived(f.Values, len(d.Annexes()), d.Main().Pages), o.Now().In(o.location()))
-	return circuit, y.Sequence, err
-}
-
 // Filing returns the metadata and the number of a dossier.
 func (o *Office) Filing(ctx context.Context, v Viewer, id ID) (Filing, error) {
 	if _, err := o.visible(ctx, v, id); err != nil {
@@ -230,31 +212,23 @@ func (o *Office) Filing(ctx context.Context, v Viewer, id ID) (Filing, error) {
 // SetMetadata changes metadata of a dossier: those given are replaced, an
 // empty value empties one. The drafter may, and who acts at an open step.
 func (o *Office) SetMetadata(ctx context.Context, v Viewer, id ID, given conditions.Values) (Filing, error) {
-	d, err := o.visible(ctx, v, id)
+	m, c, err := o.matter(ctx, v, id)
 	if err != nil {
 		return Filing{}, err
 	}
-	if d.State.Phase == circuits.Completed || !v.files(d) {
+	if m.Dossier.State.Phase == circuits.Completed || !c.files(v, m.Dossier) {
 		return Filing{}, fmt.Errorf("metadata of %s: %w", id, ErrForbidden)
 	}
-	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
-	if err != nil {
-		return Filing{}, err
-	}
-	y, _ := g.Type(d.TypeCode)
-	f, err := o.Store.Filing(ctx, v.Tenant.ID, id)
-	if err != nil {
-		return f, err
-	}
+	f := m.Filing
 	values := maps.Clone(f.Values)
 	if values == nil {
 		values = conditions.Values{}
 	}
 	maps.Copy(values, given)
-	if f.Values, err = y.Normal(values, Demand{}); err != nil {
+	if f.Values, err = c.kind.Normal(values, Demand{}); err != nil {
 		return f, err
 	}
-	for _, field := range y.Metadata {
+	for _, field := range c.kind.Metadata {
 		if field.AtDeposit && f.Values[field.Name] == "" {
 			return f, &InvalidError{"metadata." + field.Name, "Renseignez « " + field.Label + " »."}
 		}
@@ -263,16 +237,16 @@ func (o *Office) SetMetadata(ctx context.Context, v Viewer, id ID, given conditi
 }
 
 // files reports whether v may change the metadata of d.
-func (v Viewer) files(d Dossier) bool {
+func (c circumstances) files(v Viewer, d Dossier) bool {
 	if v.Application != nil {
-		return d.Application == v.Application.ID
+		return d.State.Depositor.Application == v.Application.ID
 	}
 	if v.Person == nil {
 		return false
 	}
-	open := func(i int) bool {
-		_, ok := v.Person.Seat(d.State.Circuit.Steps[i].Desk)
-		return ok
+	acts := func(turn circuits.OpenTurn) bool {
+		_, err := c.capacity(*v.Person, turn, d.State.Circuit.Steps[turn.Step].Kind)
+		return err == nil
 	}
-	return d.Drafter.Person == v.Person.ID || slices.ContainsFunc(d.State.OpenSteps(), open)
+	return d.Drafter.Person == v.Person.ID || slices.ContainsFunc(d.State.OpenTurns(), acts)
 }

@@ -98,10 +98,11 @@ type Parts struct {
 }
 
 // An Office does what is asked of it. It holds no state of its own but a
-// cache of relying parties and is safe for concurrent use.
+// cache of relying parties and set-ups and is safe for concurrent use.
 type Office struct {
 	Parts
 	parties sync.Map // TenantID -> *approvals.RelyingParty
+	towns   sync.Map // TenantID -> Organisation, as last read
 }
 
 // Open returns an Office over its parts.

@@ -22,15 +22,17 @@ func (o *Office) visible(ctx context.Context, v Viewer, id ID) (Dossier, error) 
 	if err != nil {
 		return d, err
 	}
-	if !sees(v, d) {
-		return Dossier{}, fmt.Errorf("dossier %s: %w", id, ErrNotFound)
+	if sees(v, d) {
+		return d, nil
 	}
-	return d, nil
+	m, _, err := o.matter(ctx, v, id) // in somebody's place, maybe
+	return m.Dossier, err
 }
 
-// sees reports whether d is v's to see: an application sees what it
-// deposited, or all with ScopeDossiersAll; a person what they drafted, what travels by a desk they hold or
-// prepare, and what they decided.
+// sees reports whether d is v's to see in their own right: an application sees
+// what it deposited, or all with ScopeDossiersAll, of the types it may handle;
+// a person what they drafted, what travels by a desk they hold or prepare,
+// what was asked of them, and what they decided.
 func sees(v Viewer, d Dossier) bool {
 	if v.Person == nil {
 		return v.Application.Handles(d.TypeCode) && (v.All || d.State.Depositor.Application == v.Application.ID)
@@ -38,32 +40,71 @@ func sees(v Viewer, d Dossier) bool {
 	if d.Drafter.Person == v.Person.ID {
 		return true
 	}
-	for _, st := range d.State.Circuit.Steps {
-		if _, holds := v.Person.Seat(st.Desk); holds || slices.Contains(v.Person.Prepares, st.Desk) {
+	for _, to := range recipients(d.State) {
+		_, holds := v.Person.Seat(to.Desk)
+		if to.Person == v.Person.ID || holds || slices.Contains(v.Person.Prepares, to.Desk) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(d.State.Decisions, func(x circuits.Decision) bool { return x.By.Person == v.Person.ID })
 }
 
+// recipients are the desks and people by whom a dossier travels, or who were
+// asked about it.
+func recipients(s circuits.State) (out []circuits.Recipient) {
+	for _, st := range s.Circuit.Steps {
+		out = append(out, circuits.Recipient{Desk: st.Desk})
+		for _, r := range st.Actors {
+			out = append(out, circuits.Recipient{Desk: r.Desk})
+		}
+	}
+	for _, st := range s.Steps {
+		for _, t := range st.Turns {
+			out = append(out, circuits.Recipient{Desk: t.Desk, Person: t.Person})
+		}
+		for _, q := range st.Asked {
+			out = append(out, q.To)
+		}
+	}
+	return out
+}
+
+// sees adds to what somebody sees in their own right what they may act on in
+// somebody's place, and what they supervise.
+func (c circumstances) sees(v Viewer, d Dossier) bool {
+	if sees(v, d) || v.Person == nil {
+		return v.Person != nil || sees(v, d)
+	}
+	for _, turn := range d.State.OpenTurns() {
+		if _, err := c.capacity(*v.Person, turn, d.State.Circuit.Steps[turn.Step].Kind); err == nil {
+			return true
+		}
+	}
+	for _, to := range recipients(d.State) {
+		if desk, ok := c.town.Desk(to.Desk); ok && slices.Contains(desk.Supervisors, v.Person.ID) {
+			return true
+		}
+	}
+	return false
+}
+
 // View returns a dossier with its path, its history and what v may do.
 func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
-	d, err := o.visible(ctx, v, id)
+	m, c, err := o.matter(ctx, v, id)
 	if err != nil {
 		return View{}, err
 	}
-	out := View{Dossier: d, Step: -1}
+	d := m.Dossier
+	out := View{Dossier: d, Filing: m.Filing, Step: -1, circumstances: c}
 	desks, err := o.Store.Desks(ctx, v.Tenant.ID)
 	if err != nil {
 		return View{}, err
 	}
 	circuit, steps := d.State.Circuit, d.State.Steps
-	if len(circuit.Steps) == 0 { // a draft shows the circuit it will take
-		kind, err := o.typeOf(ctx, v.Tenant, d.TypeCode)
-		if err != nil && !errors.Is(err, ErrInvalid) { // its type may be gone
-			return View{}, err
+	if len(circuit.Steps) == 0 { // a draft shows the circuit it would take today
+		if circuit, err = c.town.CircuitFor(c.kind, c.values, c.now); err != nil && !errors.Is(err, ErrInvalid) {
+			return View{}, err // its type may be gone, or a field be missing
 		}
-		circuit = kind.Circuit
 	}
 	out.Path = path(circuit, steps, d.State.Decisions, desks)
 	if out.History, err = o.history(ctx, v.Tenant, id); err != nil {
@@ -72,7 +113,7 @@ func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
 	if v.Person == nil {
 		return out, nil
 	}
-	out.verbs(*v.Person, circuit)
+	out.verbs(c, *v.Person, circuit)
 	if out.Opened, err = o.Store.Opened(ctx, v.Tenant.ID, id, v.Person.ID, d.Main().Revision.SHA256); err != nil {
 		return View{}, err
 	}
@@ -87,16 +128,46 @@ func path(c circuits.Definition, steps []circuits.StepState, decisions []circuit
 		if i < len(steps) {
 			out[i].Status, out[i].Awaiting = steps[i].Status, steps[i].Awaiting
 		}
-		if k := slices.IndexFunc(desks, func(d Desk) bool { return d.ID == st.Desk }); k >= 0 {
-			out[i].Desk, out[i].Holders = desks[k].Name, desks[k].Holders
+		if i < len(steps) {
+			out[i].State = steps[i]
 		}
+		out[i].turns(desks)
 		for k := range decisions {
-			if decisions[k].Step == i && decisions[k].Standing == circuits.Holds {
+			if x := decisions[k]; x.Step == i && (x.Standing == circuits.Holds || x.Standing == circuits.Maintained) {
 				out[i].Decision = &decisions[k]
+				out[i].Decisions = append(out[i].Decisions, x)
 			}
 		}
 	}
 	return out
+}
+
+// turns names who has the turns of a step, or would have them.
+func (p *PathStep) turns(desks []Desk) {
+	all := p.State.Turns
+	if len(all) == 0 {
+		for _, r := range append([]circuits.ActorRule{{Rule: circuits.NamedDesk, Desk: p.Step.Desk}}, p.Step.Actors...) {
+			if r.Desk != "" {
+				all = append(all, circuits.Turn{Desk: r.Desk, Status: circuits.Ahead})
+			}
+		}
+	}
+	for i, t := range all {
+		turn := PathTurn{Turn: t}
+		if k := slices.IndexFunc(desks, func(d Desk) bool { return d.ID == t.Desk }); k >= 0 {
+			turn.Desk, turn.Holders = desks[k].Name, desks[k].Holders
+		}
+		if t.Person != "" {
+			turn.Holders = slices.DeleteFunc(slices.Clone(turn.Holders), func(h Holder) bool { return h.Person != t.Person })
+		}
+		if i == 0 {
+			p.Desk = turn.Desk
+		} else if turn.Desk != "" {
+			p.Desk += ", " + turn.Desk
+		}
+		p.Holders = append(p.Holders, turn.Holders...)
+		p.Turns = append(p.Turns, turn)
+	}
 }
 
 func (o *Office) history(ctx context.Context, t Tenant, id ID) ([]Happening, error) {
@@ -117,29 +188,138 @@ func (o *Office) history(ctx context.Context, t Tenant, id ID) ([]Happening, err
 
 // verbs fills in what p may do now, by asking the circuit itself. next is the
 // circuit that a start would take.
-func (v *View) verbs(p Person, next circuits.Definition) {
+func (v *View) verbs(c circumstances, p Person, next circuits.Definition) {
 	s, at := v.State, v.UpdatedAt
+	facts := c.facts(s, s.Circuit, nil)
+	facts.Filled = nil          // what is missing is said when it is asked for
 	probe := circuits.Digest{1} // stands for evidence that does not exist yet
 	drafter := circuits.Actor{Person: p.ID, Name: p.Name()}
-	for _, i := range s.OpenSteps() {
-		seat, ok := p.Seat(s.Circuit.Steps[i].Desk)
-		if !ok {
-			continue
-		}
-		c := circuits.Choice{By: actorAt(p, seat), Step: i, Seen: s.LastSealed(), Evidence: probe, At: at}
-		_, visa := s.Visa(c, circuits.Facts{})
-		_, sign := s.Sign(c, circuits.Facts{})
-		_, refuse := s.Refuse(c, "-", circuits.Return{}, circuits.Facts{})
-		v.Can.Visa, v.Can.Sign, v.Can.Refuse = visa == nil, sign == nil, refuse == nil
-		v.As, v.Step = seat, i
-		break
-	}
+	v.turn(c, p, facts)
 	_, undo := s.Undo(drafter, probe, at)
 	_, withdraw := s.Withdraw(drafter, "", at)
-	_, correct := s.Correct(circuits.Correction{By: drafter, Document: circuits.Digest{1}, Bytes: 1, At: at}, circuits.Facts{})
-	v.Can.Undo, v.Can.Withdraw, v.Can.Correct = undo == nil, withdraw == nil, correct == nil
-	_, start := s.Start(drafter, next, circuits.Facts{}, at)
-	v.Can.Start = start == nil
+	_, start := s.Start(drafter, next, c.facts(s, next, someChoice(next)), at)
+	_, recycle := s.Recycle(drafter, next, c.facts(s, next, someChoice(next)), at)
+	_, supersede := s.Supersede(drafter, "x", "", at)
+	can := &v.Can
+	can.Undo, can.Withdraw, can.Start, can.Recycle, can.Supersede = undo == nil, withdraw == nil, start == nil, recycle == nil, supersede == nil
+	can.Correct = c.corrects(s, p, circuits.Correction{Document: circuits.Digest{1}, Bytes: 1, At: at}, facts) == nil
+	can.CorrectMinor = c.corrects(s, p, circuits.Correction{Document: circuits.Digest{1}, Bytes: 1, Nature: circuits.Minor, At: at}, facts) == nil
+	for _, q := range s.OpenQuestions() {
+		if by, err := c.asked(p, q.To); err == nil {
+			v.Question, v.Answers, can.Answer = &q, by, true
+			break
+		}
+	}
+	_, recuse := s.Recuse(drafter, "-", circuits.Recipient{}, facts, at)
+	can.Recuse = recuse == nil && (v.Can.Decide() || slices.ContainsFunc(recipients(s), func(to circuits.Recipient) bool {
+		_, holds := p.Seat(to.Desk)
+		return holds
+	}))
+	if g, err := (gesture{}).bypass(s, p); err == nil {
+		_, err = s.Bypass(g.step, g.by, "-", probe, c.facts(s, s.Circuit, nil), at)
+		can.Bypass = err == nil
+	}
+}
+
+// turn fills in what p may decide at the turn that is theirs to take.
+func (v *View) turn(c circumstances, p Person, facts circuits.Facts) {
+	s, at, probe := v.State, v.UpdatedAt, circuits.Digest{1}
+	for _, turn := range s.OpenTurns() {
+		kind := s.Circuit.Steps[turn.Step].Kind
+		by, err := c.capacity(p, turn, kind)
+		if err != nil {
+			if v.Why == nil && !errors.Is(err, circuits.ErrDesk) {
+				v.Why = err
+			}
+			continue
+		}
+		choice := circuits.Choice{By: by, Step: turn.Step, Seen: s.LastSealed(), Evidence: probe, Assurance: strongest, At: at}
+		may := func(_ []circuits.Event, err error) bool {
+			if err == nil || errors.Is(err, circuits.ErrFields) || errors.Is(err, circuits.ErrFacts) || errors.Is(err, circuits.ErrMustRead) {
+				return true // said, and settled, on the page of the decision
+			}
+			v.Why = err
+			return false
+		}
+		v.Why = nil
+		can := &v.Can
+		switch kind {
+		case circuits.Visa:
+			can.Visa = may(s.Visa(choice, facts))
+		case circuits.Signature:
+			can.Sign = may(s.Sign(choice, facts))
+		case circuits.Seal:
+			can.Seal = may(s.Cachet(choice, facts))
+		case circuits.Opinion:
+			can.Advise = may(s.Opinion(choice, circuits.Advice{Sense: circuits.Favourable}, facts))
+		case circuits.External:
+			can.Record = may(s.External(choice, circuits.Outside{Means: "other", Proof: probe, On: at}, facts))
+		case circuits.Information:
+		}
+		why := v.Why
+		can.Refuse = may(s.Refuse(choice, "-", circuits.Return{}, facts))
+		v.Why = why
+		v.returns(choice, facts)
+		to := circuits.Recipient{Desk: "x"}
+		_, transfer := s.Transfer(by, turn.Step, to, "", at)
+		_, ask := s.AskOpinion(circuits.Question{By: by, Step: turn.Step, To: []circuits.Recipient{to}, Text: "-", At: at}, facts)
+		can.Transfer, can.Ask = transfer == nil, ask == nil
+		v.As, v.By, v.Step = Seat{Desk: by.Desk, Quality: by.Quality}, by, turn.Step
+		if seat, ok := p.Seat(turn.Desk); ok {
+			v.As.Name = seat.Name
+		}
+		return
+	}
+}
+
+// returns lists the earlier steps to which a refusal may send the dossier.
+func (v *View) returns(choice circuits.Choice, facts circuits.Facts) {
+	for i := range choice.Step {
+		st := v.State.Circuit.Steps[i]
+		if _, err := v.State.Refuse(choice, "-", circuits.Return{To: circuits.ToChosen, Step: st.ID}, facts); err == nil {
+			v.Returns = append(v.Returns, st)
+		}
+	}
+}
+
+// someChoice picks a desk wherever a circuit lets choose: what matters is
+// whether a start is possible at all.
+func someChoice(d circuits.Definition) map[circuits.StepID]circuits.DeskID {
+	out := map[circuits.StepID]circuits.DeskID{}
+	for _, st := range d.Steps {
+		for _, r := range st.Actors {
+			if r.Rule == circuits.ChosenAtStart && len(r.Among) > 0 {
+				out[st.ID] = r.Among[0]
+			}
+		}
+	}
+	return out
+}
+
+// corrects says whether p may correct, in the first of their capacities that
+// the circuit accepts.
+func (c circumstances) corrects(s circuits.State, p Person, x circuits.Correction, f circuits.Facts) error {
+	_, err := c.correct(s, circuits.Actor{Person: p.ID, Name: p.Name()}, p.Seats, x, f)
+	return err
+}
+
+// correct asks the circuit, from no desk and then from each seat.
+func (c circumstances) correct(s circuits.State, by circuits.Actor, seats []Seat, x circuits.Correction, f circuits.Facts) ([]circuits.Event, error) {
+	x.By = by
+	events, err := s.Correct(x, f)
+	for _, seat := range seats {
+		if !errors.Is(err, circuits.ErrDrafter) {
+			break
+		}
+		x.By.Desk, x.By.Quality = seat.Desk, seat.Quality
+		events, err = s.Correct(x, f)
+	}
+	return events, err
+}
+
+// asked says in which capacity p answers a question put to a desk or to them.
+func (c circumstances) asked(p Person, to circuits.Recipient) (circuits.Actor, error) {
+	return c.capacity(p, circuits.OpenTurn{Desk: to.Desk, Person: to.Person}, circuits.Opinion)
 }
 
 // place finds the dossier's neighbours in the viewer's in-tray.

@@ -247,12 +247,13 @@ func (w *sealing) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.o.Store.Update(ctx, w.tenant.ID, w.dossier.ID, "", func(x Work) (Change, error) {
+	_, err = w.o.move(ctx, Viewer{Tenant: w.tenant}, w.dossier.ID, "record", func(x Work, c circumstances) (Change, error) {
+		s := x.Dossier.State
 		grown.Revision.At = w.o.now()
-		events, err := x.Dossier.State.Seal(circuits.StepSealed{
+		events, err := s.Seal(circuits.StepSealed{
 			Step: w.step, Signed: grown.Revision.SHA256, Bytes: grown.Revision.Bytes, Level: w.kept.Level.String(),
 			Certificate: sha256.Sum256(w.prepared.Certificate().Raw), At: grown.Revision.At,
-		}, circuits.Facts{})
+		}, c.facts(s, s.Circuit, nil))
 		if errors.Is(err, circuits.ErrState) {
 			return Change{}, nil // another run sealed it first
 		}

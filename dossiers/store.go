@@ -8,6 +8,7 @@ import (
 
 	"parapheur/approvals"
 	"parapheur/circuits"
+	"parapheur/circuits/calendar"
 	"parapheur/journal"
 )
 
@@ -54,6 +55,8 @@ type Creation struct {
 	Filing   Filing
 	Sequence string
 	FiledAt  time.Time
+	Calendar calendar.Calendar // as in Change
+	Seal     bool              // enqueue the sealing job
 	// Application, Key and Fingerprint are set when the deposit came with an
 	// Idempotency-Key.
 	Application string
@@ -68,6 +71,8 @@ type Work struct {
 	Dossier Dossier
 	// Person is the acting person as the town knows them now, or nil.
 	Person *Person
+	// Revision is that of the set-up of the town: Organisation.Revision.
+	Revision int64
 }
 
 // A Change is what a decision writes, all of it or nothing.
@@ -82,6 +87,9 @@ type Change struct {
 	// serving, with a Revision that has one.
 	ArchivedUntil time.Time
 	Touched       *Credential // passkey counters to write back; see Store.TouchCredential
+	// Calendar is the one by which the clock of the dossier is set; the zero
+	// one knows no closure of the town.
+	Calendar calendar.Calendar
 }
 
 // NewRevision is a revision of document N to record. Name and Pages belong
@@ -96,12 +104,13 @@ type NewRevision struct {
 
 // An EvidenceRecord is the proof of one decision, exact bytes.
 type EvidenceRecord struct {
-	Seq      int // in the dossier, from 1
+	Seq      int // in the dossier, from 1; given by the store
 	Version  int
 	Round    int
 	Step     int
+	Turn     int
 	Person   circuits.PersonID
-	Decision string          // visa, signature, refus, remords
+	Decision string          // a proof.Decision
 	SHA256   circuits.Digest // of File: the next statement's prev_sha256
 	File     []byte          // proof.Evidence in its canonical JSON form
 	At       time.Time
@@ -222,6 +231,8 @@ type Store interface {
 	// slow belongs in a transaction.
 	Update(ctx context.Context, t TenantID, id ID, actor circuits.PersonID, decide func(Work) (Change, error)) (Dossier, error)
 	Dossier(ctx context.Context, t TenantID, id ID) (Dossier, error)
+	// Matter reads a dossier with what a command must know of it.
+	Matter(ctx context.Context, t TenantID, id ID) (Matter, error)
 	Revisions(ctx context.Context, t TenantID, id ID, n int) ([]Revision, error)
 	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
 	// List reads a bin by keyset, in time that does not grow with the town.
@@ -231,6 +242,14 @@ type Store interface {
 	// Search and Feed are narrowed to one application's dossiers, or to none
 	// when application is empty.
 	Search(ctx context.Context, t TenantID, application string, f Filter, page Page) ([]Dossier, string, error)
+	// Ticking lists the dossiers at which the clock alone may bring something
+	// about by now, the longest due first; Blocked those whose step cannot go
+	// on, and Waiting those with a turn or a question for a desk or a person.
+	Ticking(ctx context.Context, t TenantID, now time.Time, limit int) ([]ID, error)
+	Blocked(ctx context.Context, t TenantID, limit int) ([]ID, error)
+	Waiting(ctx context.Context, t TenantID, holder string, limit int) ([]ID, error)
+	// OrganisationRevision grows with whatever changes who may act.
+	OrganisationRevision(ctx context.Context, t TenantID) (int64, error)
 	MarkOpened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest, at time.Time) error
 	Opened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest) (bool, error)
 

@@ -10,26 +10,28 @@ type Decision string
 
 // The decisions.
 const (
-	Visa    Decision = "visa"      // internal approval
-	Sign    Decision = "signature" // the author of the letter signs it
-	Seal    Decision = "cachet"    // the seal of the legal person is to be applied
-	Opinion Decision = "avis"      // an opinion, which binds nobody
-	Refusal Decision = "refus"     // sent back, always with a reason
-	Undoing Decision = "remords"   // the actor takes back his own decision, before the next step has acted
+	Visa     Decision = "visa"          // internal approval
+	Sign     Decision = "signature"     // the author of the letter signs it
+	Seal     Decision = "cachet"        // the seal of the legal person is to be applied
+	Opinion  Decision = "avis"          // an opinion, which binds nobody
+	Refusal  Decision = "refus"         // sent back, always with a reason
+	External Decision = "externe"       // an act done outside is recorded with its proof
+	Bypass   Decision = "contournement" // an administrator lets a blocked step be passed, always with a reason
+	Undoing  Decision = "remords"       // the actor takes back his own decision, before the next step has acted
 )
 
 // Known says whether d is one of the decisions.
 func (d Decision) Known() bool { return d.MaxBatch() > 0 }
 
 // MaxBatch is how many statements of this decision one gesture may approve: 50 visas or opinions, 20 signatures or seals,
-// a single refusal or undoing. Zero for a word that is not a decision.
+// a single one of the others. Zero for a word that is not a decision.
 func (d Decision) MaxBatch() int {
 	switch d {
 	case Visa, Opinion:
 		return 50
 	case Sign, Seal:
 		return 20
-	case Refusal, Undoing:
+	case Refusal, Undoing, External, Bypass:
 		return 1
 	}
 	return 0
@@ -128,8 +130,8 @@ func (s Statement) check() error {
 		return fmt.Errorf("no circuit: %w", ErrMalformed)
 	case !s.Decision.Known():
 		return fmt.Errorf("decision %q: %w", s.Decision, ErrMalformed)
-	case s.Decision == Refusal && s.ReasonSHA256.IsZero():
-		return fmt.Errorf("a refusal without reason: %w", ErrMalformed)
+	case (s.Decision == Refusal || s.Decision == Bypass) && s.ReasonSHA256.IsZero():
+		return fmt.Errorf("a refusal or a bypass without reason: %w", ErrMalformed)
 	case s.Nonce.IsZero() || s.IssuedAt <= 0:
 		return fmt.Errorf("no nonce or no instant: %w", ErrMalformed)
 	}

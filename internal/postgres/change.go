@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +12,7 @@ import (
 
 	"parapheur/approvals"
 	"parapheur/circuits"
+	"parapheur/circuits/calendar"
 	"parapheur/dossiers"
 )
 
@@ -30,11 +30,16 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 				return err
 			}
 		}
-		if err := s.insertDossier(ctx, tx, t, c); err != nil {
+		if err := insertDossier(ctx, tx, t, c); err != nil {
 			return err
 		}
 		if err := file(ctx, tx, t, c.Dossier.ID, c.Filing, c.Sequence, c.FiledAt); err != nil {
 			return err
+		}
+		if c.Seal {
+			if err := s.jobs.EnqueueSeal(ctx, tx, t, c.Dossier.ID); err != nil {
+				return fmt.Errorf("enqueue sealing: %w", err)
+			}
 		}
 		d, err = load(ctx, tx, t, c.Dossier.ID)
 		return err
@@ -71,7 +76,7 @@ func claimKey(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Cr
 	return first, nil
 }
 
-func (s *Store) insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Creation) error {
+func insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Creation) error {
 	d := c.Dossier
 	for _, e := range c.Events {
 		d.State = d.State.Apply(e)
@@ -80,19 +85,17 @@ func (s *Store) insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantI
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	desk := openDesk(d.State)
-	var since *time.Time
-	if desk != nil {
-		since = &d.CreatedAt
-	}
+	clock := clockOf(d.State, c.Calendar, d.CreatedAt)
 	b := &pgx.Batch{}
 	b.Queue(`
 		with numbered as (update tenant set next_number = next_number + 1 where id = $1 returning next_number - 1 as number)
 		insert into dossier (tenant, id, number, title, recipient, type_code, type_name, external_reference, note, drafter,
-			application, phase, state, rev, open_desk, open_since, evidence_head, created_at, updated_at)
-		select $1, $2, number, $3, $4, $5, $6, nullif($7, ''), $8, $9, nullif($10, '')::uuid, $11, $12, $13, $14, $15, $16, $17, $17 from numbered`,
+			application, phase, state, rev, open_since, due, tick, blocked, evidence_head, created_at, updated_at)
+		select $1, $2, number, $3, $4, $5, $6, nullif($7, ''), $8, $9, nullif($10, '')::uuid, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19 from numbered`,
 		t, d.ID, d.Title, d.Recipient, d.TypeCode, d.TypeName, d.ExternalReference, d.Note, d.Drafter.Person,
-		c.Dossier.Application, d.State.Phase, state, d.State.Events, desk, since, d.EvidenceHead[:], d.CreatedAt)
+		c.Dossier.Application, d.State.Phase, state, d.State.Events, clock.since, clock.due, clock.tick, clock.blocked,
+		d.EvidenceHead[:], d.CreatedAt)
+	queueLines(b, t, d.ID, circuits.State{}, d.State, d.CreatedAt)
 	b.Queue(`insert into participant (tenant, person, dossier, phase, moved_at) values ($1, $2, $3, $4, $5)`,
 		t, d.Drafter.Person, d.ID, d.State.Phase, d.CreatedAt)
 	for _, doc := range d.Documents {
@@ -102,25 +105,7 @@ func (s *Store) insertDossier(ctx context.Context, tx pgx.Tx, t dossiers.TenantI
 	if err := run(ctx, tx, b); err != nil {
 		return fmt.Errorf("insert dossier: %w", err)
 	}
-	if err := s.prefetch(ctx, tx, t, d.ID, circuits.State{}, d.State); err != nil {
-		return err
-	}
 	return appendEvents(ctx, tx, t, d.ID, c.Dossier.Application, c.Events, received(d.ID, c.Dossier.Application, 1, d.CreatedAt, c.Notices)...)
-}
-
-// prefetch enqueues the job that has a signature's evidence ahead, when a
-// signature step opened.
-func (s *Store) prefetch(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, before, after circuits.State) error {
-	opened := slices.ContainsFunc(after.OpenSteps(), func(i int) bool {
-		return after.Circuit.Steps[i].Kind == circuits.Signature && (before.Round != after.Round || !slices.Contains(before.OpenSteps(), i))
-	})
-	if !opened || s.jobs == nil {
-		return nil
-	}
-	if err := s.jobs.EnqueuePrefetch(ctx, tx, t, id); err != nil {
-		return fmt.Errorf("enqueue prefetch: %w", err)
-	}
-	return nil
 }
 
 func queueRevision(b *pgx.Batch, t dossiers.TenantID, id dossiers.ID, r dossiers.NewRevision) {
@@ -130,16 +115,6 @@ func queueRevision(b *pgx.Batch, t dossiers.TenantID, id dossiers.ID, r dossiers
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		t, id, r.N, r.Revision.Version, r.Revision.Number, r.Name, r.Pages, last.Digest[:], last.Bytes,
 		r.Revision.Bytes, r.Revision.SHA256[:], r.Revision.HashState, r.Revision.At)
-}
-
-// openDesk returns the desk whose in-tray shows the dossier, or nil.
-func openDesk(s circuits.State) *string {
-	open := s.OpenSteps()
-	if len(open) == 0 {
-		return nil
-	}
-	desk := string(s.Circuit.Steps[open[0]].Desk)
-	return &desk
 }
 
 // Update implements dossiers.Store. It takes five round trips whatever is
@@ -183,6 +158,7 @@ func lock(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, a
 			return err
 		})
 	}
+	b.Queue(revisionQuery, t).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Revision) })
 	err = one("dossier", run(ctx, tx, b))
 	return w, err
 }
@@ -214,7 +190,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 	if c.Touched != nil {
 		queueTouch(b, t, *c.Touched, d.UpdatedAt)
 	}
-	if err := queueUpdate(b, t, before, d); err != nil {
+	if err := queueUpdate(b, t, before, d, c.Calendar); err != nil {
 		return d, err
 	}
 	if c.Revision != nil {
@@ -229,37 +205,36 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 			return d, fmt.Errorf("enqueue sealing: %w", err)
 		}
 	}
-	if err := s.prefetch(ctx, tx, t, d.ID, before, d.State); err != nil {
-		return d, err
-	}
 	if err := appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...); err != nil {
 		return d, err
 	}
 	return d, file(ctx, tx, t, d.ID, dossiers.Filing{}, c.Sequence, c.FiledAt)
 }
 
-func queueUpdate(b *pgx.Batch, t dossiers.TenantID, before circuits.State, d dossiers.Dossier) error {
+func queueUpdate(b *pgx.Batch, t dossiers.TenantID, before circuits.State, d dossiers.Dossier, c calendar.Calendar) error {
 	state, err := json.Marshal(d.State)
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	// The wait at a desk starts again whenever a step opens there, be it the
-	// same desk twice in a row.
-	desk, same := openDesk(d.State), before.Round == d.State.Round && fmt.Sprint(before.OpenSteps()) == fmt.Sprint(d.State.OpenSteps())
+	// The wait of a plain step, which does not say when it opened, starts
+	// again whenever a step opens, be it at the same desk twice in a row.
+	clock, stays := clockOf(d.State, c, d.UpdatedAt), before.Round == d.State.Round && same(lines(before, d.UpdatedAt), lines(d.State, d.UpdatedAt))
 	b.Queue(`
 		update dossier set phase = $3, state = $4, rev = $5, evidence_head = $6, updated_at = $7, undoable_by = nullif($8, '')::uuid,
-			open_since = case when $9::uuid is null then null when $10 then open_since else $7 end, open_desk = $9
+			open_since = case when $9::timestamptz is null then null when $10 then open_since else $9 end, due = $11, tick = $12, blocked = $13
 		where tenant = $1 and id = $2`,
-		t, d.ID, d.State.Phase, state, d.State.Events, d.EvidenceHead[:], d.UpdatedAt, d.State.UndoableBy(), desk, same)
+		t, d.ID, d.State.Phase, state, d.State.Events, d.EvidenceHead[:], d.UpdatedAt, d.State.UndoableBy(), clock.since, stays,
+		clock.due, clock.tick, clock.blocked)
+	queueLines(b, t, d.ID, before, d.State, d.UpdatedAt)
 	b.Queue(`update participant set phase = $3, moved_at = $4 where tenant = $1 and dossier = $2`, t, d.ID, d.State.Phase, d.UpdatedAt)
 	return nil
 }
 
 func queueEvidence(b *pgx.Batch, t dossiers.TenantID, d dossiers.Dossier, e dossiers.EvidenceRecord) {
 	b.Queue(`
-		insert into evidence (tenant, dossier, seq, version, round, step, person, decision, sha256, file, at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		t, d.ID, e.Seq, e.Version, e.Round, e.Step, e.Person, e.Decision, e.SHA256[:], e.File, e.At)
+		insert into evidence (tenant, dossier, seq, version, round, step, turn, person, decision, sha256, file, at)
+		select $1, $2, (select count(*) + 1 from evidence where tenant = $1 and dossier = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11`,
+		t, d.ID, e.Version, e.Round, e.Step, e.Turn, e.Person, e.Decision, e.SHA256[:], e.File, e.At)
 	b.Queue(`
 		insert into participant (tenant, person, dossier, decided_at, phase, moved_at) values ($1, $2, $3, $4, $5, $4)
 		on conflict (tenant, person, dossier) do update set decided_at = excluded.decided_at`, t, e.Person, d.ID, e.At, d.State.Phase)

@@ -135,14 +135,14 @@ func (s *Store) Revisions(ctx context.Context, t dossiers.TenantID, id dossiers.
 // Evidence implements dossiers.Store.
 func (s *Store) Evidence(ctx context.Context, t dossiers.TenantID, id dossiers.ID) (out []dossiers.EvidenceRecord, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select seq, version, round, step, person::text, decision, sha256, file, at
+		rows, err := tx.Query(ctx, `select seq, version, round, step, turn, person::text, decision, sha256, file, at
 			from evidence where tenant = $1 and dossier = $2 order by seq`, t, id)
 		if err != nil {
 			return fmt.Errorf("evidence: %w", err)
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e dossiers.EvidenceRecord, err error) {
 			var sum []byte
-			err = row.Scan(&e.Seq, &e.Version, &e.Round, &e.Step, &e.Person, &e.Decision, &sum, &e.File, &e.At)
+			err = row.Scan(&e.Seq, &e.Version, &e.Round, &e.Step, &e.Turn, &e.Person, &e.Decision, &sum, &e.File, &e.At)
 			e.SHA256 = circuits.Digest(sum)
 			return e, err
 		})

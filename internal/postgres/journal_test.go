@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -222,19 +223,33 @@ func folded(t *testing.T, town *towntest.Town, owner *pgxpool.Pool, id dossiers.
 	var same bool
 	err = owner.QueryRow(t.Context(), `
 		select d.phase = $3 and d.rev = $4 and coalesce(d.undoable_by::text, '') = $5
-			and (d.open_desk is null) = (d.open_since is null) and coalesce(d.open_desk::text, '') = $6
+			and (d.open_since is null) = ($6 = '') and d.blocked = $7
+			and coalesce((select string_agg(holder || case when asked then '?' else '' end, ' ' order by step, asked, n) from turn u where u.tenant = d.tenant and u.dossier = d.id), '') = $6
 			and not exists (select from participant p where p.tenant = d.tenant and p.dossier = d.id and (p.phase <> d.phase or p.moved_at <> d.updated_at))
 		from dossier d where d.tenant = $1 and d.id = $2`,
-		town.Tenant.ID, id, d.State.Phase, d.State.Events, d.State.UndoableBy(), openDesk(d.State)).Scan(&same)
+		town.Tenant.ID, id, d.State.Phase, d.State.Events, d.State.UndoableBy(), waiting(d.State), d.State.BlockedStep() >= 0).Scan(&same)
 	if err != nil || !same {
 		t.Errorf("the columns of %s do not say what its state says: %v", id, err)
 	}
 	return d.State
 }
 
-func openDesk(s circuits.State) circuits.DeskID {
-	if open := s.OpenSteps(); len(open) > 0 {
-		return s.Circuit.Steps[open[0]].Desk
+// waiting lists who holds what waits at a dossier: its lines in in-trays.
+func waiting(s circuits.State) string {
+	var out []string
+	for _, u := range s.OpenTurns() {
+		holder := string(u.Person)
+		if holder == "" {
+			holder = string(u.Desk)
+		}
+		out = append(out, holder)
 	}
-	return ""
+	for _, q := range s.OpenQuestions() {
+		holder := string(q.To.Person)
+		if holder == "" {
+			holder = string(q.To.Desk)
+		}
+		out = append(out, holder+"?")
+	}
+	return strings.Join(out, " ")
 }

@@ -31,7 +31,7 @@ type bin struct {
 }
 
 func bins(b dossiers.Bin) (bin, bool) {
-	inTray := bin{from: `dossier x`, where: `x.tenant = $1 and x.open_desk = w.id`, key: `x.open_since`, id: `x.id`}
+	inTray := bin{from: `turn x`, where: `x.tenant = $1 and x.holder = w.id`, key: `x.since`, id: `x.dossier`}
 	drafted := bin{from: `dossier x`, where: `x.tenant = $1 and x.drafter = w.id`, key: `x.updated_at`, id: `x.id`, newest: true}
 	follows := bin{from: `participant x`, where: `x.tenant = $1 and x.person = w.id`, key: `x.moved_at`, id: `x.dossier`, newest: true}
 	switch b {

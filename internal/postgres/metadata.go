@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"parapheur/circuits"
+	"parapheur/circuits/delegation"
 	"parapheur/dossiers"
 	"parapheur/internal/conditions"
 )
@@ -30,6 +31,29 @@ func (s *Store) Filing(ctx context.Context, t dossiers.TenantID, id dossiers.ID)
 	return f, err
 }
 
+// Matter implements dossiers.Store.
+func (s *Store) Matter(ctx context.Context, t dossiers.TenantID, id dossiers.ID) (m dossiers.Matter, err error) {
+	if !validUUID(string(id)) {
+		return m, fmt.Errorf("dossier: %w", dossiers.ErrNotFound)
+	}
+	err = s.in(ctx, t, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		queueLoad(b, t, id, "", &m.Dossier)
+		b.Queue(`select metadata, coalesce(number, '') from filing where tenant = $1 and dossier = $2`, t, id).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				if err := rows.Scan(&m.Filing.Values, &m.Filing.Number); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+		collect(b, &m.Recusals, scanRecord[delegation.Recusal], `select record from recusal where tenant = $1 and dossier = $2 order by person`, t, id)
+		b.Queue(revisionQuery, t).QueryRow(func(row pgx.Row) error { return row.Scan(&m.Revision) })
+		return one("dossier", run(ctx, tx, b))
+	})
+	return m, err
+}
+
 // SetMetadata implements dossiers.Store. The dossier is locked first, as for
 // every change of it.
 func (s *Store) SetMetadata(ctx context.Context, t dossiers.TenantID, id dossiers.ID, values conditions.Values, by circuits.Actor, at time.Time) error {
@@ -44,7 +68,7 @@ func (s *Store) SetMetadata(ctx context.Context, t dossiers.TenantID, id dossier
 		if err != nil {
 			return fmt.Errorf("metadata of %s: %w", id, err)
 		}
-		return appendFacts(ctx, tx, t, fact{at: at, subject: string(id), application: application, kind: kindMetadataSet, body: struct {
+		return appendFacts(ctx, tx, t, fact{at: at, subject: string(id) + "/metadata", application: application, kind: kindMetadataSet, body: struct {
 			Values conditions.Values `json:"values"`
 			By     circuits.Actor    `json:"by"`
 		}{values, by}})

@@ -105,6 +105,14 @@ func reads() map[string]call {
 			_, err := s.Dossier(ctx, t, b.signed.ID)
 			return err
 		},
+		"Matter": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			_, err := s.Matter(ctx, t, b.signed.ID)
+			return err
+		},
+		"Waiting": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.Waiting(ctx, t, string(b.desk), 10)
+			return some(len(x), err, x)
+		},
 		"Revisions": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Revisions(ctx, t, b.signed.ID, 1)
 			return some(len(x), err, x)
@@ -459,6 +467,7 @@ func elsewhere() []string {
 	return []string{
 		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", // founding and every journey
 		"CloseSession", "CloseSessions", "TouchAPIKey", // silent: their traces are compared below
+		"Ticking", "Blocked", "OrganisationRevision", // the clock's tests
 		"Ping", "Listen", "Sweep", "Unsealed", "Towns", "WebhookTowns",
 		"ReleaseWebhook", // silent likewise
 	}

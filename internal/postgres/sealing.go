@@ -23,7 +23,7 @@ func (s *Store) Unsealed(ctx context.Context) (map[dossiers.TenantID][]dossiers.
 	for _, t := range towns {
 		err := s.in(ctx, t, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `
-				select d.id::text from dossier d where d.tenant = $1 and d.phase = 'running' and d.open_desk is null and not exists (
+				select d.id::text from dossier d where d.tenant = $1 and d.phase = 'running' and not d.blocked and not exists (select from turn u where u.tenant = d.tenant and u.dossier = d.id) and not exists (
 					select from river_job j where j.kind = 'seal' and j.args @> jsonb_build_object('tenant', d.tenant, 'dossier', d.id)
 					and j.state in ('available', 'pending', 'retryable', 'scheduled'))
 				order by d.updated_at`, t)
