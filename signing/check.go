@@ -112,6 +112,7 @@ type RevisionReport struct {
 	End        int64    `json:"end"`                  // bytes
 	Signatures []string `json:"signatures,omitempty"` // fields whose signature covers exactly this state
 	Evidence   bool     `json:"evidence,omitempty"`   // it added validation data
+	Filled     []string `json:"filled,omitempty"`     // form fields that were filled, as the certification permits
 	Changes    []Reason `json:"changes,omitempty"`    // made after a signature and not allowed
 }
 

@@ -14,6 +14,7 @@ func (c *checker) filled(r int, f revisions.Filling) {
 	locked := c.locked(r, f.Field)
 	allowed := func(s *candidate) bool { return !locked && c.certifiedOpen(s) }
 	if c.unanimous(r, allowed) {
+		c.revisions[r].Filled = append(c.revisions[r].Filled, f.Field)
 		c.later(r, Reason{Code: FormFilled, Revision: r, Object: f.Object, Role: "field", Detail: f.Field})
 		return
 	}
