@@ -89,11 +89,7 @@ const (
 
 // Stops reports whether no signature could be completed today with p.
 func (p KeyProblem) Stops() bool {
-	switch p {
-	case KeyExpiresSoon, KeyRevocationUnknown, KeyNeedsActivation:
-		return false
-	}
-	return true
+	return !slices.Contains([]KeyProblem{KeyExpiresSoon, KeyRevocationUnknown, KeyNeedsActivation}, p)
 }
 
 // A KeyReport is what is known today of the key of somebody.

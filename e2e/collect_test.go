@@ -34,7 +34,7 @@ func (j *journey) collect(t *testing.T, drafter *somebody, letter string) {
 	j.outsideJudges(t, pdf)
 	said := j.run(t, j.binary, "verify", pdf, "--evidence", zip, "--root", j.root)
 	t.Logf("parapheur verify:\n%s", said)
-	for _, want := range []string{"Hélène Garnier", "Philippe Rousseau"} {
+	for _, want := range []string{"Hélène Garnier", "Philippe Rousseau", "PAdES-BASELINE-LTA"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("parapheur verify does not name %s", want)
 		}

@@ -49,6 +49,9 @@ func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err
 	}
+	if p.Activate, err = s.activations(v, r); err != nil {
+		return err
+	}
 	p.Live, p.Scripts = "*", []string{"js/bins.js"}
 	if after != "" {
 		p.More = "/bannettes?" + url.Values{"bannette": {string(bin)}, "apres": {after}}.Encode()

@@ -145,6 +145,16 @@ type activationPage struct {
 	Redirect, Host string
 }
 
+// activations counts the letters that wait for the person to authorise their
+// key, in words, or is empty.
+func (s *server) activations(v *visit, r *http.Request) (string, error) {
+	ids, err := s.Office.ToActivate(r.Context(), v.viewer)
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return count(len(ids), "lettre", "lettres"), nil
+}
+
 // toActivate is /signature.
 func (s *server) toActivate(v *visit, w http.ResponseWriter, r *http.Request) error {
 	return s.showActivation(v, w, r, http.StatusOK, &activationPage{})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -56,5 +57,24 @@ func TestAwaitingInWords(t *testing.T) {
 			t.Errorf("%s: %q, %q, %q", reason, tag, title, text)
 		}
 		seen[tag] = true
+	}
+}
+
+// The notice of a letter that waits for its holder leads to where they
+// authorise it.
+func TestActivationIsShown(t *testing.T) {
+	t.Parallel()
+	s := newPreview(t)
+	letter := newLetterPage(sampleView(), mayor(), sampleNow())
+	bins := newBinsPage(mayor(), dossiers.BinToDo, nil, sampleRows(), sampleNow())
+	letter.Activate, bins.Activate = "2 lettres", "2 lettres"
+	for name, p := range map[string]page{"letter": letter, "bins": bins} {
+		body, err := s.pages.execute(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(body); !strings.Contains(text, "2 lettres à autoriser") || !strings.Contains(text, `href="/signature"`) {
+			t.Errorf("%s: no way to the authorisation", name)
+		}
 	}
 }

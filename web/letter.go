@@ -25,6 +25,9 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err
 	}
+	if p.Activate, err = s.activations(v, r); err != nil {
+		return err
+	}
 	told, err := s.Office.Notices(r.Context(), v.viewer, d.ID)
 	if err != nil {
 		return err

@@ -95,6 +95,7 @@ type binsPage struct {
 	Batch         bool     // several letters may be decided at once
 	Actor         string   // who decides, as statements name them
 	Alerts        []string // passkeys that the person may not know of
+	Activate      string   // how many letters wait for the person to authorise their key elsewhere
 }
 
 // A stop is one eyelet of the circuit.
@@ -152,6 +153,7 @@ type banner struct{ Kind, Icon, Title, Text string }
 type letterPage struct {
 	frame
 	Alerts          []string // passkeys that the person may not know of
+	Activate        string   // see binsPage
 	ID              string
 	Rev             int
 	Heading         string
