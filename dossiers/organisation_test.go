@@ -59,9 +59,7 @@ func TestApplySetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range organisationOf(t, town).Setup().People {
-				s.People = append(s.People, m) // those who are there stay
-			}
+			s.People = append(s.People, organisationOf(t, town).Setup().People...) // those who are there stay
 			plan, err := o.PlanSetup(ctx, admin, s)
 			if err != nil {
 				t.Fatal(err)

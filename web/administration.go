@@ -279,6 +279,10 @@ func journalKind(kind string) string {
 		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "seat.removed": "Personne retirée d’un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
 		"person.invited": "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée", "passkey.enrolled": "Clé d’accès enregistrée", "passkey.revoked": "Clé d’accès révoquée",
 		"document.received": "Fichiers reçus", "deposit_rules.set": "Règles de dépôt changées",
+		dossiers.KindMemberSet: "Personne réglée", dossiers.KindDeskSet: "Bureau réglé", dossiers.KindSequenceSet: "Suite de numéros réglée", dossiers.KindTypeSet: "Type de courrier réglé",
+		dossiers.KindDrafted: "Brouillon de circuit", dossiers.KindDraftDropped: "Brouillon de circuit abandonné", dossiers.KindRetired: "Circuit retiré",
+		dossiers.KindDelegationSet: "Délégation inscrite", dossiers.KindAbsenceSet: "Absence planifiée", dossiers.KindImpedimentSet: "Empêchement déclaré", dossiers.KindRecusalSet: "Déport",
+		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindApplicationSet: "Application réglée", "dossier.metadata_set": "Métadonnées changées",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
 	}
 	if w := words[kind]; w != "" {

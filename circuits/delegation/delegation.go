@@ -282,8 +282,9 @@ func (r *Refusal) personal() string {
 		return r.Name + " s’est déporté(e) de ce dossier."
 	case PrincipalRecused:
 		return r.Name + " s’est déporté(e) de ce dossier : une personne placée sous son autorité ne peut pas le signer, sauf à être désignée par l’arrêté de déport."
+	default: // the reasons of French
+		return "Cette personne ne peut pas agir."
 	}
-	return "Cette personne ne peut pas agir."
 }
 
 func refuse(r Reason, on Date, name string) error { return &Refusal{Reason: r, On: on, Name: name} }

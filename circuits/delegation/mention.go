@@ -1,6 +1,9 @@
 package delegation
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // feminine chooses a word by civility; without one the masculine is neutral.
 func feminine(p Person, masculine, feminineForm string) string {
@@ -58,11 +61,6 @@ func recusal(h Holder, principal, substitute Person) string {
 }
 
 func capital(s string) string {
-	for i, r := range s {
-		if i > 0 {
-			break
-		}
-		return strings.ToUpper(string(r)) + s[len(string(r)):]
-	}
-	return s
+	_, size := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:size]) + s[size:]
 }
