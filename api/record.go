@@ -197,7 +197,13 @@ func (s *server) correctDossier(ctx context.Context, in *struct {
 	Disposition string `header:"Content-Disposition" doc:"Nom du fichier (RFC 6266), s’il a changé"`
 }) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
-	if _, err := s.precondition(ctx, in.viewer, id, in.IfMatch); err != nil && in.Key == "" {
+	// Before a body is received. A repeated request names the version it was
+	// first made on: whether that is still the one is asked again below.
+	match := in.IfMatch
+	if match != "" && in.Key != "" {
+		match = "*"
+	}
+	if _, err := s.precondition(ctx, in.viewer, id, match); err != nil {
 		return nil, err
 	}
 	release, err := s.upload(in.caller)

@@ -284,6 +284,9 @@ func journalKind(kind string) string {
 		dossiers.KindDelegationSet: "Délégation inscrite", dossiers.KindAbsenceSet: "Absence planifiée", dossiers.KindImpedimentSet: "Empêchement déclaré", dossiers.KindRecusalSet: "Déport",
 		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindApplicationSet: "Application réglée", "dossier.metadata_set": "Métadonnées changées",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
+		"application.changed": "Accès d’une application changés", "webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée",
+		"webhook.rotated": "Secret de notification renouvelé", "webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
+		dossiers.KindAmended: "Lettre renommée", dossiers.KindNoted: "Remarque", dossiers.KindDispatched: "Envoi inscrit",
 	}
 	if w := words[kind]; w != "" {
 		return w

@@ -82,7 +82,8 @@ func scopeChoices() []scopeChoice {
 		dossiers.ScopeDossiersRead: "Suivre ses lettres", dossiers.ScopeDossiersWrite: "Déposer, envoyer et retirer ses lettres",
 		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types et les circuits",
-		dossiers.ScopeOrganisationRead: "Lire l’organisation : personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
+		dossiers.ScopeDispatchesWrite: "Inscrire l’envoi des lettres", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
+		dossiers.ScopeOrganisationRead: "Lire l’organisation\u00a0: personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
 	}
 	var out []scopeChoice
 	for _, code := range dossiers.Scopes() {

@@ -33,6 +33,9 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	p.Notices = noticeLines(told)
+	if err := s.beside(v, r, d.ID, p); err != nil {
+		return err
+	}
 	return s.show(w, r, http.StatusOK, p)
 }
 

@@ -178,6 +178,8 @@ type letterPage struct {
 	Evidence        string // address of the evidence file, or empty
 	SignedPDF       string // address of the signed PDF, or empty
 	History         []happening
+	Sent            []happening // how the letter was sent, and what became of it
+	Remarks         []happening
 	Prefetch        bool // the bytes are wanted for a decision
 	Vendor          string
 	Level           string

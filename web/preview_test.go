@@ -362,6 +362,20 @@ func samples(s *server) []sample {
 		}}}, []dossiers.Person{drafter()}, c),
 		Shown: &secretNote{"Gestion du courrier", "pk_3f9a51cc00d1e27b_q0Z8vJ1nX4kT7sYb2LmR9wHcE6uAaGfD3iPoKjN5xVs"},
 	})
+	program := &applicationPage{
+		Scopes: scopeChoices(), Secret: "whsec_q0Z8vJ1nX4kT7sYb2LmR9wHcE6uAaGfD3iPoKjN5xVs=", Hooks: []hookCard{
+			newHookCard(dossiers.Webhook{ID: "h1", URL: "https://gec.mairie.example/parapheur", Status: dossiers.WebhookActive, Position: 4410, Head: 4415}, []dossiers.Delivery{
+				{ID: "msg_1", Kind: circuits.KindCompleted, State: dossiers.DeliveryDone, Attempts: 1, CreatedAt: at(23, 12, 40)},
+				{ID: "msg_2", Kind: circuits.KindRefused, State: dossiers.DeliveryFailed, Attempts: 3, Error: "L’adresse a répondu 502.", CreatedAt: at(23, 12, 41)},
+			}, c),
+			newHookCard(dossiers.Webhook{ID: "h2", URL: "https://ancienne.example/", Status: dossiers.WebhookSuspended, Reason: "Dix essais en trois jours ont échoué.", StatusAt: at(23, 9, 0), Kinds: []string{circuits.KindCompleted}}, nil, c),
+		},
+	}
+	program.fill(dossiers.Application{ID: "gec", Name: "Gestion du courrier", Types: []string{"courrier-simple"}}, sampleTypes(), []dossiers.Call{
+		{At: at(23, 12, 45), Method: "GET", Path: "/api/v1/events", Status: 200, Address: "192.0.2.10"}, {At: at(23, 12, 44), Method: "POST", Path: "/api/v1/dossiers", Status: 422, Address: "192.0.2.10"},
+	}, c)
+	program.frame = fr(administrator(), "Gestion du courrier", "administration")
+	add("application", program)
 	journalPage := newJournalPage([]journal.Entry{
 		{Seq: 4411, At: at(20, 9, 13), Kind: circuits.KindStarted, Body: []byte(`{"by":{"name":"Claire Marchand"}}`), Hash: digest(9)},
 		{Seq: 4412, At: at(20, 14, 40), Kind: circuits.KindDecided, Body: []byte(`{"by":{"name":"Sophie Le Goff","quality":"Directrice des services techniques"}}`), Hash: digest(12)},

@@ -90,6 +90,8 @@ func templateName(p page) string {
 		return "autoriser"
 	case *applicationsPage:
 		return "applications"
+	case *applicationPage:
+		return "application"
 	case *journalPage:
 		return "journal"
 	case *verifyPage:

@@ -17,6 +17,7 @@ import (
 	"parapheur/certs"
 	"parapheur/internal/blobs"
 	"parapheur/internal/egress"
+	"parapheur/internal/mailer"
 	"parapheur/internal/wiring"
 	"parapheur/signing"
 )
@@ -31,6 +32,7 @@ type config struct {
 	tsa, tsaRoots, roots, level, revocationHosts      string
 	workers, maxDocumentMiB, renewBefore              int
 	logLevel, trustedProxies, egressAllow             string
+	smtp, smtpPasswordFile, mailFrom                  string
 	trustedList                                       string
 	migrate                                           bool
 }
@@ -54,6 +56,9 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.level, "level", "", "niveau PAdES des signatures : B, T, LT ou LTA (défaut : LTA avec une autorité d’horodatage, B sans)")
 	fs.IntVar(&c.renewBefore, "renew-before", 180, "jours avant la fin du certificat de l’horodatage d’archive où il est renouvelé")
 	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
+	fs.StringVar(&c.smtp, "smtp", "", "serveur de courriel des avis aux administrateurs : smtps://compte@hôte ou smtp://hôte:port (vide : aucun courriel)")
+	fs.StringVar(&c.smtpPasswordFile, "smtp-password-file", "", "fichier du mot de passe du compte de courriel")
+	fs.StringVar(&c.mailFrom, "mail-from", "", "expéditeur des courriels : Parapheur <parapheur@mairie.fr>")
 	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
 	fs.StringVar(&c.trustedList, "trusted-list", "", "liste de confiance nationale (ETSI TS 119 612) dont les services sont reconnus, en plus de --roots et --tsa-roots")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
@@ -115,6 +120,9 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 	if err := c.anchors(&out); err != nil {
 		return out, err
 	}
+	if out.Outward.SMTP, err = c.mail(); err != nil {
+		return out, err
+	}
 	if out.Egress, err = egress.ParseAllow(c.egressAllow); err != nil {
 		return out, err
 	}
@@ -168,6 +176,25 @@ func parseLevel(s string) (signing.Level, error) {
 		return 0, mistake("niveau « %s » inconnu : B, T, LT ou LTA", s)
 	}
 	return signing.Level(i), nil
+}
+
+// mail says which server takes the mails, if any.
+func (c *config) mail() (mailer.Options, error) {
+	o := mailer.Options{URL: c.smtp, From: c.mailFrom}
+	if c.smtp == "" {
+		return o, nil
+	}
+	if c.mailFrom == "" {
+		return o, errors.New("avec --smtp, --mail-from est nécessaire")
+	}
+	if c.smtpPasswordFile != "" {
+		password, err := os.ReadFile(c.smtpPasswordFile)
+		if err != nil {
+			return o, fmt.Errorf("mot de passe du courriel : %w", err)
+		}
+		o.Password = strings.TrimSpace(string(password))
+	}
+	return o, nil
 }
 
 func (c *config) s3() (*blobs.S3Options, error) {

@@ -91,6 +91,7 @@ func rules() map[string]rule {
 		"internal/assertion": {third: "github.com/golang-jwt/jwt/v5", never: handlers},
 		"internal/mailer":    {third: "github.com/wneessen/go-mail", never: handlers},
 		"internal/webhook":   {own: "dossiers internal/egress"},
+		"examples/gec":       {},
 		"internal/slip":      {third: "golang.org/x/image", never: handlers},
 
 		// Where it is put together, and what tests share.
