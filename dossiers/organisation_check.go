@@ -299,6 +299,13 @@ func (y TypeSetup) checkSteps(d circuits.Definition) error {
 			return conditionError("circuit."+d.Code+"."+string(w.ID), err)
 		}
 	}
+	for _, st := range d.Steps {
+		for _, rule := range slices.Concat(st.Fields, st.OnRefusalFields) {
+			if !slices.ContainsFunc(y.Metadata, func(f Field) bool { return f.Name == rule.Field }) {
+				return &InvalidError{"circuit." + d.Code + "." + string(st.ID), "L’étape « " + st.Title + " » demande le champ « " + rule.Field + " », que le type n’a pas."}
+			}
+		}
+	}
 	return nil
 }
 
@@ -365,7 +372,7 @@ func (CircuitDraftDropped) check(Organisation) error { return nil }
 // type that takes the circuit.
 func (a CircuitPublished) check(g Organisation) error {
 	d := a.Circuit
-	if err := g.checkCircuit(d); err != nil {
+	if err := lines(g.checkCircuit(d), g.checkChain(d)); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
@@ -386,6 +393,23 @@ func (a CircuitPublished) check(g Organisation) error {
 	}
 	if !taken {
 		return TypeSetup{Metadata: g.everyField()}.checkSteps(d)
+	}
+	return nil
+}
+
+// checkChain follows the circuits that come after d: there is an end.
+func (g Organisation) checkChain(d circuits.Definition) error {
+	seen := map[string]bool{d.Code: true}
+	for next := d.Then; next != ""; {
+		c, _ := g.Circuit(next)
+		switch {
+		case seen[next]:
+			return &InvalidError{"then", "Les circuits s’enchaînent en rond : « " + d.Code + " » reviendrait à « " + next + " »."}
+		case c.Published == nil:
+			return &InvalidError{"then", "Le circuit « " + next + " », qui doit suivre, n’est pas publié."}
+		}
+		seen[next] = true
+		next = c.Published.Then
 	}
 	return nil
 }

@@ -432,3 +432,30 @@ func TestPermissions(t *testing.T) {
 		}
 	}
 }
+
+// Circuits that follow one another end, and lead to what is published.
+func TestChainsOfCircuits(t *testing.T) {
+	t.Parallel()
+	town, admin := still(t)
+	ctx, o := t.Context(), town.Office
+	g := organisationOf(t, town)
+	first, _ := g.Circuit("courrier-simple")
+	second, _ := g.Circuit("courrier-cabinet")
+	chain := func(d circuits.Definition, then string) error {
+		d.Then = then
+		if err := o.DraftCircuit(ctx, admin, d); err != nil {
+			t.Fatal(err)
+		}
+		_, err := o.PublishCircuit(ctx, admin, d.Code)
+		return err
+	}
+	if err := chain(*first.Published, "unheard-of"); !errors.Is(err, dossiers.ErrInvalid) {
+		t.Errorf("to a circuit that is not there: %v", err)
+	}
+	if err := chain(*first.Published, second.Code); err != nil {
+		t.Fatal(err)
+	}
+	if err := chain(*second.Published, first.Code); !errors.Is(err, dossiers.ErrInvalid) {
+		t.Errorf("in a circle: %v", err)
+	}
+}
