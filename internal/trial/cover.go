@@ -29,15 +29,16 @@ type Result struct {
 	OK bool
 }
 
-// Cover rehearses every case and says which branches they take.
-func Cover(d circuits.Definition, t Town, l Letter, cases []Case, at time.Time) ([]Result, []Coverage) {
+// Cover rehearses every case, as the kind of letter that letter answers for it,
+// and says which branches they take.
+func Cover(d circuits.Definition, t Town, letter func(Case) Letter, cases []Case, at time.Time) ([]Result, []Coverage) {
 	coverage := make([]Coverage, len(d.Steps))
 	for i, st := range d.Steps {
 		coverage[i].Step = st
 	}
 	var results []Result
 	for _, c := range cases {
-		p := Rehearse(d, t, l, c, at)
+		p := Rehearse(d, t, letter(c), c, at)
 		results = append(results, Result{Case: c, Path: p, OK: p.Complete && p.As(c)})
 		for i, st := range p.Steps {
 			switch st.Outcome {

@@ -133,6 +133,9 @@ func (x *linter) identity(st circuits.Step, seen map[circuits.StepID]bool) {
 
 // actors looks at who would act at a step today.
 func (x *linter) actors(i int, st circuits.Step) {
+	if st.Kind == circuits.Seal && x.town.Sealless {
+		x.block("no_seal", "le cachet de la collectivité n’est pas utilisable aujourd’hui.")
+	}
 	if st.Auto {
 		return
 	}

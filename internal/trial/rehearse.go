@@ -16,6 +16,7 @@ import (
 // its tests: Expect is then the path that it must take.
 type Case struct {
 	Name        string                              `json:"name"`
+	Type        string                              `json:"type,omitempty"` // code of the type of the letter; empty: the first that takes the circuit
 	Values      conditions.Values                   `json:"values,omitempty"`
 	Drafter     circuits.PersonID                   `json:"drafter,omitempty"`
 	DrafterDesk circuits.DeskID                     `json:"drafter_desk,omitempty"`

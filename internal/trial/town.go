@@ -4,6 +4,8 @@
 //	Rehearse  walks a letter through it: the path, who acts, the likely end
 //	Cover     says which branches a set of cases takes, and which none does
 //	Compare   sets two versions side by side
+//	Stand     says of each step who acts today, for whoever draws it
+//	Express   writes a condition from fields, operators and values
 //
 // A rehearsal runs the engine of package circuits itself, on the town as it is
 // set up, with the delegations of the day: what it shows is what would happen.
@@ -32,7 +34,9 @@ type Town struct {
 	delegation.Snapshot
 	Desks map[circuits.DeskID]Desk
 	// Able says what each person has to act with; somebody absent has nothing.
-	Able     map[circuits.PersonID]Means
+	Able map[circuits.PersonID]Means
+	// Sealless says that the seal of the town could not be used today.
+	Sealless bool
 	Calendar calendar.Calendar
 	// Circuits are the codes of those published, for what a circuit leads to.
 	Circuits map[string]bool
