@@ -56,9 +56,9 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers, built on demand: a time-stamping authority, an S3 gateway
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, two OpenAPI linters
 	@scripts/setup.sh test
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3' -v ./certs ./internal/blobs
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters' -v ./certs ./internal/blobs ./api
 
 .PHONY: conformance
 conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every kind; writes docs/conformance.md

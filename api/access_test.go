@@ -37,7 +37,7 @@ func TestAccess(t *testing.T) {
 				}
 				ask("Authorization", "Bearer "+abroad).is(401, "key-needed")
 				ask("Host", "inconnu.exemple").is(404, "not-found")
-				if scope := op.Security[0][scheme]; len(scope) > 0 {
+				if scope := op.Security[1][oauth]; len(scope) > 0 {
 					others := slices.DeleteFunc(dossiers.Scopes(), func(s string) bool { return s == scope[0] })
 					a := ask("Authorization", "Bearer "+h.newKey(t, "Sans "+op.OperationID, others...)).is(403, "insufficient-scope")
 					if !strings.Contains(a.header.Get("WWW-Authenticate"), `scope="`+scope[0]+`"`) {

@@ -182,6 +182,8 @@ func (s *server) config() huma.Config {
 	cfg.RejectUnknownQueryParameters = true
 	cfg.Transformers = []huma.Transformer{identify}
 	cfg.Info.Description = introduction
+	cfg.Info.License = &huma.License{Name: "EUPL-1.2", Identifier: "EUPL-1.2"}
+	cfg.Info.Contact = &huma.Contact{Name: "L’administrateur de la collectivité"}
 	cfg.Servers = []*huma.Server{{URL: base, Description: "La collectivité dont c’est l’adresse"}}
 	cfg.Tags = tags()
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
@@ -228,7 +230,7 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 		op.Deprecated, op.Metadata[deprecatedKey] = true, *o.outdated
 	}
 	if o.scope != "" {
-		op.Security = []map[string][]string{{scheme: {o.scope}}, {oauth: {o.scope}}}
+		op.Security = []map[string][]string{{scheme: {}}, {oauth: {o.scope}}}
 		op.Description += "\n\nDroit nécessaire : `" + o.scope + "`."
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {

@@ -66,7 +66,7 @@ func TestAccessMatrix(t *testing.T) {
 				return "oui"
 			}
 			own, needed, others := "toute clé", "oui", "oui"
-			if scopes := op.Security[0][scheme]; len(scopes) > 0 {
+			if scopes := op.Security[1][oauth]; len(scopes) > 0 {
 				own = "`" + scopes[0] + "`"
 				others = "403"
 				for _, scope := range dossiers.Scopes() {

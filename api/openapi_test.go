@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -59,7 +58,7 @@ func TestEveryOperationIsExplained(t *testing.T) {
 			if op.Summary == "" || op.Description == "" || op.OperationID == "" {
 				t.Errorf("%s is not explained", path)
 			}
-			if len(op.Security) != 2 || fmt.Sprint(op.Security[0][scheme]) != fmt.Sprint(op.Security[1][oauth]) {
+			if len(op.Security) != 2 || op.Security[0][scheme] == nil || op.Security[1][oauth] == nil {
 				t.Errorf("%s is open to anyone", path)
 			}
 			for _, p := range op.Parameters {
@@ -87,7 +86,7 @@ func TestNoOperationDecides(t *testing.T) {
 				t.Errorf("%s %s looks like a decision", op.Method, path)
 			}
 			for _, needs := range op.Security {
-				for _, scope := range needs[scheme] {
+				for _, scope := range needs[oauth] {
 					if !slices.Contains(dossiers.Scopes(), scope) {
 						t.Errorf("%s: unknown scope %s", path, scope)
 					}

@@ -114,7 +114,7 @@ func (d document) page() page {
 func deedOf(op *huma.Operation) deed {
 	x := deed{ID: op.OperationID, Method: op.Method, Path: base + op.Path, Summary: op.Summary, Text: paragraphs(op.Description)}
 	for _, needs := range op.Security {
-		if scopes, ok := needs[scheme]; ok {
+		if scopes, ok := needs[oauth]; ok {
 			x.Scope = strings.Join(scopes, " ")
 		}
 	}
