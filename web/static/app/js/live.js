@@ -5,14 +5,18 @@ import { $, $$, say, awaken, forgetSheets } from "./ui.js";
 
 const wanted = document.body.dataset.events;
 const served = new Map($$("[data-live]").map((el) => [el.id, el.outerHTML]));
-let source, timer, late = false;
+// On the page of one dossier, what happened between its making and the opening
+// of the stream is asked for once: somebody may be waiting for just that.
+let source, timer, turn = 0, late = Boolean(wanted) && wanted !== "*";
 
 // parts refresh: a part is replaced when what the server sends for it changed,
 // not when this page's own scripts touched it.
 export async function refresh() {
+  const mine = ++turn;
   const response = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } });
   if (!response.ok || response.redirected) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (mine !== turn) return; // asked again meanwhile: an older answer must not replace a newer one
   let changed = false;
   for (const fresh of $$("[data-live]", page)) {
     const old = document.getElementById(fresh.id);
@@ -50,7 +54,7 @@ function replace(old, fresh) {
 
 function soon() {
   clearTimeout(timer);
-  timer = setTimeout(() => { refresh().catch(() => { late = true; }); }, 120);
+  timer = setTimeout(() => { refresh().catch(() => { late = true; if (source && source.readyState === EventSource.OPEN) setTimeout(soon, 2000); }); }, 120);
 }
 
 function open() {
