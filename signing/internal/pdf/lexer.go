@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -184,14 +185,16 @@ func (l *lexer) literal() (Object, error) {
 
 func (l *lexer) hexadecimal() (Object, error) {
 	start := l.p
-	for l.peek(0) != '>' {
-		if l.peek(0) == -1 {
+	for {
+		// The value of a signature is long, and read again for each revision: not byte by byte.
+		if i := bytes.IndexByte(l.buf[l.p:], '>'); i >= 0 {
+			l.p += i + 1
+			return Raw(l.buf[start:l.p]), nil
+		}
+		if l.p = len(l.buf); !l.fill() {
 			return nil, l.fail("unterminated hexadecimal string")
 		}
-		l.p++
 	}
-	l.p++
-	return Raw(l.buf[start:l.p]), nil
 }
 
 func (l *lexer) array(depth int) (Object, error) {
