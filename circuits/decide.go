@@ -42,13 +42,16 @@ func (s State) Cachet(c Choice, f Facts) ([]Event, error) {
 	return s.say("seal in person", c, StepDecided{Verdict: Seals}, Seal, f)
 }
 
+// Machine is the Application of an Actor that is the product itself.
+const Machine = "parapheur"
+
 // AutoSeal decides an open seal step that is the machine's. No gesture is its
 // evidence but the circuit that was started, whose hash is recorded as such.
 func (s State) AutoSeal(step int, at time.Time) ([]Event, error) {
 	if s.Phase != Running || s.AutoStep() != step || step < 0 {
 		return nil, fmt.Errorf("automatic seal: %w", ErrStep)
 	}
-	by := Actor{Name: "Cachet automatique", Application: "parapheur"}
+	by := Actor{Name: "Cachet automatique", Application: Machine}
 	return []Event{StepDecided{Step: step, Verdict: Seals, By: by, Document: s.LastSealed(), Evidence: s.Circuit.Hash(), At: at}}, nil
 }
 

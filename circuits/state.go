@@ -90,6 +90,13 @@ type Decision struct {
 	Event    int       `json:"event,omitempty"` // how many events of the dossier came before
 }
 
+// Automatic reports whether nobody took the decision: the machine put the seal
+// of the town because the circuit says so, and Evidence is the hash of the
+// circuit.
+func (d Decision) Automatic() bool {
+	return d.Verdict == Seals && d.By.Person == "" && d.By.Application == Machine
+}
+
 // counts reports whether a decision still carries its step.
 func (d Decision) counts() bool { return d.Standing == Holds || d.Standing == Maintained }
 

@@ -10,8 +10,7 @@ import (
 	"parapheur/circuits/delegation"
 )
 
-// maxSweep is how many dossiers one sweep of a town moves; the next one takes
-// the rest.
+// maxSweep is how many dossiers of a town are listed at once.
 const maxSweep = 500
 
 // A Swept counts what a sweep of a town brought about.
@@ -26,44 +25,76 @@ type Swept struct {
 // escalation, deadlines, opinions that did not come, trays of absent people
 // that go to their replacement, dossiers that were blocked and can go on,
 // mandates that ended. It may run any number of times, on any node: what was
-// said is not said again.
+// said is not said again. What cannot be done keeps nothing else from being
+// done: the errors are joined.
 func (o *Office) Sweep(ctx context.Context, t TenantID) (n Swept, err error) {
 	tenant, err := o.Store.Tenant(ctx, t)
 	if err != nil {
 		return n, err
 	}
-	if n.Mandates, err = o.EndMandates(ctx, t); err != nil {
-		return n, err
-	}
 	v := Viewer{Tenant: tenant}
-	if n.Redirected, err = o.redirect(ctx, v); err != nil {
+	var errs [4]error
+	n.Mandates, errs[0] = o.EndMandates(ctx, t)
+	n.Redirected, errs[1] = o.redirect(ctx, v)
+	n.Reminded, errs[2] = o.tick(ctx, v)
+	n.Resumed, errs[3] = o.resume(ctx, v)
+	if err := errors.Join(errs[:]...); err != nil {
 		return n, fmt.Errorf("sweep %s: %w", t, err)
 	}
-	blocked, err := o.Store.Blocked(ctx, t, maxSweep)
-	if err != nil {
-		return n, err
-	}
-	n.Resumed, err = o.sweep(ctx, v, blocked, "resume", func(w Work, c circumstances) (Change, error) {
-		s := w.Dossier.State
-		events, err := s.Resume(c.facts(s, s.Circuit, nil), o.now())
-		if errors.Is(err, circuits.ErrKnown) || errors.Is(err, circuits.ErrStep) || errors.Is(err, circuits.ErrFacts) {
-			return Change{}, nil // still blocked
+	return n, nil
+}
+
+// tick says what is due in the dossiers at which the clock has something to
+// say. Those that cannot move stay first in the list: it is asked beyond them.
+func (o *Office) tick(ctx context.Context, v Viewer) (moved int, err error) {
+	seen := map[ID]bool{}
+	var errs []error
+	for {
+		due, err := o.Store.Ticking(ctx, v.Tenant.ID, o.now(), maxSweep+len(seen))
+		if err != nil {
+			return moved, errors.Join(append(errs, err)...)
 		}
-		return Change{Events: events}, err
-	})
-	if err != nil {
-		return n, err
+		due = slices.DeleteFunc(due, func(id ID) bool { return seen[id] })
+		if len(due) == 0 {
+			return moved, errors.Join(errs...)
+		}
+		for _, id := range due {
+			seen[id] = true
+		}
+		n, err := o.sweep(ctx, v, due, "clock", func(w Work, c circumstances) (Change, error) {
+			s := w.Dossier.State
+			events, err := s.Due(o.now(), c.facts(s, s.Circuit, nil))
+			return Change{Events: events}, err
+		})
+		moved, errs = moved+n, append(errs, err)
+		if ctx.Err() != nil {
+			return moved, errors.Join(errs...)
+		}
 	}
-	due, err := o.Store.Ticking(ctx, t, o.now(), maxSweep)
-	if err != nil {
-		return n, err
+}
+
+// resume looks again at the dossiers that nobody could act on.
+func (o *Office) resume(ctx context.Context, v Viewer) (moved int, err error) {
+	var errs []error
+	for after := ID(""); ; {
+		blocked, err := o.Store.Blocked(ctx, v.Tenant.ID, after, maxSweep)
+		if err != nil || len(blocked) == 0 {
+			return moved, errors.Join(append(errs, err)...)
+		}
+		after = blocked[len(blocked)-1]
+		n, err := o.sweep(ctx, v, blocked, "resume", func(w Work, c circumstances) (Change, error) {
+			s := w.Dossier.State
+			events, err := s.Resume(c.facts(s, s.Circuit, nil), o.now())
+			if errors.Is(err, circuits.ErrKnown) || errors.Is(err, circuits.ErrStep) || errors.Is(err, circuits.ErrFacts) {
+				return Change{}, nil // still blocked
+			}
+			return Change{Events: events}, err
+		})
+		moved, errs = moved+n, append(errs, err)
+		if ctx.Err() != nil {
+			return moved, errors.Join(errs...)
+		}
 	}
-	n.Reminded, err = o.sweep(ctx, v, due, "clock", func(w Work, c circumstances) (Change, error) {
-		s := w.Dossier.State
-		events, err := s.Due(o.now(), c.facts(s, s.Circuit, nil))
-		return Change{Events: events}, err
-	})
-	return n, err
 }
 
 // sweep moves each dossier in a transaction of its own. One that cannot move
@@ -72,7 +103,7 @@ func (o *Office) sweep(ctx context.Context, v Viewer, ids []ID, what string, dec
 	var errs []error
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
-			return moved, err
+			return moved, errors.Join(append(errs, err)...)
 		}
 		acted := false
 		_, err := o.move(ctx, v, id, what, func(w Work, c circumstances) (Change, error) {
@@ -81,7 +112,7 @@ func (o *Office) sweep(ctx context.Context, v Viewer, ids []ID, what string, dec
 			return change, err
 		})
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("%s %s: %w", what, id, err))
 		} else if acted {
 			moved++
 		}
@@ -101,16 +132,15 @@ func (o *Office) redirect(ctx context.Context, v Viewer) (moved int, err error) 
 		return 0, err
 	}
 	today := o.today()
+	var errs []error
 	for _, a := range g.Absences {
 		if a.Tray != delegation.MoveTray || a.Cancelled || a.Replacement == "" || today < a.From || today > a.To {
 			continue
 		}
 		n, err := o.moveTray(ctx, v, g, a)
-		if moved += n; err != nil {
-			return moved, err
-		}
+		moved, errs = moved+n, append(errs, err)
 	}
-	return moved, nil
+	return moved, errors.Join(errs...)
 }
 
 // moveTray redirects the turns of one absent person.

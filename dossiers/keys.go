@@ -28,6 +28,9 @@ type KeyRing interface {
 	// Sealer is Signer for the seal of the town, on the decision of somebody to
 	// have it applied.
 	Sealer(ctx context.Context, t Tenant, evidence proof.Evidence) (signing.Signer, error)
+	// AutoSealer is the seal of the town for the step of a dossier at which the
+	// machine puts it: the journal of the dossier is what allows it.
+	AutoSealer(ctx context.Context, t Tenant, id ID) (signing.Signer, error)
 	// Readiness judges a key as it would be judged now. It uses no key and
 	// asks nobody: what was fetched ahead counts.
 	Readiness(ctx context.Context, t Tenant, p circuits.PersonID) (KeyReadiness, error)

@@ -206,7 +206,11 @@ func (w *sealing) use(ctx context.Context) (*Sealing, error) {
 }
 
 // signer finds the key, whose side is shown the evidence and verifies it again.
+// The seal that nobody puts has no other evidence than the journal.
 func (w *sealing) signer(ctx context.Context) (signing.Signer, error) {
+	if w.decision.Automatic() {
+		return w.o.Keys.AutoSealer(ctx, w.tenant, w.dossier.ID)
+	}
 	ev, err := w.o.evidenceFor(ctx, w.tenant, w.dossier, w.decision.Evidence)
 	if err != nil {
 		return nil, err
@@ -242,7 +246,9 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 		Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place, Time: w.decision.At.In(w.o.Location),
 	}
 	if w.decision.Verdict == circuits.Seals { // of the town, in nobody's name
-		claims.Name, claims.Quality, holder = w.tenant.Name, "Cachet de la collectivité", ""
+		claims.Name, claims.Quality, claims.Seal, holder = w.tenant.Name, "Cachet de la collectivité", true, ""
+	} else if by.For != nil {
+		claims.Mention = by.For.Mention
 	}
 	p, err := signing.Prepare(ctx, w.base, signing.Options{
 		Identity: identity, Level: min(w.kept.Level, signing.BT), Hash: crypto.SHA256, HashState: w.base.Chosen.HashState,

@@ -76,7 +76,7 @@ func rules() map[string]rule {
 		"internal/qtsp":       {own: "certs", never: "database/sql"},
 		"internal/evidence":   {own: "approvals/proof circuits journal signing", never: handlers},
 		"internal/intake":     {own: "internal/child", third: "github.com/pdfcpu/pdfcpu golang.org/x/text", never: handlers},
-		"internal/keyring":    {own: "approvals/proof certs circuits dossiers signing", never: "database/sql"},
+		"internal/keyring":    {own: "approvals/proof certs circuits dossiers journal signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},
 		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
 		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},

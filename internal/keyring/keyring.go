@@ -35,6 +35,7 @@ import (
 	"parapheur/certs"
 	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/journal"
 	"parapheur/signing"
 )
 
@@ -64,6 +65,8 @@ type Store interface {
 	Enrolments(ctx context.Context, t dossiers.TenantID) ([][]byte, error)
 	EnrolmentHead(ctx context.Context, t dossiers.TenantID) (circuits.Digest, error)
 	Revisions(ctx context.Context, t dossiers.TenantID, id dossiers.ID, n int) ([]dossiers.Revision, error)
+	// JournalOf returns every entry of the journal about a dossier, in order.
+	JournalOf(ctx context.Context, t dossiers.TenantID, id dossiers.ID) ([]journal.Entry, error)
 	// Sealings returns the signatures laid out for a version of a dossier.
 	Sealings(ctx context.Context, t dossiers.TenantID, id dossiers.ID, version int) ([]dossiers.Sealing, error)
 }
@@ -134,7 +137,12 @@ func (r *Ring) letter(ctx context.Context, t dossiers.Tenant, p circuits.PersonI
 	if err != nil {
 		return nil, err
 	}
-	provider, err := r.provider(ctx, t, stored, r.letterGate(ctx, t, stored))
+	return r.bound(ctx, t, stored, proofs, r.letterGate(ctx, t, stored))
+}
+
+// bound gives a key that its gate opens for what the proofs allow.
+func (r *Ring) bound(ctx context.Context, t dossiers.Tenant, stored StoredKey, proofs []byte, gate certs.Gate) (signing.Signer, error) {
+	provider, err := r.provider(ctx, t, stored, gate)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", stored.ID, err)
 	}

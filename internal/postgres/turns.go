@@ -128,8 +128,8 @@ func (s *Store) Ticking(ctx context.Context, t dossiers.TenantID, now time.Time,
 }
 
 // Blocked implements dossiers.Store.
-func (s *Store) Blocked(ctx context.Context, t dossiers.TenantID, limit int) ([]dossiers.ID, error) {
-	return s.identifiers(ctx, t, `select id::text from dossier where tenant = $1 and blocked order by id limit $2`, t, limit)
+func (s *Store) Blocked(ctx context.Context, t dossiers.TenantID, after dossiers.ID, limit int) ([]dossiers.ID, error) {
+	return s.identifiers(ctx, t, `select id::text from dossier where tenant = $1 and blocked and ($2 = '' or id > nullif($2, '')::uuid) order by id limit $3`, t, after, limit)
 }
 
 // Waiting implements dossiers.Store.

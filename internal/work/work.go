@@ -1,7 +1,8 @@
 // Package work runs the slow and fallible work that decisions leave behind,
 // as jobs enqueued in the deciding transaction: the sealing of signed steps,
 // what a signature will need fetched ahead, the renewal of archive timestamps,
-// and the sweep of expired ceremonies and sessions.
+// what the clock alone brings about in a town, and the sweep of expired
+// ceremonies and sessions.
 //
 //	Office.FinishDecision ─ one transaction ─▶ state, evidence, journal, job
 //	                                                                   │
@@ -80,6 +81,9 @@ type Options struct {
 	// RenewBefore is how long before the end of its authority's certificate an
 	// archive timestamp is renewed; 0 is DefaultRenewBefore.
 	RenewBefore time.Duration
+	// ClockEvery is how often reminders, deadlines and absences are looked at;
+	// 0 is DefaultClockEvery.
+	ClockEvery time.Duration
 	// PollInterval is how often the queue is read when no notification comes;
 	// 0 is one second.
 	PollInterval time.Duration
@@ -103,6 +107,9 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 	if o.RenewBefore == 0 {
 		o.RenewBefore = DefaultRenewBefore
 	}
+	if o.ClockEvery == 0 {
+		o.ClockEvery = DefaultClockEvery
+	}
 	q := &Queue{store: p.Store}
 	cfg := &river.Config{
 		Logger: o.Log, RescueStuckJobsAfter: o.RescueAfter, FetchPollInterval: o.PollInterval, FetchCooldown: 10 * time.Millisecond,
@@ -115,11 +122,13 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 			river.AddWorkerSafely(cfg.Workers, &prefetcher{office: p.Office, log: o.Log}),
 			river.AddWorkerSafely(cfg.Workers, &renewal{queue: q, office: p.Office, store: p.Store, log: o.Log, now: o.Now, before: o.RenewBefore}),
 			river.AddWorkerSafely(cfg.Workers, &renewer{office: p.Office, now: o.Now, before: o.RenewBefore}),
+			river.AddWorkerSafely(cfg.Workers, &clock{queue: q, store: p.Store}),
+			river.AddWorkerSafely(cfg.Workers, &townClock{office: p.Office, log: o.Log}),
 			river.AddWorkerSafely(cfg.Workers, &sweeper{store: p.Store, now: o.Now}))
 		if err != nil {
 			return nil, fmt.Errorf("workers: %w", err)
 		}
-		cfg.PeriodicJobs = []*river.PeriodicJob{every(sweepEvery, SweepArgs{}), every(renewEvery, RenewalArgs{})}
+		cfg.PeriodicJobs = []*river.PeriodicJob{every(sweepEvery, SweepArgs{}), every(renewEvery, RenewalArgs{}), every(o.ClockEvery, ClockArgs{})}
 		cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}}
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
