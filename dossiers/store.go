@@ -271,6 +271,8 @@ type Store interface {
 	// JournalHead is the last entry of the town's journal, or its genesis.
 	JournalHead(ctx context.Context, t TenantID) (journal.Entry, error)
 	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
+	// SearchJournal reads what matches, the last first.
+	SearchJournal(ctx context.Context, t TenantID, q JournalQuery, limit int) ([]journal.Entry, error)
 	// Feed is narrowed to these types of letters too, or to none when there are none.
 	Feed(ctx context.Context, t TenantID, application string, types []string, after int64, limit int) ([]FeedEntry, error)
 

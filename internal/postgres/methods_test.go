@@ -184,6 +184,10 @@ func reads() map[string]call {
 			x, err := s.JournalOf(ctx, t, b.signed.ID)
 			return some(len(x), err, x)
 		},
+		"SearchJournal": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.SearchJournal(ctx, t, dossiers.JournalQuery{Person: b.person.ID}, 10)
+			return some(len(x), err, x)
+		},
 		"Feed": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Feed(ctx, t, b.app.ID, nil, 0, 100)
 			return some(len(x), err, x)

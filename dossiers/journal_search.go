@@ -1,0 +1,28 @@
+package dossiers
+
+import (
+	"context"
+	"time"
+
+	"parapheur/circuits"
+	"parapheur/journal"
+)
+
+// A JournalQuery narrows the journal of a town. The zero value is all of it.
+type JournalQuery struct {
+	Before int64             // entries before this one; 0: from the last
+	Person circuits.PersonID // who acted, or whom the entry names
+	Number int64             // of a dossier
+	Kind   string            // "delegation.set", or a family: "dossier."
+	From   time.Time         // included
+	Until  time.Time         // not included
+}
+
+// SearchJournal reads the entries that match, the last first, limit at most
+// (1 to 200), for administrators.
+func (o *Office) SearchJournal(ctx context.Context, v Viewer, q JournalQuery, limit int) ([]journal.Entry, error) {
+	if err := v.administers(); err != nil {
+		return nil, err
+	}
+	return o.Store.SearchJournal(ctx, v.Tenant.ID, q, min(max(limit, 1), 200))
+}
