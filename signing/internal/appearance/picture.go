@@ -82,7 +82,12 @@ func decodePicture(b []byte) (img image.Image, isJPEG bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: neither PNG nor JPEG: %w", ErrPicture, err)
 	}
-	if c.Width < 1 || c.Height < 1 || c.Width > maxPictureSide || c.Height > maxPictureSide || c.Width*c.Height > maxPicturePixels {
+	most := maxPicturePixels
+	switch c.ColorModel {
+	case color.NRGBA64Model, color.RGBA64Model, color.Gray16Model: // two bytes a sample: 128 MB otherwise
+		most /= 2
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > maxPictureSide || c.Height > maxPictureSide || c.Width*c.Height > most {
 		return nil, false, fmt.Errorf("%w: %d x %d pixels", ErrPicture, c.Width, c.Height)
 	}
 	if img, err = decode(bytes.NewReader(b)); err != nil {
