@@ -159,7 +159,8 @@ func (s *server) describeDossier(ctx context.Context, in *struct {
 	OfDossier
 	Guarded
 	Body Description
-}) (*changedOut, error) {
+},
+) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
 	return atMostOnce(ctx, s, in.caller, in.Key, []any{in.IfMatch, in.Body}, func(string) (*changedOut, error) {
 		view, err := s.precondition(ctx, in.viewer, id, in.IfMatch)
@@ -177,7 +178,8 @@ func (s *server) describeDossier(ctx context.Context, in *struct {
 func (s *server) startDossier(ctx context.Context, in *struct {
 	OfDossier
 	Guarded
-}) (*changedOut, error) {
+},
+) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
 	return atMostOnce(ctx, s, in.caller, in.Key, in.IfMatch, func(string) (*changedOut, error) {
 		if _, err := s.precondition(ctx, in.viewer, id, in.IfMatch); err != nil {
@@ -195,7 +197,8 @@ func (s *server) correctDossier(ctx context.Context, in *struct {
 	OfDossier
 	Guarded
 	Disposition string `header:"Content-Disposition" doc:"Nom du fichier (RFC 6266), s’il a changé"`
-}) (*changedOut, error) {
+},
+) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
 	// Before a body is received. A repeated request names the version it was
 	// first made on: whether that is still the one is asked again below.
@@ -256,7 +259,8 @@ func (s *server) addComment(ctx context.Context, in *struct {
 	OfDossier
 	Repeatable
 	Body Remark
-}) (*commentOut, error) {
+},
+) (*commentOut, error) {
 	return atMostOnce(ctx, s, in.caller, in.Key, in.Body, func(key string) (*commentOut, error) {
 		n, err := s.Office.AddNote(ctx, in.viewer, dossiers.ID(in.ID), in.Body.Text, key)
 		if err != nil {
@@ -298,7 +302,8 @@ func (s *server) addDispatch(ctx context.Context, in *struct {
 	OfDossier
 	Repeatable
 	Body Dispatching
-}) (*dispatchOut, error) {
+},
+) (*dispatchOut, error) {
 	if _, err := idempotencyKey(in.Key); err != nil {
 		return nil, err
 	}

@@ -134,8 +134,10 @@ func (h *hall) dispatches(t *testing.T, d Dossier, dispatch func(key, body strin
 	t.Helper()
 	proof := strings.Repeat("ab", 32)
 	dispatch("", `{"channel":"courrier","status":"sent"}`).is(400, "bad-request")
-	for _, bad := range []string{`{"channel":"pigeon","status":"sent"}`, `{"channel":"courrier","status":"perdu"}`, `{"channel":"courrier"}`,
-		`{"channel":"courrier","status":"sent","proof_sha256":"valeur-confidentielle"}`, `{"channel":"courrier","status":"sent","occurred_at":"2999-01-01T00:00:00Z"}`} {
+	for _, bad := range []string{
+		`{"channel":"pigeon","status":"sent"}`, `{"channel":"courrier","status":"perdu"}`, `{"channel":"courrier"}`,
+		`{"channel":"courrier","status":"sent","proof_sha256":"valeur-confidentielle"}`, `{"channel":"courrier","status":"sent","occurred_at":"2999-01-01T00:00:00Z"}`,
+	} {
 		dispatch("poste-000", bad).is(422, "invalid-input")
 	}
 	body := `{"channel":"recommande","status":"sent","provider":"La Poste","reference":"1A 234","proof_sha256":"` + proof + `"}`

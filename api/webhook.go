@@ -166,7 +166,8 @@ func (s *server) listHooks(ctx context.Context, in *struct{ caller }) (*struct{ 
 func (s *server) addHook(ctx context.Context, in *struct {
 	caller
 	Body WebhookWish
-}) (*newHookOut, error) {
+},
+) (*newHookOut, error) {
 	w, secret, err := s.Office.AddWebhook(ctx, in.viewer, "", in.Body.URL, in.Body.Types)
 	if err != nil {
 		return nil, err
@@ -201,7 +202,8 @@ func (s *server) changeHook(ctx context.Context, in *struct {
 	OfWebhook
 	IfMatch string `header:"If-Match" doc:"Étiquette lue ; obligatoire, « * » pour n’importe laquelle"`
 	Body    WebhookChange
-}) (*hookOut, error) {
+},
+) (*hookOut, error) {
 	if err := s.matched(ctx, in.OfWebhook, in.IfMatch); err != nil {
 		return nil, err
 	}
@@ -215,7 +217,8 @@ func (s *server) changeHook(ctx context.Context, in *struct {
 func (s *server) removeHook(ctx context.Context, in *struct {
 	OfWebhook
 	IfMatch string `header:"If-Match" doc:"Étiquette lue ; obligatoire, « * » pour n’importe laquelle"`
-}) (*noContent, error) {
+},
+) (*noContent, error) {
 	if err := s.matched(ctx, in.OfWebhook, in.IfMatch); err != nil {
 		return nil, err
 	}
@@ -233,7 +236,8 @@ func (s *server) rotateHook(ctx context.Context, in *OfWebhook) (*newHookOut, er
 func (s *server) replayHook(ctx context.Context, in *struct {
 	OfWebhook
 	Body WebhookReplay
-}) (*hookOut, error) {
+},
+) (*hookOut, error) {
 	w, err := s.Office.ReplayWebhook(ctx, in.viewer, in.ID, in.Body.After)
 	if err != nil {
 		return nil, err
@@ -271,7 +275,8 @@ func (s *server) listDeliveries(ctx context.Context, in *struct {
 }) (*struct {
 	Link string `header:"Link" doc:"Adresse de la page suivante (RFC 8288), s’il y en a une"`
 	Body Deliveries
-}, error) {
+}, error,
+) {
 	found, next, err := s.Office.Deliveries(ctx, in.viewer, in.ID, dossiers.Page{After: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return nil, cursorRefused(err)

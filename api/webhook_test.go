@@ -15,8 +15,10 @@ func TestWebhooksOverHTTP(t *testing.T) {
 	send := func(method, at, body string, headers ...string) answer {
 		return h.ask(t, method, path+at, strings.NewReader(body), append([]string{"Content-Type", jsonMedia}, headers...)...)
 	}
-	for _, bad := range []string{`{"url":"http://gec.example.org/"}`, `{"url":"https://192.168.1.10/"}`, `{"url":"https://localhost/"}`, `{"url":""}`, `{}`,
-		`{"url":"https://gec.example.org/","types":["valeur-confidentielle"]}`, `{"url":"https://gec.example.org/","secret":"valeur-confidentielle"}`} {
+	for _, bad := range []string{
+		`{"url":"http://gec.example.org/"}`, `{"url":"https://192.168.1.10/"}`, `{"url":"https://localhost/"}`, `{"url":""}`, `{}`,
+		`{"url":"https://gec.example.org/","types":["valeur-confidentielle"]}`, `{"url":"https://gec.example.org/","secret":"valeur-confidentielle"}`,
+	} {
 		if bad == `{"url":"https://localhost/"}` {
 			continue // a name: refused when it is called, once it is resolved
 		}

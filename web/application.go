@@ -104,7 +104,11 @@ func (p *applicationPage) fill(a dossiers.Application, types []dossiers.TypeView
 	p.ID, p.Name = a.ID, a.Name
 	var networks []string
 	for _, n := range a.Networks {
-		networks = append(networks, strings.TrimSuffix(strings.TrimSuffix(n.String(), "/32"), "/128"))
+		text := n.String()
+		if n.IsSingleIP() {
+			text = n.Addr().String()
+		}
+		networks = append(networks, text)
 	}
 	p.Networks = strings.Join(networks, "\n")
 	for _, y := range types {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
@@ -26,9 +27,9 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // the program begins here
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
 		stop()
 		log.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func main() {
 
 var errUsage = errors.New("gec deposit FILE TITLE RECIPIENT REFERENCE | gec follow | gec receive")
 
-func run(ctx context.Context, args []string, getenv func(string) string) error {
+func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
 	if len(args) == 0 {
 		return errUsage
 	}
@@ -58,12 +59,12 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("dossier n° %d, %s: %s\n", d.Number, d.Phase, d.URL)
+		fmt.Fprintf(out, "dossier n° %d, %s: %s\n", d.Number, d.Phase, d.URL)
 		return nil
 	case "follow":
 		return module.Follow(ctx)
 	case "receive":
-		receiver, err := NewReceiver(module, *secret, time.Now)
+		receiver, err := NewReceiver(module, *secret, time.Now) //nolint:forbidigo // the program begins here
 		if err != nil {
 			return err
 		}

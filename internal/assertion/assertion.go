@@ -129,7 +129,8 @@ func (j jwk) rsa() (key, error) {
 }
 
 func (j jwk) ec() (key, error) {
-	curve, alg := elliptic.Curve(nil), ""
+	var curve elliptic.Curve
+	var alg string
 	switch j.Crv {
 	case "P-256":
 		curve, alg = elliptic.P256(), "ES256"
