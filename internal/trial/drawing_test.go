@@ -11,9 +11,11 @@ import (
 
 func fields() conditions.Schema {
 	return conditions.Schema{
-		{Name: "montant", Label: "Montant", Type: conditions.Decimal}, {Name: "pages", Label: "Nombre de pages", Type: conditions.Integer},
+		{Name: "montant", Label: "Montant", Type: conditions.Decimal},
+		{Name: "pages", Label: "Nombre de pages", Type: conditions.Integer},
 		{Name: "service", Label: "Service", Type: conditions.List, Values: []string{"Urbanisme", `Voirie "nord" && sud`}},
-		{Name: "echeance", Label: "Échéance", Type: conditions.Date}, {Name: "urgent", Label: "Urgent", Type: conditions.Boolean},
+		{Name: "echeance", Label: "Échéance", Type: conditions.Date},
+		{Name: "urgent", Label: "Urgent", Type: conditions.Boolean},
 		{Name: "themes", Label: "Thèmes", Type: conditions.Lists, Values: []string{"eau", "école"}},
 	}
 }
