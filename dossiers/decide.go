@@ -41,6 +41,9 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 		if err := o.read(ctx, v, m.Dossier, len(items)); err != nil {
 			return DecisionRequest{}, err
 		}
+		if err := o.proven(ctx, items[i]); err != nil {
+			return DecisionRequest{}, err
+		}
 		if statements[i], err = circumstances.statement(m.Dossier, p, items[i], o.now()); err != nil {
 			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", m.Dossier.ID, circumstances.explain(err, m.Dossier.State.Circuit))
 		}
@@ -76,6 +79,9 @@ func (o *Office) read(ctx context.Context, v Viewer, d Dossier, together int) er
 func (c circumstances) statement(d Dossier, p Person, item DecisionItem, at time.Time) (proof.Statement, error) {
 	g, err := c.gesture(d, p, item)
 	if err != nil {
+		return proof.Statement{}, err
+	}
+	if err := c.filed(d.State, g); err != nil {
 		return proof.Statement{}, err
 	}
 	probe := circuits.Digest{1} // stands for the evidence that does not exist yet
@@ -174,6 +180,9 @@ func (o *Office) commit(ctx context.Context, v Viewer, item DecisionItem, ev pro
 		}
 		g, err := c.gesture(d, *w.Person, item)
 		if err != nil {
+			return Change{}, err
+		}
+		if err := c.filed(d.State, g); err != nil {
 			return Change{}, err
 		}
 		g.seen, g.assurance = circuits.Digest(st.DocSHA256), touched.assurance()

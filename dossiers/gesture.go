@@ -3,7 +3,6 @@ package dossiers
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"parapheur/approvals/proof"
@@ -29,6 +28,11 @@ func (i *DecisionItem) check() (err error) {
 	case i.Return != (circuits.Return{}) && d != proof.Refusal:
 		return &InvalidError{"return", "Seul un refus renvoie le dossier."}
 	}
+	if i.Outside != nil {
+		if err := checkOutside(i.Outside); err != nil {
+			return err
+		}
+	}
 	if i.Advice != nil {
 		if i.Advice.Text, err = text("advice", i.Advice.Text, 4000); err != nil {
 			return err
@@ -40,15 +44,32 @@ func (i *DecisionItem) check() (err error) {
 	return nil
 }
 
+// checkOutside normalises what was typed about an act done outside.
+func checkOutside(x *circuits.Outside) (err error) {
+	if x.Reference, err = line("outside.reference", x.Reference, 0, 200); err != nil {
+		return err
+	}
+	if x.By, err = line("outside.by", x.By, 0, 200); err != nil {
+		return err
+	}
+	switch {
+	case x.Means != "paper" && x.Means != "registered_mail" && x.Means != "other":
+		return &InvalidError{"outside.means", "Dites comment l’acte a été fait : signature sur papier, envoi recommandé ou autre."}
+	case x.Proof.IsZero():
+		return &InvalidError{"outside.proof", "Joignez la preuve de l’acte."}
+	}
+	x.On = x.On.UTC()
+	return nil
+}
+
 // said is what was written with a decision, in the form whose digest the
 // statement carries; empty when nothing was.
 func (i DecisionItem) said() string {
 	switch {
 	case i.Advice != nil:
-		return strings.TrimSuffix(string(i.Advice.Sense)+"\n"+i.Advice.Text, "\n")
+		return i.Advice.Said()
 	case i.Outside != nil:
-		x := i.Outside
-		return strings.Join([]string{x.Means, x.Reference, x.By, x.On.UTC().Format(time.DateOnly), x.Proof.String()}, "\n")
+		return i.Outside.Said()
 	}
 	return i.Reason
 }
@@ -124,6 +145,16 @@ func (g gesture) bypass(s circuits.State, p Person) (gesture, error) {
 	}
 	g.by = circuits.Actor{Person: p.ID, Name: p.Name(), Quality: "Administrateur"}
 	return g, nil
+}
+
+// filed refuses a decision at a step for which the metadata are not filled.
+func (c circumstances) filed(s circuits.State, g gesture) error {
+	switch d := proof.Decision(g.Decision); d {
+	case proof.Undoing, proof.Bypass:
+		return nil
+	default:
+		return c.missing(s.Circuit.Steps[g.step], d == proof.Refusal)
+	}
 }
 
 // events asks the circuit.

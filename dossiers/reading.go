@@ -13,9 +13,6 @@ import (
 	"parapheur/internal/segments"
 )
 
-// maxTray is how far the in-tray is read to place a dossier in it.
-const maxTray = 100
-
 // visible returns the dossier if v may see it, or ErrNotFound.
 func (o *Office) visible(ctx context.Context, v Viewer, id ID) (Dossier, error) {
 	d, err := o.Store.Dossier(ctx, v.Tenant.ID, id)
@@ -88,14 +85,20 @@ func (c circumstances) sees(v Viewer, d Dossier) bool {
 	return false
 }
 
-// View returns a dossier with its path, its history and what v may do.
+// View returns a dossier with its path, its history and what v may do, among
+// its neighbours in the bin where v would look for it.
 func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
+	return o.ViewIn(ctx, v, id, "")
+}
+
+// ViewIn is View with the neighbours of the dossier in one bin of v.
+func (o *Office) ViewIn(ctx context.Context, v Viewer, id ID, b Bin) (View, error) {
 	m, c, err := o.matter(ctx, v, id)
 	if err != nil {
 		return View{}, err
 	}
 	d := m.Dossier
-	out := View{Dossier: d, Filing: m.Filing, Step: -1, circumstances: c}
+	out := View{Dossier: d, Filing: m.Filing, Step: -1, circumstances: c, reader: v.Person}
 	desks, err := o.Store.Desks(ctx, v.Tenant.ID)
 	if err != nil {
 		return View{}, err
@@ -117,7 +120,7 @@ func (o *Office) View(ctx context.Context, v Viewer, id ID) (View, error) {
 	if out.Opened, err = o.Store.Opened(ctx, v.Tenant.ID, id, v.Person.ID, d.Main().Revision.SHA256); err != nil {
 		return View{}, err
 	}
-	return out, o.place(ctx, v, &out)
+	return out, o.place(ctx, v, &out, b)
 }
 
 // path draws the circuit as it stands.
@@ -203,6 +206,12 @@ func (v *View) verbs(c circumstances, p Person, next circuits.Definition) {
 	can := &v.Can
 	can.Undo, can.Withdraw, can.Start, can.Recycle, can.Supersede = undo == nil, withdraw == nil, start == nil, recycle == nil, supersede == nil
 	can.Correct = c.corrects(s, p, circuits.Correction{Document: circuits.Digest{1}, Bytes: 1, At: at}, facts) == nil
+	for _, st := range s.Circuit.Steps {
+		x := circuits.Correction{Document: circuits.Digest{1}, Bytes: 1, From: st.ID, At: at}
+		if s.Phase != circuits.Draft && c.corrects(s, p, x, facts) == nil {
+			v.Restarts = append(v.Restarts, st)
+		}
+	}
 	can.CorrectMinor = c.corrects(s, p, circuits.Correction{Document: circuits.Digest{1}, Bytes: 1, Nature: circuits.Minor, At: at}, facts) == nil
 	for _, q := range s.OpenQuestions() {
 		if by, err := c.asked(p, q.To); err == nil {
@@ -322,29 +331,6 @@ func (c circumstances) asked(p Person, to circuits.Recipient) (circuits.Actor, e
 	return c.capacity(p, circuits.OpenTurn{Desk: to.Desk, Person: to.Person}, circuits.Opinion)
 }
 
-// place finds the dossier's neighbours in the viewer's in-tray.
-func (o *Office) place(ctx context.Context, v Viewer, out *View) error {
-	rows, _, err := o.Store.List(ctx, v.Tenant.ID, *v.Person, BinToDo, Page{Limit: maxTray})
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(rows, func(r Row) bool { return r.ID == out.ID })
-	if i < 0 {
-		if len(rows) > 0 {
-			out.Next = rows[0].ID
-		}
-		return nil
-	}
-	out.Place, out.Tray = i+1, len(rows)
-	if i > 0 {
-		out.Previous = rows[i-1].ID
-	}
-	if i+1 < len(rows) {
-		out.Next = rows[i+1].ID
-	}
-	return nil
-}
-
 // A TypeView is a type with the circuit it takes and who will act.
 type TypeView struct {
 	Type
@@ -374,24 +360,6 @@ func (o *Office) Types(ctx context.Context, v Viewer) ([]TypeView, error) {
 		}
 	}
 	return out, nil
-}
-
-// Bins counts what waits in each of the viewer's bins.
-func (o *Office) Bins(ctx context.Context, v Viewer) (map[Bin]int, error) {
-	p, err := v.person()
-	if err != nil {
-		return nil, fmt.Errorf("bins: %w", err)
-	}
-	return o.Store.Count(ctx, v.Tenant.ID, p)
-}
-
-// List reads one of the viewer's bins.
-func (o *Office) List(ctx context.Context, v Viewer, b Bin, p Page) ([]Row, string, error) {
-	viewer, err := v.person()
-	if err != nil {
-		return nil, "", fmt.Errorf("list %s: %w", b, err)
-	}
-	return o.Store.List(ctx, v.Tenant.ID, viewer, b, clamp(p))
 }
 
 // owner narrows lists to the application's own dossiers, or is empty for all.

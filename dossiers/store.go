@@ -158,6 +158,19 @@ type Row struct {
 	UpdatedAt     time.Time
 	LastRefusal   string // motive, in phase refused
 	LastDecidedBy string
+	Due           time.Time // the deadline of what waits, zero without one
+	Late          bool      // it has passed
+	Asked         bool      // of an in-tray: an opinion is asked, not a decision
+	For           string    // of BinDelegated: in whose place the viewer would act
+}
+
+// A Reader is somebody whose bins are read, at an instant.
+type Reader struct {
+	Person Person
+	// InPlaceOf are the people, and their desks, in whose place they may act
+	// for some dossiers: see BinDelegated.
+	InPlaceOf []string
+	Now       time.Time // deadlines before it have passed
 }
 
 // A Bin is a list of dossiers by what they ask of the viewer (bannette).
@@ -172,11 +185,13 @@ const (
 	BinFollowed  Bin = "suivis"
 	BinCompleted Bin = "en-fin-de-circuit"
 	BinPrepared  Bin = "a-preparer"
+	BinLate      Bin = "en-retard"     // of BinToDo, what is past its deadline
+	BinDelegated Bin = "en-delegation" // what somebody may decide in another's place
 )
 
 // Bins lists every bin, in the order pages show them.
 func Bins() []Bin {
-	return []Bin{BinToDo, BinPrepared, BinUndoable, BinReturned, BinDrafts, BinFollowed, BinCompleted}
+	return []Bin{BinToDo, BinLate, BinDelegated, BinPrepared, BinUndoable, BinReturned, BinDrafts, BinFollowed, BinCompleted}
 }
 
 // A Page asks for part of a list, by keyset.
@@ -210,6 +225,7 @@ type FeedEntry struct {
 // ErrNotFound.
 type Store interface {
 	OrganisationStore
+	Trials
 	Webhooks
 	Access
 	Records
@@ -235,10 +251,12 @@ type Store interface {
 	Matter(ctx context.Context, t TenantID, id ID) (Matter, error)
 	Revisions(ctx context.Context, t TenantID, id ID, n int) ([]Revision, error)
 	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
-	// List reads a bin by keyset, in time that does not grow with the town.
-	List(ctx context.Context, t TenantID, p Person, b Bin, page Page) ([]Row, string, error)
+	// List reads a bin by keyset, in time that does not grow with the town. Of
+	// BinDelegated it lists what waits for those in whose place r may act: the
+	// law has its say on each.
+	List(ctx context.Context, t TenantID, r Reader, b Bin, page Page) ([]Row, string, error)
 	// Count counts every bin, each up to 1000: the index is read no further.
-	Count(ctx context.Context, t TenantID, p Person) (map[Bin]int, error)
+	Count(ctx context.Context, t TenantID, r Reader) (map[Bin]int, error)
 	// Search and Feed are narrowed to one application's dossiers, or to none
 	// when application is empty.
 	Search(ctx context.Context, t TenantID, application string, f Filter, page Page) ([]Dossier, string, error)

@@ -25,6 +25,9 @@ type View struct {
 	Why error
 	// Returns are the earlier steps to which a refusal may send the dossier.
 	Returns []circuits.Step
+	// Restarts are the steps from which a correction may make the circuit
+	// decide again.
+	Restarts []circuits.Step
 	// Question is the opinion that the viewer is asked for, as Answers.
 	Question *circuits.OpenQuestion
 	Answers  circuits.Actor
@@ -32,9 +35,11 @@ type View struct {
 	Opened bool
 	// Previous and Next are the neighbours in the viewer's in-tray.
 	Previous, Next ID
-	Place, Tray    int // 1-based place in the in-tray and its size; 0 when not in it
+	Place, Tray    int // 1-based place in the bin and its size; 0 when not in it
+	Bin            Bin // of these neighbours
 
 	circumstances circumstances
+	reader        *Person
 }
 
 // Fields are the metadata of the dossier's type, as forms show them.

@@ -14,6 +14,10 @@ func binLabel(b dossiers.Bin) string {
 	switch b {
 	case dossiers.BinToDo:
 		return "À traiter"
+	case dossiers.BinLate:
+		return "En retard"
+	case dossiers.BinDelegated:
+		return "En délégation"
 	case dossiers.BinPrepared:
 		return "À préparer"
 	case dossiers.BinUndoable:

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,21 +27,45 @@ func validUUID(s string) bool {
 // read desk by desk: an index on (desk, since) keeps the order within one.
 type bin struct {
 	from, where, key, id string
-	desks                func(held, prepared []string) []string // nil: of the person
-	newest               bool                                   // first
+	due, asked           string
+	whose                func(dossiers.Reader) []string
+	newest               bool // first
+}
+
+// tray is a bin of what waits for somebody: a dossier once, at the first of
+// its lines that are theirs. key is the column that orders it.
+func tray(key, also string, whose func(dossiers.Reader) []string) bin {
+	return bin{
+		from: `turn x`, key: `x.` + key, id: `x.dossier`, due: `x.due`, asked: `x.asked`, whose: whose,
+		where: `x.tenant = $1 and x.holder = w.id` + also + ` and not exists (
+			select from turn y where y.tenant = x.tenant and y.dossier = x.dossier and y.holder = any($2::uuid[])
+			and (y.` + key + `, y.step, y.asked, y.n) < (x.` + key + `, x.step, x.asked, x.n))`,
+	}
 }
 
 func bins(b dossiers.Bin) (bin, bool) {
-	inTray := bin{from: `turn x`, where: `x.tenant = $1 and x.holder = w.id`, key: `x.since`, id: `x.dossier`}
-	drafted := bin{from: `dossier x`, where: `x.tenant = $1 and x.drafter = w.id`, key: `x.updated_at`, id: `x.id`, newest: true}
-	follows := bin{from: `participant x`, where: `x.tenant = $1 and x.person = w.id`, key: `x.moved_at`, id: `x.dossier`, newest: true}
+	oneself := func(r dossiers.Reader) []string { return []string{string(r.Person.ID)} }
+	theirs := func(r dossiers.Reader) []string {
+		held, _ := desksOf(r.Person)
+		return append(held, string(r.Person.ID))
+	}
+	drafted := bin{from: `dossier x`, where: `x.tenant = $1 and x.drafter = w.id`, key: `x.updated_at`, id: `x.id`, newest: true, whose: oneself}
+	follows := bin{from: `participant x`, where: `x.tenant = $1 and x.person = w.id`, key: `x.moved_at`, id: `x.dossier`, newest: true, whose: oneself}
+	for _, one := range []*bin{&drafted, &follows} {
+		one.due, one.asked = `null::timestamptz`, `false`
+	}
 	switch b {
 	case dossiers.BinToDo:
-		inTray.desks = func(held, _ []string) []string { return held }
-		return inTray, true
+		return tray(`since`, ``, theirs), true
+	case dossiers.BinLate:
+		return tray(`due`, ` and x.due < {now}`, theirs), true
+	case dossiers.BinDelegated:
+		return tray(`since`, ` and not x.asked`, func(r dossiers.Reader) []string { return list(r.InPlaceOf) }), true
 	case dossiers.BinPrepared:
-		inTray.desks = func(_, prepared []string) []string { return prepared }
-		return inTray, true
+		return tray(`since`, ``, func(r dossiers.Reader) []string {
+			_, prepared := desksOf(r.Person)
+			return prepared
+		}), true
 	case dossiers.BinUndoable:
 		drafted.where = `x.tenant = $1 and x.undoable_by = w.id`
 		return drafted, true
@@ -58,14 +83,6 @@ func bins(b dossiers.Bin) (bin, bool) {
 		return follows, true
 	}
 	return bin{}, false
-}
-
-// whose returns the identifiers that w ranges over: desks, or the person.
-func (b bin) whose(p dossiers.Person) []string {
-	if b.desks == nil {
-		return []string{string(p.ID)}
-	}
-	return b.desks(desksOf(p))
 }
 
 // desksOf returns the desks that p holds and those that p prepares.
@@ -108,7 +125,7 @@ func parseCursor(s string, start cursor) (c cursor, err error) {
 
 // query reads a page: for each desk the first rows in the order of its index,
 // then the first of all, then what people read of those only. $3 and $4 are
-// the cursor, $5 the limit and $6 the viewer.
+// the cursor, $5 the limit, $6 the viewer and $7 the instant.
 func (b bin) query() string {
 	order, beyond := `asc`, `>`
 	if b.newest {
@@ -117,8 +134,9 @@ func (b bin) query() string {
 	first := ` order by ` + b.key + ` ` + order + `, ` + b.id + ` ` + order + ` limit $5`
 	return `
 		with page as (
-			select r.key, r.id from unnest($2::uuid[]) w(id) cross join lateral (
-				select ` + b.key + ` as key, ` + b.id + ` as id from ` + b.from + ` where ` + b.where + `
+			select r.* from unnest($2::uuid[]) w(id) cross join lateral (
+				select ` + b.key + ` as key, ` + b.id + ` as id, ` + b.due + ` as due, ` + b.asked + ` as asked
+				from ` + b.from + ` where ` + strings.ReplaceAll(b.where, `{now}`, `$7`) + `
 				and (` + b.key + `, ` + b.id + `) ` + beyond + ` ($3::timestamptz, $4::uuid)` + first + `) r
 			order by r.key ` + order + `, r.id ` + order + ` limit $5)
 		select d.id::text, d.number, d.title, d.recipient, d.type_name, p.given_name || ' ' || p.family_name, d.state,
@@ -126,7 +144,8 @@ func (b bin) query() string {
 			(select count(distinct n) - 1 from document_revision r where r.tenant = d.tenant and r.dossier = d.id),
 			exists (select from opened o where o.tenant = d.tenant and o.dossier = d.id and o.person = $6::uuid and o.sha256 = (
 				select r.sha256 from document_revision r where r.tenant = d.tenant and r.dossier = d.id and r.n = 1
-				order by r.version desc, r.revision desc limit 1))
+				order by r.version desc, r.revision desc limit 1)),
+			coalesce(page.due, d.due), coalesce(coalesce(page.due, d.due) < $7::timestamptz, false), page.asked
 		from page join dossier d on d.tenant = $1 and d.id = page.id
 		join person p on p.tenant = d.tenant and p.id = d.drafter
 		order by page.key ` + order + `, page.id ` + order
@@ -141,7 +160,7 @@ func (b bin) start() cursor {
 }
 
 // List implements dossiers.Store.
-func (s *Store) List(ctx context.Context, t dossiers.TenantID, p dossiers.Person, b dossiers.Bin, page dossiers.Page) (rows []dossiers.Row, next string, err error) {
+func (s *Store) List(ctx context.Context, t dossiers.TenantID, r dossiers.Reader, b dossiers.Bin, page dossiers.Page) (rows []dossiers.Row, next string, err error) {
 	want, ok := bins(b)
 	if !ok {
 		return nil, "", fmt.Errorf("bin %q: %w", b, dossiers.ErrNotFound)
@@ -152,12 +171,12 @@ func (s *Store) List(ctx context.Context, t dossiers.TenantID, p dossiers.Person
 	}
 	var keys []time.Time
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		found, err := tx.Query(ctx, want.query(), t, want.whose(p), after.Key, after.ID, page.Limit+1, p.ID)
+		found, err := tx.Query(ctx, want.query(), t, want.whose(r), after.Key, after.ID, page.Limit+1, r.Person.ID, r.Now)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", b, err)
 		}
-		rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (dossiers.Row, error) {
-			row, key, err := scanRow(r)
+		rows, err = pgx.CollectRows(found, func(one pgx.CollectableRow) (dossiers.Row, error) {
+			row, key, err := scanRow(one)
 			keys = append(keys, key)
 			return row, err
 		})
@@ -176,10 +195,14 @@ func (s *Store) List(ctx context.Context, t dossiers.TenantID, p dossiers.Person
 
 func scanRow(r pgx.CollectableRow) (row dossiers.Row, key time.Time, err error) {
 	var raw []byte
+	var due *time.Time
 	err = r.Scan(&row.ID, &row.Number, &row.Title, &row.Recipient, &row.TypeName, &row.DrafterName, &raw,
-		&row.Since, &row.UpdatedAt, &key, &row.Annexes, &row.Opened)
+		&row.Since, &row.UpdatedAt, &key, &row.Annexes, &row.Opened, &due, &row.Late, &row.Asked)
 	if err != nil {
 		return row, key, err
+	}
+	if due != nil {
+		row.Due = *due
 	}
 	var st circuits.State
 	if err := json.Unmarshal(raw, &st); err != nil {
@@ -209,13 +232,13 @@ func scanRow(r pgx.CollectableRow) (row dossiers.Row, key time.Time, err error) 
 const maxCount = 1000
 
 // Count implements dossiers.Store.
-func (s *Store) Count(ctx context.Context, t dossiers.TenantID, p dossiers.Person) (map[dossiers.Bin]int, error) {
+func (s *Store) Count(ctx context.Context, t dossiers.TenantID, r dossiers.Reader) (map[dossiers.Bin]int, error) {
 	counts := map[dossiers.Bin]int{}
 	err := s.in(ctx, t, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, b := range dossiers.Bins() {
 			want, _ := bins(b)
-			batch.Queue(want.count(), t, want.whose(p), maxCount).QueryRow(func(row pgx.Row) error {
+			batch.Queue(want.count(), t, want.whose(r), maxCount, r.Now).QueryRow(func(row pgx.Row) error {
 				var n int
 				err := row.Scan(&n)
 				counts[b] = n
@@ -230,10 +253,10 @@ func (s *Store) Count(ctx context.Context, t dossiers.TenantID, p dossiers.Perso
 	return counts, err
 }
 
-// count counts a bin, up to $3.
+// count counts a bin, up to $3, at the instant $4.
 func (b bin) count() string {
 	return `select count(*) from (select from unnest($2::uuid[]) w(id) cross join lateral (
-		select from ` + b.from + ` where ` + b.where + ` limit $3) r limit $3) c`
+		select from ` + b.from + ` where ` + strings.ReplaceAll(b.where, `{now}`, `$4`) + ` limit $3) r limit $3) c where $4::timestamptz is not null`
 }
 
 // Search implements dossiers.Store.

@@ -135,7 +135,7 @@ func reads() map[string]call {
 		"List": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			found := 0
 			for _, bin := range dossiers.Bins() {
-				x, _, err := s.List(ctx, t, b.person, bin, dossiers.Page{Limit: 10})
+				x, _, err := s.List(ctx, t, dossiers.Reader{Person: b.person, InPlaceOf: []string{string(b.desk)}, Now: time.Now()}, bin, dossiers.Page{Limit: 10})
 				if found += len(x); err != nil {
 					return err
 				}
@@ -143,7 +143,7 @@ func reads() map[string]call {
 			return some(found, nil, b)
 		},
 		"Count": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			x, err := s.Count(ctx, t, b.person)
+			x, err := s.Count(ctx, t, dossiers.Reader{Person: b.person, InPlaceOf: []string{string(b.desk)}, Now: time.Now()})
 			found := 0
 			for _, n := range x {
 				found += n
