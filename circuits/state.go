@@ -1,6 +1,9 @@
 package circuits
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Mandate is the ground on which somebody acts for somebody else.
 type Mandate string
@@ -62,6 +65,10 @@ type Advice struct {
 	Text  string `json:"text,omitempty"`
 }
 
+// Said is the text whose digest the evidence of an opinion carries: the sense,
+// then what was written under it.
+func (a Advice) Said() string { return strings.TrimSuffix(string(a.Sense)+"\n"+a.Text, "\n") }
+
 // An Outside is an act done outside of the product and recorded with its
 // proof, whose bytes the caller keeps.
 type Outside struct {
@@ -70,6 +77,12 @@ type Outside struct {
 	Reference string    `json:"reference,omitempty"` // number of the registered letter, for instance
 	By        string    `json:"by,omitempty"`        // who acted outside, as people write it
 	On        time.Time `json:"on,omitzero"`         // when they did
+}
+
+// Said is the text whose digest the evidence of an external act carries: means,
+// reference, who acted, day and SHA-256 of the proof, a line each.
+func (o Outside) Said() string {
+	return strings.Join([]string{o.Means, o.Reference, o.By, o.On.UTC().Format(time.DateOnly), o.Proof.String()}, "\n")
 }
 
 // A Decision is one verdict with everything the trace must say about it.
