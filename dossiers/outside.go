@@ -37,13 +37,13 @@ func proofKind(head []byte) string {
 // its first 1024 bytes (ISO 32000-1, annex H, 3.4.1).
 const proofHead = 1024
 
-// A bounded reader fails with ErrTooLarge past left bytes.
-type bounded struct {
+// A limited reader fails with ErrTooLarge past left bytes.
+type limited struct {
 	r    io.Reader
 	left int64
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *limited) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		return n, ErrTooLarge
@@ -78,7 +78,7 @@ func (o *Office) KeepProof(ctx context.Context, v Viewer, id ID, r io.Reader) (O
 	if out.Kind == "" {
 		return out, &InvalidError{"outside", "La preuve est un PDF, ou une image JPEG ou PNG."}
 	}
-	digest, size, err := o.Blobs.Put(ctx, &bounded{io.MultiReader(bytes.NewReader(head[:n]), r), o.MaxBytes})
+	digest, size, err := o.Blobs.Put(ctx, &limited{io.MultiReader(bytes.NewReader(head[:n]), r), o.MaxBytes})
 	if err != nil {
 		return out, fmt.Errorf("keep a proof of %s: %w", id, err)
 	}
