@@ -10,6 +10,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
 	"parapheur/internal/conditions"
+	"parapheur/internal/trial"
 )
 
 // An OrganisationStore keeps what administrators set up. It is part of Store,
@@ -121,6 +122,7 @@ type CircuitSetup struct {
 	// was published or the newest is retired.
 	Published *circuits.Definition
 	Versions  []CircuitVersion // published, in order
+	Cases     []trial.Case     // kept as its tests
 }
 
 // A CircuitVersion is one immutable version.

@@ -5,6 +5,7 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
+	"parapheur/internal/trial"
 )
 
 // An Amendment is one change of a town's set-up, and its entry in the journal.
@@ -69,6 +70,12 @@ type CircuitRetired struct {
 	Version int    `json:"version"`
 }
 
+// CasesSet replaces the cases kept with a circuit as its tests.
+type CasesSet struct {
+	Code  string       `json:"code"`
+	Cases []trial.Case `json:"cases,omitempty"`
+}
+
 // DelegationSet records a delegation, its formalities or its withdrawal.
 type DelegationSet struct {
 	Delegation delegation.Delegation `json:"delegation"`
@@ -115,6 +122,7 @@ const (
 	KindDraftDropped   = "circuit.draft_dropped"
 	KindPublished      = "circuit.published"
 	KindRetired        = "circuit.retired"
+	KindCasesSet       = "circuit.cases_set"
 	KindDelegationSet  = "delegation.set"
 	KindAbsenceSet     = "absence.set"
 	KindImpedimentSet  = "impediment.set"
@@ -147,6 +155,9 @@ func (CircuitPublished) Kind() string { return KindPublished }
 
 // Kind implements Amendment.
 func (CircuitRetired) Kind() string { return KindRetired }
+
+// Kind implements Amendment.
+func (CasesSet) Kind() string { return KindCasesSet }
 
 // Kind implements Amendment.
 func (DelegationSet) Kind() string { return KindDelegationSet }
@@ -194,6 +205,9 @@ func (a CircuitPublished) Subject() string { return "circuit/" + a.Circuit.Code 
 func (a CircuitRetired) Subject() string { return "circuit/" + a.Code }
 
 // Subject implements Amendment.
+func (a CasesSet) Subject() string { return "circuit/" + a.Code }
+
+// Subject implements Amendment.
 func (a DelegationSet) Subject() string { return "delegation/" + string(a.Delegation.ID) }
 
 // Subject implements Amendment: the absence of a person is about that person.
@@ -203,7 +217,7 @@ func (a AbsenceSet) Subject() string { return string(a.Absence.Person) }
 func (a ImpedimentSet) Subject() string { return string(a.Impediment.Person) }
 
 // Subject implements Amendment: a recusal shows in the dossier's journal.
-func (a RecusalSet) Subject() string { return string(a.Dossier) }
+func (a RecusalSet) Subject() string { return string(a.Dossier) + "/recusal" }
 
 // Subject implements Amendment.
 func (a ClosureSet) Subject() string { return "closure/" + string(a.Closure.On) }
@@ -280,6 +294,10 @@ func (a CircuitRetired) apply(g Organisation) Organisation {
 			c.Published = nil
 		}
 	})
+}
+
+func (a CasesSet) apply(g Organisation) Organisation {
+	return g.circuit(a.Code, func(c *CircuitSetup) { c.Cases = a.Cases })
 }
 
 func (a DelegationSet) apply(g Organisation) Organisation {
@@ -360,6 +378,7 @@ func (a CircuitDrafted) identified(func() (string, error)) (Amendment, error)   
 func (a CircuitDraftDropped) identified(func() (string, error)) (Amendment, error) { return a, nil }
 func (a CircuitPublished) identified(func() (string, error)) (Amendment, error)    { return a, nil }
 func (a CircuitRetired) identified(func() (string, error)) (Amendment, error)      { return a, nil }
+func (a CasesSet) identified(func() (string, error)) (Amendment, error)            { return a, nil }
 func (a RecusalSet) identified(func() (string, error)) (Amendment, error)          { return a, nil }
 func (a ClosureSet) identified(func() (string, error)) (Amendment, error)          { return a, nil }
 func (a ClosureRemoved) identified(func() (string, error)) (Amendment, error)      { return a, nil }

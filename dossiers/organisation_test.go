@@ -373,7 +373,12 @@ func TestCircuitVersions(t *testing.T) {
 	if got := town.Deposit(t); got.State.Circuit.Name != c.Published.Name {
 		t.Error("a letter takes a draft")
 	}
-	published, err := o.PublishCircuit(ctx, admin, draft.Code)
+	if _, err := o.PublishCircuit(ctx, admin, draft.Code, dossiers.Publication{}); !errors.Is(err, dossiers.ErrUnready) {
+		t.Errorf("published while nobody has a passkey: %v", err)
+	}
+	town.Person(t, demo.DGS)
+	town.Person(t, demo.Mayor)
+	published, err := o.PublishCircuit(ctx, admin, draft.Code, dossiers.Publication{})
 	if err != nil || published.Version != 2 {
 		t.Fatalf("version %d, %v", published.Version, err)
 	}
@@ -383,7 +388,7 @@ func TestCircuitVersions(t *testing.T) {
 	if got, err := town.Store.Dossier(ctx, town.Tenant.ID, before.ID); err != nil || got.State.Circuit.Version != 1 {
 		t.Errorf("a letter under way changed its circuit: %v", err)
 	}
-	if _, err := o.PublishCircuit(ctx, admin, draft.Code); !errors.Is(err, dossiers.ErrNotFound) {
+	if _, err := o.PublishCircuit(ctx, admin, draft.Code, dossiers.Publication{}); !errors.Is(err, dossiers.ErrNotFound) {
 		t.Errorf("published without a draft: %v", err)
 	}
 	if err := o.RetireCircuit(ctx, admin, draft.Code, 2); !errors.Is(err, dossiers.ErrInvalid) {
@@ -446,10 +451,12 @@ func TestChainsOfCircuits(t *testing.T) {
 		if err := o.DraftCircuit(ctx, admin, d); err != nil {
 			t.Fatal(err)
 		}
-		_, err := o.PublishCircuit(ctx, admin, d.Code)
+		_, err := o.PublishCircuit(ctx, admin, d.Code, dossiers.Publication{})
 		return err
 	}
-	if err := chain(*first.Published, "unheard-of"); !errors.Is(err, dossiers.ErrInvalid) {
+	town.Person(t, demo.DGS)
+	town.Person(t, demo.Mayor)
+	if err := chain(*first.Published, "unheard-of"); !errors.Is(err, dossiers.ErrUnready) {
 		t.Errorf("to a circuit that is not there: %v", err)
 	}
 	if err := chain(*first.Published, second.Code); err != nil {

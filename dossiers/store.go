@@ -332,6 +332,15 @@ type Store interface {
 	// the enrolment statement. When
 	// another enrolment came first it is ErrConflict.
 	Enrol(ctx context.Context, t TenantID, c Credential, head circuits.Digest, invitation *[32]byte, by circuits.Actor, at time.Time) error
+	// KeepPending stores a passkey that waits for a witness, consumes the
+	// invitation as Enrol does, and journals it. PendingPasskeys lists them,
+	// the oldest first, and DropPending forgets one, journaled.
+	KeepPending(ctx context.Context, t TenantID, p PendingPasskey, invitation *[32]byte, by circuits.Actor, at time.Time) error
+	PendingPasskeys(ctx context.Context, t TenantID) ([]PendingPasskey, error)
+	DropPending(ctx context.Context, t TenantID, kid []byte, by circuits.Actor, at time.Time) error
+	// EnrolWitnessed is Enrol for a pending passkey, which ceases to be, and
+	// writes back the passkey of its witness as TouchCredential does.
+	EnrolWitnessed(ctx context.Context, t TenantID, c Credential, head circuits.Digest, with Credential, by circuits.Actor, at time.Time) error
 	// Enrolments returns every enrolment statement of the town, in order.
 	Enrolments(ctx context.Context, t TenantID) ([][]byte, error)
 	Credentials(ctx context.Context, t TenantID, p circuits.PersonID) ([]Credential, error)

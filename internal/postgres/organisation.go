@@ -122,6 +122,8 @@ func queueAmendment(b *pgx.Batch, t dossiers.TenantID, a dossiers.Amendment, at 
 			on conflict (tenant, code) do update set definition = excluded.definition, at = excluded.at`, t, a.Circuit.Code, a.Circuit.Canonical(), at)
 	case dossiers.CircuitDraftDropped:
 		b.Queue(`delete from circuit_draft where tenant = $1 and code = $2`, t, a.Code)
+	case dossiers.CasesSet:
+		return queueCases(b, t, a)
 	case dossiers.CircuitPublished:
 		queuePublished(b, t, a, at)
 	case dossiers.CircuitRetired:
@@ -244,6 +246,8 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 		where v.tenant = $1 order by v.code, v.version`, t)
 	var drafts []circuits.Definition
 	collect(b, &drafts, scanRecord[circuits.Definition], `select definition from circuit_draft where tenant = $1 order by code`, t)
+	var cases []storedCase
+	collect(b, &cases, scanCase, `select code, record from circuit_case where tenant = $1 order by code, position`, t)
 	collect(b, &g.Delegations, scanRecord[delegation.Delegation], `select record from delegation where tenant = $1 order by number, id`, t)
 	collect(b, &g.Absences, scanRecord[delegation.Absence], `select record from absence where tenant = $1 order by from_on desc, id`, t)
 	collect(b, &g.Impediments, scanRecord[delegation.Impediment], `select record from impediment where tenant = $1 order by from_on desc, id`, t)
@@ -256,7 +260,7 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 	if err := run(ctx, tx, b); err != nil {
 		return g, fmt.Errorf("read the set-up: %w", err)
 	}
-	g.Circuits = gather(versions, drafts)
+	g.Circuits = withCases(gather(versions, drafts), cases)
 	return g, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"parapheur/internal/demo"
 	"parapheur/internal/postgres"
 	"parapheur/internal/towntest"
+	"parapheur/internal/trial"
 	"parapheur/internal/wiring"
 )
 
@@ -58,6 +59,7 @@ func organised(t *testing.T, town *towntest.Town, recused dossiers.ID) dossiers.
 		dossiers.ImpedimentSet{Impediment: delegation.Impediment{Person: mayor.ID, Motive: "Hospitalisation", Proof: "Certificat", From: "2026-08-01", To: "2026-08-15"}},
 		dossiers.RecusalSet{Dossier: recused, Recusal: delegation.Recusal{Person: dgs.ID, Motive: "Voisin du demandeur", On: "2026-03-02"}},
 		dossiers.ClosureSet{Closure: dossiers.Closure{On: "2026-05-15", Label: "Pont de l’Ascension"}},
+		dossiers.CasesSet{Code: "courrier-cabinet", Cases: []trial.Case{{Name: "Petite somme", Values: conditions.Values{"montant": "10"}, Expect: []circuits.StepID{"signature-maire"}}}},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +93,9 @@ func TestOrganisation(t *testing.T) {
 		t.Errorf("desk %+v", desk)
 	}
 	c, _ := g.Circuit("courrier-cabinet")
+	if len(c.Cases) != 1 || c.Cases[0].Values["montant"] != "10" {
+		t.Errorf("cases %+v", c.Cases)
+	}
 	if c.Published == nil || c.Published.Version != 2 || c.Draft == nil || len(c.Versions) != 2 || !c.Versions[0].Retired || c.Versions[1].Retired {
 		t.Errorf("circuit %+v", c)
 	}
@@ -111,7 +116,7 @@ func TestOrganisation(t *testing.T) {
 	}
 	for _, kind := range []string{
 		dossiers.KindMemberSet, dossiers.KindDeskSet, dossiers.KindSequenceSet, dossiers.KindTypeSet, dossiers.KindRetired, dossiers.KindDrafted,
-		dossiers.KindDelegationSet, dossiers.KindAbsenceSet, dossiers.KindImpedimentSet, dossiers.KindRecusalSet, dossiers.KindClosureSet,
+		dossiers.KindDelegationSet, dossiers.KindAbsenceSet, dossiers.KindImpedimentSet, dossiers.KindRecusalSet, dossiers.KindClosureSet, dossiers.KindCasesSet,
 	} {
 		if kinds[kind] != 1 {
 			t.Errorf("%d entries %s", kinds[kind], kind)
@@ -277,6 +282,12 @@ func organisationOfTown() map[string]func(ctx context.Context, s *postgres.Store
 	return map[string]func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error){
 		"Organisation": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
 			return s.Organisation(ctx, t)
+		},
+		"Travelling": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Travelling(ctx, t, "courrier-simple", 10)
+		},
+		"Underway": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID) (any, error) {
+			return s.Underway(ctx, t)
 		},
 	}
 }

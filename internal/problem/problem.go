@@ -97,6 +97,12 @@ func told(p Problem, err error) Problem {
 	if errors.As(err, &unready) {
 		p.Fields = steps(unready)
 	}
+	var untried *dossiers.UnreadyError
+	if errors.As(err, &untried) {
+		for _, r := range untried.Reasons {
+			p.Fields = append(p.Fields, Field{Location: r.Field, Message: r.Reason})
+		}
+	}
 	return p
 }
 
