@@ -60,19 +60,16 @@ func (p *proofs) takeList(der []byte) {
 
 func (p *proofs) takeResponse(der []byte) { p.responses = append(p.responses, der) }
 
-// maxTooLarge bounds the streams of a list that are read in vain, each up to the size that is left.
-const maxTooLarge = 1
-
 // streams gives the data of the streams of an array to take, each once, within bounds of number and of
-// total size.
+// total size; after one that is too large the list is read no further.
 func streams(doc *pdf.Doc, v pdf.Object, count, size int, take func(der []byte)) error {
 	list, err := doc.Array(v)
 	if err := ignoreSyntax(err); err != nil {
 		return err
 	}
-	seen, tooLarge := map[pdf.Object]bool{}, 0
+	seen := map[pdf.Object]bool{}
 	for _, e := range list[:min(len(list), count)] {
-		if ref, ok := e.(pdf.Ref); !ok || seen[ref] || tooLarge > maxTooLarge {
+		if ref, ok := e.(pdf.Ref); !ok || seen[ref] {
 			continue
 		}
 		seen[e] = true
@@ -85,10 +82,10 @@ func streams(doc *pdf.Doc, v pdf.Object, count, size int, take func(der []byte))
 			continue
 		}
 		der, err := doc.Decode(st, size)
-		if err != nil { // too large or unreadable proves nothing
-			if errors.Is(err, ErrLimit) {
-				tooLarge++
-			}
+		if errors.Is(err, ErrLimit) {
+			return nil
+		}
+		if err != nil { // unreadable proves nothing
 			continue
 		}
 		take(der)

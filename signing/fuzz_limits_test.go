@@ -74,6 +74,9 @@ func (o *office) hostileSigned(t testing.TB) (odd, sound map[string][]byte) {
 // Every hostile file costs Check, Inspect and Augment less than two seconds and 256 MB. Not parallel:
 // the process is measured.
 func TestHostileFilesCostLittle(t *testing.T) {
+	if timeLimit > time.Second {
+		t.Skip("the race detector has costs of its own")
+	}
 	o := newOffice(t)
 	files := pdftest.Hostile()
 	odd, sound := o.hostileSigned(t)
@@ -94,7 +97,8 @@ func TestHostileFilesCostLittle(t *testing.T) {
 			"VerifyDetached": func() { _, _ = signing.VerifyDetached(b, nil, o.options()) },
 		} {
 			cpu, memory := cost(t, work)
-			if cpu > hostileTime*(timeLimit/time.Second) || memory > hostileMemory {
+			t.Logf("%s: %s takes %v and %d MB", name, what, cpu, memory>>20)
+			if cpu > hostileTime || memory > hostileMemory {
 				t.Errorf("%s: %s takes %v and %d MB", name, what, cpu, memory>>20)
 			}
 		}
