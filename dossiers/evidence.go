@@ -2,10 +2,12 @@ package dossiers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 
+	"parapheur/circuits"
 	"parapheur/internal/evidence"
 	"parapheur/journal"
 )
@@ -58,6 +60,9 @@ func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidenc
 		Dossier: evidence.Dossier{ID: string(d.ID), Number: d.Number, Title: d.Title, Type: d.TypeName},
 		Context: evidence.Context{Software: o.Software, ExportedAt: o.now(), Clock: "horloge du serveur"},
 	}
+	if err := o.outsideProofs(ctx, d, &p); err != nil {
+		return p, err
+	}
 	for _, a := range d.Annexes() {
 		p.Annexes = append(p.Annexes, evidence.Annex{N: a.N, Name: a.Name, Bytes: a.Approved.Bytes, SHA256: a.Approved.SHA256})
 	}
@@ -76,6 +81,32 @@ func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidenc
 	}
 	p.Head, err = o.Store.JournalHead(ctx, t.ID)
 	return p, err
+}
+
+// outsideProofs adds the proofs of acts done outside, the first ones first, as
+// long as they fit. What does not fit is left out, and its digest said.
+func (o *Office) outsideProofs(ctx context.Context, d Dossier, p *evidence.Package) error {
+	left := int64(evidence.MaxProofs)
+	p.Proofs = map[circuits.Digest][]byte{}
+	for _, x := range d.State.Decisions {
+		if x.Outside == nil || p.Proofs[x.Outside.Proof] != nil {
+			continue
+		}
+		b, err := o.Blobs.Open(ctx, x.Outside.Proof)
+		if err != nil {
+			return fmt.Errorf("proof of an outside act: %w", err)
+		}
+		raw := make([]byte, min(b.Size(), left+1))
+		_, err = io.ReadFull(io.NewSectionReader(b, 0, int64(len(raw))), raw)
+		if err := errors.Join(err, b.Close()); err != nil {
+			return fmt.Errorf("proof of an outside act: %w", err)
+		}
+		if int64(len(raw)) <= left {
+			left -= int64(len(raw))
+			p.Proofs[x.Outside.Proof] = raw
+		}
+	}
+	return nil
 }
 
 // journal yields the entries of the town after one, page by page.

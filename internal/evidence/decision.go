@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"parapheur/approvals/proof"
@@ -12,6 +13,9 @@ import (
 func (v *verification) decisions() {
 	var previous proof.Digest
 	for i := range v.rep.Decisions {
+		if v.rep.Decisions[i].Automatic {
+			continue // its evidence is the circuit, which the replay of the journal compared
+		}
 		v.decision(i, previous)
 		previous = proof.Digest(v.rep.Decisions[i].Evidence)
 	}
@@ -25,7 +29,7 @@ func (v *verification) decision(i int, previous proof.Digest) {
 		v.rep.add(f)
 		return
 	}
-	v.rep.add(v.laidOut(d, ev), v.reason(i, ev))
+	v.rep.add(v.laidOut(d, ev), v.reason(i, ev), v.outside(d))
 	want := proof.Expect{RPID: v.about.Tenant.RPID, Origin: v.about.Tenant.Origin, Previous: &previous}
 	var known bool
 	if want.Enrolment, known = v.chain[ev.EnrolmentSHA256]; !known {
@@ -38,6 +42,7 @@ func (v *verification) decision(i int, previous proof.Digest) {
 		v.refused(d, known, err)
 	}
 	if rep.Statement.Schema != "" {
+		d.Delegation = rep.Statement.Delegation
 		v.rep.add(v.statement(i, rep.Statement))
 	}
 	received := ev.ReceivedAt.Time()
@@ -96,7 +101,7 @@ func (v *verification) laidOut(d *DecisionReport, ev proof.Evidence) *Finding {
 	if err != nil {
 		return invalid(DecisionMalformed, d.Folder, "%v", err)
 	}
-	known := map[string]bool{d.Folder + "/" + fileEvidence: true, d.Folder + "/" + fileReason: true}
+	known := map[string]bool{d.Folder + "/" + fileEvidence: true, d.Folder + "/" + fileReason: true, d.Folder + "/" + fileProof: d.Outside != nil}
 	for _, f := range files {
 		name := d.Folder + "/" + f.Name
 		known[name] = true
@@ -112,9 +117,25 @@ func (v *verification) laidOut(d *DecisionReport, ev proof.Evidence) *Finding {
 	return nil
 }
 
-// reason checks the text of a refusal: that of the journal, in the package, under the digest that was approved.
+// outside checks the proof of an act done outside, when it is in the package: the one that the journal names.
+func (v *verification) outside(d *DecisionReport) *Finding {
+	if d.Outside == nil {
+		return nil
+	}
+	name := d.Folder + "/" + fileProof
+	raw, there := v.zip.files[name]
+	switch {
+	case !there:
+		return remark(ProofAbsent, d.Folder, "%s", d.Outside.Proof)
+	case circuits.Digest(proof.SHA256(raw)) != d.Outside.Proof:
+		return invalid(ProofDiffers, name, "journal: %s", d.Outside.Proof)
+	}
+	return nil
+}
+
+// reason checks what was written with a decision: that of the journal, in the package, under the digest that was approved.
 func (v *verification) reason(i int, ev proof.Evidence) *Finding {
-	d, text := v.rep.Decisions[i], v.fold.acts[i].reason
+	d, text := v.rep.Decisions[i], v.fold.acts[i].said()
 	name := d.Folder + "/" + fileReason
 	st, err := proof.ParseStatement(ev.Statement)
 	if err != nil {
@@ -173,6 +194,8 @@ func (v *verification) statement(i int, st proof.Statement) *Finding {
 		differs = "actor"
 	case st.Quality != d.Quality:
 		differs = "quality"
+	case !d.grounded(st.Delegation):
+		differs = "delegation"
 	case st.AnnexRoot != rootOf(v.fold.annexes):
 		differs = "annexes"
 	}
@@ -180,6 +203,18 @@ func (v *verification) statement(i int, st proof.Statement) *Finding {
 		return nil
 	}
 	return invalid(DecisionStatement, d.Folder, "%s", differs)
+}
+
+// grounded says whether the act that somebody approved to rest on is the ground that the journal recorded. The journal
+// names a delegation by its identifier and the statement by its number: there, that both name one is compared.
+func (d *DecisionReport) grounded(ground string) bool {
+	switch {
+	case d.For == nil:
+		return ground == ""
+	case d.For.Mandate == circuits.Delegated:
+		return ground != ""
+	}
+	return d.For.Reference != "" && strings.Contains(ground, d.For.Reference)
 }
 
 // rootOf is annexRoot over digests.

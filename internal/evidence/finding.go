@@ -42,7 +42,8 @@ const (
 	DecisionFiles     Code = "decision_files_differ"   // the files laid out are not those of evidence.json
 	DecisionStatement Code = "decision_not_as_journal" // the statement and the journal do not say the same
 	DecisionTime      Code = "decision_time"           // recorded before the gesture
-	ReasonDiffers     Code = "reason_differs"          // not the reason that was approved
+	ReasonDiffers     Code = "reason_differs"          // not the reason, opinion or act that was approved
+	ProofDiffers      Code = "outside_proof_differs"   // of an act done outside, not the one that the journal names
 	LetterUnknown     Code = "letter_differs"          // not the letter of the dossier, or changed
 	SignatureInvalid  Code = "signature_invalid"       //
 	SignatureMissing  Code = "signature_missing"       // recorded by the journal, and not in the letter
@@ -71,10 +72,11 @@ const (
 
 // Remarks: the outcome does not change.
 const (
-	EarlierVersion Code = "earlier_version"   // about a version of the letter that is not given
-	LetterExtended Code = "letter_extended"   // bytes were added after the last recorded signature
-	NothingSigned  Code = "nothing_signed"    // no signature was decided yet
-	JournalPartial Code = "journal_not_given" // the extract is not compared with the journal of the town
+	EarlierVersion Code = "earlier_version"      // about a version of the letter that is not given
+	LetterExtended Code = "letter_extended"      // bytes were added after the last recorded signature
+	NothingSigned  Code = "nothing_signed"       // no signature was decided yet
+	ProofAbsent    Code = "outside_proof_absent" // the proof of an act done outside was not kept with the package
+	JournalPartial Code = "journal_not_given"    // the extract is not compared with the journal of the town
 )
 
 // Finding is one thing that a verification says about one part.

@@ -113,8 +113,11 @@ func (p *page) letter(r *Report) {
 
 func (p *page) signature(i int, s signing.SignatureReport) {
 	what := "Signature"
-	if s.Kind == signing.KindDocumentTimestamp {
+	switch {
+	case s.Kind == signing.KindDocumentTimestamp:
 		what = "Horodatage du document"
+	case s.Seal:
+		what = "Cachet"
 	}
 	p.line("\n  %s %d%s: %s", what, i+1, nbsp, s.Verdict.French())
 	if s.Certificate != nil {
@@ -160,20 +163,105 @@ func verdictWord(d proof.Decision) string {
 		return "Avis"
 	case proof.Refusal:
 		return "Refus"
+	case proof.External:
+		return "Acte externe constaté"
+	case proof.Bypass:
+		return "Étape contournée par l’administration"
 	case proof.Undoing:
 		return "Décision reprise par son auteur (droit de remords)"
 	}
 	return string(d)
 }
 
-func (p *page) decision(d *DecisionReport) {
-	p.line("  %d. %s, par %s, %s", d.Seq, verdictWord(d.Verdict), d.Name, d.Quality)
-	p.line("     le %s, à l’étape %s", instantText(d.At), quoted(d.StepTitle))
-	p.line("     sur la version %d du document%s: %s, empreinte", d.Version, nbsp, count(d.Bytes, "octet", "octets"))
-	p.line("     %s", d.Document)
+// saidOf writes what was said with a decision.
+func (p *page) saidOf(d *DecisionReport) {
 	if d.Reason != "" {
 		p.line("     Motif%s: %s", nbsp, quoted(d.Reason))
 	}
+	if a := d.Advice; a != nil {
+		p.line("     Avis %s", senseWord(a.Sense))
+		if a.Text != "" {
+			p.line("     %s", quoted(a.Text))
+		}
+	}
+	if o := d.Outside; o != nil {
+		p.line("     %s", meansWord(o.Means))
+		if o.By != "" {
+			p.line("     Par %s", o.By)
+		}
+		if o.Reference != "" {
+			p.line("     Référence%s: %s", nbsp, o.Reference)
+		}
+		p.line("     Preuve, empreinte %s", o.Proof.String())
+	}
+}
+
+func senseWord(s circuits.Sense) string {
+	switch s {
+	case circuits.Favourable:
+		return "favorable"
+	case circuits.Reserved:
+		return "favorable avec réserves"
+	case circuits.Unfavourable:
+		return "défavorable"
+	}
+	return string(s)
+}
+
+func meansWord(means string) string {
+	switch means {
+	case "paper":
+		return "Signature sur papier, numérisée"
+	case "registered_mail":
+		return "Envoi recommandé"
+	}
+	return "Acte fait hors du parapheur"
+}
+
+// inTheNameOf writes for whom the person acted, and by which act.
+func (p *page) inTheNameOf(d *DecisionReport) {
+	f := d.For
+	if f == nil {
+		return
+	}
+	if f.Mention != "" {
+		p.line("     %s", f.Mention)
+	}
+	who := f.Name
+	if f.Quality != "" {
+		who += ", " + f.Quality
+	}
+	p.line("     pour %s, par %s", who, mandateWord(f.Mandate))
+	if d.Delegation != "" {
+		p.line("     Acte approuvé%s: %s", nbsp, d.Delegation)
+	}
+}
+
+func mandateWord(m circuits.Mandate) string {
+	switch m {
+	case circuits.Delegated:
+		return "délégation de signature"
+	case circuits.Substitutes:
+		return "suppléance (CGCT, article L2122-17)"
+	case circuits.Recusing:
+		return "désignation après un déport"
+	case circuits.Absence:
+		return "remplacement pendant une absence"
+	}
+	return string(m)
+}
+
+func (p *page) decision(d *DecisionReport) {
+	if d.Automatic {
+		p.line("  %d. Cachet automatique%s: personne n’a décidé, le circuit le demande", d.Seq, nbsp)
+	} else {
+		p.line("  %d. %s, par %s, %s", d.Seq, verdictWord(d.Verdict), d.Name, d.Quality)
+		p.inTheNameOf(d)
+	}
+	p.line("     le %s, à l’étape %s", instantText(d.At), quoted(d.StepTitle))
+	p.line("     sur la version %d du document%s: %s, empreinte", d.Version, nbsp, count(d.Bytes, "octet", "octets"))
+	p.line("     %s", d.Document)
+	p.saidOf(d)
 	if k := d.Key; k != nil {
 		p.line("     Geste fait avec une clé d’accès (%s) enrôlée le %s%s; présence et", k.Algorithm, instantText(k.EnrolledAt), nbsp)
 		p.line("     vérification de la personne attestées. Identité%s: %s%s; répondant%s: %s.", nbsp, k.IdentityCheck, nbsp, nbsp, k.EnrolledBy)
@@ -181,7 +269,9 @@ func (p *page) decision(d *DecisionReport) {
 			p.line("     Cette clé peut être copiée sur d’autres appareils de la même personne.")
 		}
 	}
-	if d.Signature != nil {
+	if d.Signature != nil && d.Verdict == proof.Seal {
+		p.line("     Le cachet %d de la lettre a été apposé pour cette décision.", *d.Signature+1)
+	} else if d.Signature != nil {
 		p.line("     La signature %d de la lettre a été apposée pour cette décision.", *d.Signature+1)
 	}
 	switch d.Standing {
@@ -189,7 +279,13 @@ func (p *page) decision(d *DecisionReport) {
 		p.line("     Caduque%s: le document a été corrigé, ou le circuit a recommencé, après elle.", nbsp)
 	case circuits.Undone:
 		p.line("     Reprise ensuite par son auteur%s: elle ne compte plus.", nbsp)
+	case circuits.Maintained:
+		p.line("     Maintenue%s: elle porte sur une version antérieure, et une correction la laisse compter.", nbsp)
 	case circuits.Holds:
+	}
+	if d.Automatic {
+		p.line("     → le circuit figé le permet, aucun geste n’est à vérifier")
+		return
 	}
 	p.line("     → %s", decisionOutcome(d.Outcome))
 }

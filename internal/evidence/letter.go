@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"parapheur/approvals/proof"
 	"parapheur/circuits"
 	"parapheur/signing"
 )
@@ -82,12 +83,33 @@ func (v *verification) states() []Version {
 // standing are the signatures of the letter as it is now: those of earlier versions and rounds went with them.
 func (v *verification) standing() []Signature {
 	var out []Signature
-	for _, x := range v.fold.signatures {
-		if slices.ContainsFunc(v.fold.state.Steps, func(st circuits.StepState) bool { return st.Sealed == x.SHA256 }) {
-			out = append(out, x)
+	for _, i := range v.fold.standing() {
+		out = append(out, v.fold.signatures[i])
+	}
+	return out
+}
+
+// standing are the indexes of the signatures whose decision still counts.
+func (r *replay) standing() []int {
+	var out []int
+	for i, x := range r.signatures {
+		if k := r.sealed[i]; k >= 0 && x.Version == r.state.Version {
+			if s := r.state.Decisions[k].Standing; s == circuits.Holds || s == circuits.Maintained {
+				out = append(out, i)
+			}
 		}
 	}
 	return out
+}
+
+// decidedBy is the index of the act for which a signature was made, or -1.
+func (r *replay) decidedBy(signature int) int {
+	k := r.sealed[signature]
+	if k < 0 {
+		return -1
+	}
+	at := r.state.Decisions[k].Event
+	return slices.IndexFunc(r.acts, func(a act) bool { return a.before.Events == at })
 }
 
 // placeLetter says which state of which version the letter is.
@@ -159,12 +181,13 @@ func (v *verification) matchSignatures() {
 	if check == nil {
 		return
 	}
-	expected := v.standing()
+	expected := v.fold.standing()
 	if len(expected) == 0 {
 		v.rep.add(remark(NothingSigned, letterName, ""))
 	}
 	known, before := map[int]bool{}, v.fold.state.Bytes
-	for _, want := range expected {
+	for _, n := range expected {
+		want := v.fold.signatures[n]
 		// What follows the bytes that it covers, up to those of the fact, is the evidence and the archive time-stamp of its
 		// level: the check of the letter accepts nothing else there.
 		i := slices.IndexFunc(check.Signatures, func(s signing.SignatureReport) bool {
@@ -178,7 +201,7 @@ func (v *verification) matchSignatures() {
 			continue
 		}
 		known[i] = true
-		v.matchSignature(i, check.Signatures[i], want)
+		v.matchSignature(i, check.Signatures[i], want, v.fold.decidedBy(n))
 	}
 	for i, s := range check.Signatures {
 		if !known[i] && s.Kind == signing.KindSignature && coveredTo(s) > v.fold.state.Bytes {
@@ -198,9 +221,8 @@ func coveredTo(s signing.SignatureReport) int64 {
 // clockSkew is how far the clocks of the server and of a time-stamping authority may differ.
 const clockSkew = 5 * time.Minute
 
-// matchSignature compares a signature with the fact and with the decision for which the key was used.
-func (v *verification) matchSignature(i int, s signing.SignatureReport, want Signature) {
-	k := slices.IndexFunc(v.rep.Decisions, func(d DecisionReport) bool { return d.Evidence == want.Evidence })
+// matchSignature compares a signature with the fact and with the decision, by its index, for which the key was used.
+func (v *verification) matchSignature(i int, s signing.SignatureReport, want Signature, k int) {
 	if k < 0 {
 		v.rep.add(invalid(SignatureMissing, letterName, "step %d without decision", want.Step))
 		return
@@ -210,6 +232,8 @@ func (v *verification) matchSignature(i int, s signing.SignatureReport, want Sig
 	name := signatureName(i)
 	if s.Certificate == nil || s.Certificate.SHA256 != want.Certificate.String() {
 		v.rep.add(invalid(SignatureForeign, name, "journal: %s", want.Certificate))
+	} else if d.Verdict == proof.Seal {
+		v.rep.add(v.ownSeal(name, s.Certificate.DER))
 	} else if !samePerson(d.Name, s.Name) {
 		v.rep.add(unverifiable(SignatureName, name, "certificate of %q, decision of %q", s.Name, d.Name))
 	}

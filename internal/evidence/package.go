@@ -44,16 +44,23 @@ type Context struct {
 	Clock      string    `json:"clock"`       // source of the instants of the journal: « horloge du serveur »
 }
 
+// MaxProofs is how many bytes of proofs of external acts a package holds at most.
+const MaxProofs = 16 << 20
+
 // Package is everything that one evidence file is made of. What it says beyond that (circuits, versions, standing of the
 // decisions, signatures) is read from the journal by [Write], and again by [Verify].
 type Package struct {
 	Tenant  Tenant
 	Dossier Dossier
-	// Evidence holds the canonical proof.Evidence of every decision, refusals and undoings included, in order.
+	// Evidence holds the canonical proof.Evidence of every decision, refusals and undoings included, in order. A seal that the
+	// machine put has none.
 	Evidence [][]byte
 	// Enrolments holds the canonical proof.Enrolment of every passkey of the town, in order, from the first.
 	Enrolments [][]byte
 	Annexes    []Annex
+	// Proofs holds the proofs of external acts that were kept, by their SHA-256, MaxProofs bytes at most in all. One that is
+	// not there is left out of the package, which says its digest all the same.
+	Proofs map[circuits.Digest][]byte
 	// Journal holds every entry whose subject is the dossier, in order.
 	Journal []journal.Entry
 	// Head is the last entry of the town's journal at export; only Seq and Hash are used.
@@ -72,7 +79,7 @@ type Version struct {
 type Signature struct {
 	Version int `json:"version"`
 	Step    int `json:"step"` // from 1
-	// Evidence is the digest of the decision for which the key was used.
+	// Evidence is that of the decision for which the key was used: for a seal that the machine put, the digest of the circuit.
 	Evidence circuits.Digest `json:"evidence_sha256"`
 	// SHA256 and Bytes are those of the signed PDF, as it stood after this signature.
 	SHA256      circuits.Digest `json:"signed_sha256"`
@@ -99,9 +106,16 @@ type Decision struct {
 	// Document and Bytes are what was approved: the letter, or the letter with the signatures that it already bore.
 	Document circuits.Digest   `json:"doc_sha256"`
 	Bytes    int64             `json:"doc_bytes"`
-	Reason   string            `json:"reason,omitempty"` // of a refusal
+	Reason   string            `json:"reason,omitempty"` // of a refusal or of a bypass
 	At       time.Time         `json:"at"`
 	Standing circuits.Standing `json:"standing"` // what it is worth at export
+	// For is in whose name the person acted, and by which act; nil: in their own.
+	For     *circuits.Principal `json:"for,omitempty"`
+	Advice  *circuits.Advice    `json:"advice,omitempty"`  // of an opinion
+	Outside *circuits.Outside   `json:"outside,omitempty"` // of an external act
+	// Automatic says that nobody decided: the machine put the seal of the town because the circuit says so. Folder is then
+	// empty, and Evidence the digest of the circuit.
+	Automatic bool `json:"automatic,omitempty"`
 }
 
 const (
@@ -166,11 +180,12 @@ func (p *Package) read() (*replay, error) {
 	if f != nil {
 		return nil, fmt.Errorf("%w: journal: %s: %s", ErrInconsistent, f.Code, f.Detail)
 	}
-	if len(r.acts) != len(p.Evidence) {
-		return nil, fmt.Errorf("%w: %d decisions in the journal, %d pieces of evidence", ErrInconsistent, len(r.acts), len(p.Evidence))
+	made := r.gestures()
+	if len(made) != len(p.Evidence) {
+		return nil, fmt.Errorf("%w: %d decisions in the journal, %d pieces of evidence", ErrInconsistent, len(made), len(p.Evidence))
 	}
 	for i, raw := range p.Evidence {
-		if circuits.Digest(proof.SHA256(raw)) != r.acts[i].evidence {
+		if circuits.Digest(proof.SHA256(raw)) != r.acts[made[i]].evidence {
 			return nil, fmt.Errorf("%w: evidence %d is not that of the journal", ErrInconsistent, i+1)
 		}
 	}

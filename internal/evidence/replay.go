@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"parapheur/approvals/proof"
@@ -15,9 +16,10 @@ import (
 type replay struct {
 	state      circuits.State
 	acts       []act
-	circuits   []circuits.Definition // one for each start, in order
+	circuits   []circuits.Definition // one for each start, chaining or migration, in order
 	versions   []Version
 	signatures []Signature
+	sealed     []int     // of each signature, the index in state.Decisions of the decision it was made for
 	renewals   []Version // of the archive time-stamp of the completed letter
 	annexes    []circuits.Digest
 	bytes      int64 // of the letter with its signatures so far
@@ -25,14 +27,28 @@ type replay struct {
 
 // act is one decision, or the taking back of one.
 type act struct {
-	decision proof.Decision
-	step     int
-	by       circuits.Actor
-	reason   string
-	evidence circuits.Digest
-	event    circuits.Event
-	before   circuits.State
-	bytes    int64 // length of what was approved
+	decision  proof.Decision
+	step      int
+	by        circuits.Actor
+	reason    string // of a refusal or of a bypass
+	advice    *circuits.Advice
+	outside   *circuits.Outside
+	automatic bool // nobody's: the machine put the seal, its evidence is the circuit
+	evidence  circuits.Digest
+	event     circuits.Event
+	before    circuits.State
+	bytes     int64 // length of what was approved
+}
+
+// said is what was written with the act, under the digest of its statement; empty when nothing was.
+func (a act) said() string {
+	switch {
+	case a.advice != nil:
+		return a.advice.Said()
+	case a.outside != nil:
+		return a.outside.Said()
+	}
+	return a.reason
 }
 
 // replayJournal checks the entries one by one and runs their events through the state machine. It stops at the first that
@@ -118,22 +134,50 @@ func (r *replay) note(before circuits.State, e circuits.Event) {
 	case circuits.Started:
 		r.circuits = append(r.circuits, e.Circuit)
 		r.bytes = r.state.Bytes
-	case circuits.StepDecided:
-		r.decide(before, act{decision: proof.Decision(e.Verdict), step: e.Step, by: e.By, evidence: e.Evidence, event: e})
-	case circuits.StepRefused:
-		r.decide(before, act{decision: proof.Refusal, step: e.Step, by: e.By, reason: e.Reason, evidence: e.Evidence, event: e})
-	case circuits.DecisionUndone:
-		r.decide(before, act{decision: proof.Undoing, step: e.Step, by: e.By, evidence: e.Evidence, event: e})
+	case circuits.Recycled:
+		r.circuits = append(r.circuits, e.Circuit)
+		r.bytes = r.state.Bytes
+	case circuits.Chained:
+		r.circuits = append(r.circuits, e.Circuit)
+	case circuits.Migrated:
+		r.circuits = append(r.circuits, e.Circuit)
 	case circuits.SignatureRenewed:
 		r.bytes = e.Bytes
 		r.renewals = append(r.renewals, Version{before.Version, e.Signed, e.Bytes})
 	case circuits.StepSealed:
 		r.bytes = e.Bytes
-		r.signatures = append(r.signatures, Signature{
-			Version: before.Version, Step: e.Step + 1, Evidence: signedFor(before, e.Step), SHA256: e.Signed, Bytes: e.Bytes,
-			Level: e.Level, Certificate: e.Certificate, At: e.At,
-		})
+		i := sealer(before, e.Step)
+		x := Signature{
+			Version: before.Version, Step: e.Step + 1, SHA256: e.Signed, Bytes: e.Bytes, Level: e.Level, Certificate: e.Certificate, At: e.At,
+		}
+		if i >= 0 {
+			x.Evidence = before.Decisions[i].Evidence
+		}
+		r.signatures, r.sealed = append(r.signatures, x), append(r.sealed, i)
+	default:
+		r.noteAct(before, e)
 	}
+}
+
+// noteAct keeps what somebody decided, or took back.
+func (r *replay) noteAct(before circuits.State, e circuits.Event) {
+	a := act{event: e, before: before, bytes: r.bytes}
+	switch e := e.(type) {
+	case circuits.StepDecided:
+		a.decision, a.step, a.by, a.evidence, a.advice, a.outside = proof.Decision(e.Verdict), e.Step, e.By, e.Evidence, e.Advice, e.Outside
+		a.automatic = circuits.Decision{Verdict: e.Verdict, By: e.By}.Automatic()
+	case circuits.StepRefused:
+		a.decision, a.step, a.by, a.evidence, a.reason = proof.Refusal, e.Step, e.By, e.Evidence, e.Reason
+	case circuits.TurnRefused:
+		a.decision, a.step, a.by, a.evidence, a.reason = proof.Refusal, e.Step, e.By, e.Evidence, e.Reason
+	case circuits.StepBypassed:
+		a.decision, a.step, a.by, a.evidence, a.reason = proof.Bypass, e.Step, e.By, e.Evidence, e.Reason
+	case circuits.DecisionUndone:
+		a.decision, a.step, a.by, a.evidence = proof.Undoing, e.Step, e.By, e.Evidence
+	default:
+		return
+	}
+	r.acts = append(r.acts, a)
 }
 
 // freeze records a new version of the letter.
@@ -142,19 +186,24 @@ func (r *replay) freeze() {
 	r.versions = append(r.versions, Version{r.state.Version, r.state.Document, r.state.Bytes})
 }
 
-func (r *replay) decide(before circuits.State, a act) {
-	a.before, a.bytes = before, r.bytes
-	r.acts = append(r.acts, a)
+// sealer is the index of the decision for which a key is at work, or -1.
+func sealer(s circuits.State, step int) int {
+	d, at := s.Sealer()
+	if !at || d.Step != step {
+		return -1
+	}
+	return slices.IndexFunc(s.Decisions, func(x circuits.Decision) bool { return x.Event == d.Event })
 }
 
-// signedFor is the evidence of the decision for which a key is at work.
-func signedFor(s circuits.State, step int) circuits.Digest {
-	for i := len(s.Decisions) - 1; i >= 0; i-- {
-		if d := s.Decisions[i]; d.Step == step && d.Standing == circuits.Holds && d.Verdict == circuits.Signs {
-			return d.Evidence
+// gestures are the acts that somebody made a gesture for, in order: each has its evidence.
+func (r *replay) gestures() []int {
+	out := []int{}
+	for i, a := range r.acts {
+		if !a.automatic {
+			out = append(out, i)
 		}
 	}
-	return circuits.Digest{}
+	return out
 }
 
 // decisions says each act as dossier.json does.
@@ -162,14 +211,19 @@ func (r *replay) decisions() []Decision {
 	out := make([]Decision, len(r.acts))
 	for i, a := range r.acts {
 		st := a.before.Circuit.Steps[a.step] // the state machine accepted the step
+		where := folder(i, a.decision)
+		if a.automatic {
+			where = ""
+		}
 		out[i] = Decision{
-			Seq: i + 1, Folder: folder(i, a.decision), Evidence: a.evidence, Verdict: a.decision, Version: a.before.Version,
+			Seq: i + 1, Folder: where, Evidence: a.evidence, Verdict: a.decision, Version: a.before.Version,
 			Step: a.step + 1, StepID: st.ID, StepTitle: st.Title, Circuit: a.before.Circuit.Hash(),
 			Person: a.by.Person, Name: a.by.Name, Quality: a.by.Quality,
 			Document: a.before.LastSealed(), Bytes: a.bytes, Reason: a.reason, At: a.event.When().UTC(), Standing: circuits.Holds,
+			For: a.by.For, Advice: a.advice, Outside: a.outside, Automatic: a.automatic,
 		}
 		for _, d := range r.state.Decisions {
-			if d.Evidence == a.evidence {
+			if d.Evidence == a.evidence && d.Event == a.before.Events {
 				out[i].Standing = d.Standing
 			}
 		}

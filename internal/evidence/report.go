@@ -61,6 +61,8 @@ type DecisionReport struct {
 	Outcome proof.Outcome `json:"outcome"`
 	// Key is the passkey, once the gesture was verified.
 	Key *KeyReport `json:"key,omitempty"`
+	// Delegation names the act by which the person decided for another, as it was approved; empty: in their own right.
+	Delegation string `json:"delegation,omitempty"`
 	// ReceivedAt is when the gesture reached the server, by its clock.
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 	// Signature is the index in Letter.Check.Signatures of the signature made for this decision.
@@ -99,12 +101,12 @@ func (r *Report) conclude() {
 		d := &r.Decisions[i]
 		var own []Finding
 		for _, f := range r.Findings {
-			if within(f.Subject, d.Folder) {
+			if d.Folder != "" && within(f.Subject, d.Folder) {
 				own = append(own, f)
 			}
 		}
 		d.Outcome = worst(own)
-		if d.Key == nil && d.Outcome == proof.Valid {
+		if d.Key == nil && !d.Automatic && d.Outcome == proof.Valid {
 			d.Outcome = proof.Unverifiable // not reached
 		}
 	}

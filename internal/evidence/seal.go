@@ -48,16 +48,31 @@ func (v *verification) sealOwner(der, manifest []byte) {
 		v.rep.add(invalid(SealInvalid, fileSeal, "%v", err))
 		return
 	}
+	v.rep.add(v.ofTown(fileSeal, s.Certificate))
+}
+
+// ownSeal wants the seal in the letter to be that of the town.
+func (v *verification) ownSeal(subject string, der []byte) *Finding {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return unverifiable(SealOwner, subject, "%v", err)
+	}
+	return v.ofTown(subject, c)
+}
+
+// ofTown compares the legal person of a certificate with the town.
+func (v *verification) ofTown(subject string, c *x509.Certificate) *Finding {
 	siren := v.manifest.Tenant
 	if len(siren) == 14 {
 		siren = siren[:9]
 	}
-	switch id := organisation(s.Certificate); {
+	switch id := organisation(c); {
 	case id == "":
-		v.rep.add(unverifiable(SealOwner, fileSeal, "%s", s.Certificate.Subject))
+		return unverifiable(SealOwner, subject, "%s", c.Subject)
 	case id != siren:
-		v.rep.add(invalid(SealOfAnother, fileSeal, "SIREN %s", id))
+		return invalid(SealOfAnother, subject, "SIREN %s", id)
 	}
+	return nil
 }
 
 // organisation is the SIREN of a certificate's organizationIdentifier, « NTRFR-690123100 » (EN 319 412-1, 5.1.4), or of

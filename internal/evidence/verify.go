@@ -264,14 +264,18 @@ func (v *verification) expected() {
 	}
 	folders := map[string]bool{}
 	for i, d := range v.rep.Decisions {
+		if d.Automatic {
+			continue
+		}
 		folders[d.Folder] = true
-		known[d.Folder+"/"+fileReason] = v.fold.acts[i].reason != ""
+		known[d.Folder+"/"+fileReason] = v.fold.acts[i].said() != ""
+		known[d.Folder+"/"+fileProof] = d.Outside != nil
 	}
 	for _, name := range v.manifest.Files {
 		dir, base, _ := cutLast(name.Name)
 		switch {
 		case known[name.Name]:
-		case folders[dir] && base != fileReason: // compared with evidence.json later
+		case folders[dir] && base != fileReason && base != fileProof: // compared with evidence.json later
 		case dir == "enrolments" && v.enrolmentListed(name.Name):
 		default:
 			v.rep.add(invalid(EntryExtra, name.Name, "no part of a package"))

@@ -25,7 +25,8 @@ const (
 	fileSeal     = "manifest.p7s"
 
 	fileEvidence = "evidence.json" // in the folder of a decision
-	fileReason   = "reason.txt"    // likewise, of a refusal
+	fileReason   = "reason.txt"    // likewise, what was written with it: a reason, an opinion, an act done outside
+	fileProof    = "proof.bin"     // likewise, of an act done outside
 )
 
 //go:embed VERIFY.md
@@ -153,8 +154,13 @@ func (p *Package) files(r *replay, about summary, add func(name string, content 
 			return err
 		}
 	}
-	for i, d := range about.Decisions {
-		if err := addDecision(d, r.acts[i].reason, p.Evidence[i], add); err != nil {
+	for k, i := range r.gestures() {
+		a := r.acts[i]
+		var kept []byte
+		if a.outside != nil {
+			kept = p.Proofs[a.outside.Proof]
+		}
+		if err := addDecision(about.Decisions[i], a.said(), kept, p.Evidence[k], add); err != nil {
 			return err
 		}
 	}
@@ -171,8 +177,8 @@ func circuitName(i, n int) string {
 
 func enrolmentName(i int) string { return fmt.Sprintf("enrolments/%06d.json", i+1) }
 
-// addDecision gives the files of one decision.
-func addDecision(d Decision, reason string, raw []byte, add func(name string, content []byte) error) error {
+// addDecision gives the files of one decision. kept is the proof of an act done outside, or nil.
+func addDecision(d Decision, said string, kept, raw []byte, add func(name string, content []byte) error) error {
 	ev, err := proof.ParseEvidence(raw)
 	if err != nil {
 		return fmt.Errorf("%w: decision %d: %w", ErrInconsistent, d.Seq, err)
@@ -182,8 +188,11 @@ func addDecision(d Decision, reason string, raw []byte, add func(name string, co
 		return fmt.Errorf("%w: decision %d: %w", ErrInconsistent, d.Seq, err)
 	}
 	files := append([]proof.File{{Name: fileEvidence, Content: raw}}, laid...)
-	if reason != "" {
-		files = append(files, proof.File{Name: fileReason, Content: []byte(reason)})
+	if said != "" {
+		files = append(files, proof.File{Name: fileReason, Content: []byte(said)})
+	}
+	if kept != nil {
+		files = append(files, proof.File{Name: fileProof, Content: kept})
 	}
 	for _, f := range files {
 		if err := add(d.Folder+"/"+f.Name, f.Content); err != nil {
