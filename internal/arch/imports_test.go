@@ -62,8 +62,8 @@ func rules() map[string]rule {
 		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid, never: handlers},
 
 		// The surfaces.
-		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/live internal/problem", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits circuits/delegation dossiers internal/conditions journal internal/live internal/problem", third: chi + " " + rates},
+		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial internal/live internal/problem", third: chi + " " + huma + " " + rates},
+		"web": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial journal internal/live internal/problem", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},

@@ -145,11 +145,14 @@ func longest(a, b []circuits.Step) []circuits.StepID {
 	return out
 }
 
+// same compares two values of one type, whatever they hold.
+func same(a, b any) bool { return reflect.DeepEqual(a, b) }
+
 // altered names what differs between two versions of a step.
 func altered(a, b circuits.Step) []string {
 	var out []string
 	differs := func(name string, x, y any) {
-		if !reflect.DeepEqual(x, y) {
+		if !same(x, y) {
 			out = append(out, name)
 		}
 	}

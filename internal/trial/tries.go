@@ -87,7 +87,7 @@ func around(v conditions.Variable, expression string, at time.Time) []string {
 		add("1000000000")
 	case conditions.Date:
 		instants := []time.Time{at}
-		for _, m := range days().FindAllStringSubmatch(expression, -1) {
+		for _, m := range dates().FindAllStringSubmatch(expression, -1) {
 			if d, err := time.Parse(time.DateOnly, m[1]); err == nil {
 				instants = append(instants, d)
 			}
