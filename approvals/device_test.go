@@ -88,7 +88,7 @@ func enrolled(t *testing.T, kind virtualwebauthn.KeyType) *desk {
 }
 
 func enrolment() proof.Enrolment {
-	return proof.Enrolment{Quality: "Maire", IdentityCheck: proof.IdentityByInvitation, EnrolledBy: "p-1"}
+	return proof.Enrolment{Quality: "Maire", IdentityCheck: proof.IdentityByInvitation, EnrolledBy: "p-1", Founding: proof.FoundedForDemonstration}
 }
 
 // register begins a registration and answers it.

@@ -114,6 +114,7 @@ const (
 	PurposeRegistration Purpose = "reg"
 	PurposeLogin        Purpose = "login"
 	PurposeDecision     Purpose = "decision"
+	PurposeWitness      Purpose = "witness"
 )
 
 // Ceremony is what must be remembered between the two halves. The caller stores it as it is (the two JSON parts as bytes)

@@ -58,66 +58,74 @@ func (rp *RelyingParty) BeginRegistration(u User, httpSession []byte) (Ceremony,
 	return c, js, err
 }
 
-// FinishRegistration checks the new passkey and makes its enrolment. Of the enrolment the caller gives Quality,
-// IdentityCheck, EnrolledBy and PrevSHA256 (the head of the chain of enrolments of the town); the rest is filled here. The
-// credential returned may log in and approve: its Purpose and Label are the caller's to change.
+// FinishRegistration checks a new passkey for which nobody vouches, and makes its enrolment. Of the enrolment the caller
+// gives Quality, IdentityCheck, EnrolledBy, PrevSHA256 (the head of the chain of enrolments of the town) and Founding; the
+// rest is filled here. The credential returned may log in and approve: its Purpose and Label are the caller's to change.
 func (rp *RelyingParty) FinishRegistration(u User, httpSession []byte, c Ceremony, response []byte, e proof.Enrolment) (Credential, error) {
 	const op = "finishing a registration"
-	session, err := rp.resume(op, PurposeRegistration, httpSession, u.ID, c)
+	p, err := rp.FinishPending(u, httpSession, c, response)
 	if err != nil {
 		return Credential{}, err
 	}
+	rp.complete(&e, u.ID, p)
+	if err := e.Bind(p.AttestationObject); err != nil {
+		return Credential{}, refuseWith(op, ErrRegistration, err)
+	}
+	return p.enrolled(op, e)
+}
+
+// FinishPending checks a new passkey that is nobody's yet: it opens nothing until a witness vouches for it.
+func (rp *RelyingParty) FinishPending(u User, httpSession []byte, c Ceremony, response []byte) (Pending, error) {
+	const op = "finishing a registration"
+	session, err := rp.resume(op, PurposeRegistration, httpSession, u.ID, c)
+	if err != nil {
+		return Pending{}, err
+	}
 	var payload registrationPayload
 	if err := json.Unmarshal(c.Payload, &payload); err != nil {
-		return Credential{}, refuseWith(op, ErrCeremony, err)
+		return Pending{}, refuseWith(op, ErrCeremony, err)
 	}
 	challenge, err := proof.RegistrationChallenge(rp.rpID, u.ID, payload.Nonce)
 	if err != nil || string(challenge[:]) != string(c.Challenge) {
-		return Credential{}, refuse(op, ErrCeremony, "the challenge does not commit to the person and the nonce")
+		return Pending{}, refuse(op, ErrCeremony, "the challenge does not commit to the person and the nonce")
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
 	if err != nil {
-		return Credential{}, refuseWith(op, ErrResponse, err)
+		return Pending{}, refuseWith(op, ErrResponse, err)
 	}
 	gesture := gesture{
 		kind: protocol.CreateCeremony, clientData: parsed.Raw.AttestationResponse.ClientDataJSON,
 		data: parsed.Response.AttestationObject.RawAuthData,
 	}
 	if err := rp.judge(op, c.Challenge, gesture); err != nil {
-		return Credential{}, err
+		return Pending{}, err
 	}
 	made, err := rp.lib.CreateCredential(u.narrowed(active(UseApprove)), session, parsed)
 	if err != nil {
-		return Credential{}, refuseWith(op, ErrRegistration, err)
+		return Pending{}, refuseWith(op, ErrRegistration, err)
 	}
 	if _, known := u.find(made.ID); known {
-		return Credential{}, refuse(op, ErrRegistration, "the credential is already that of the user")
+		return Pending{}, refuse(op, ErrRegistration, "the credential is already that of the user")
 	}
-	return rp.enrol(op, u, made, payload.Nonce, e)
+	return rp.registered(op, made, payload.Nonce)
 }
 
-// enrol turns what the library made into a credential, and binds the enrolment to it.
-func (rp *RelyingParty) enrol(op string, u User, made *webauthn.Credential, nonce proof.Nonce, e proof.Enrolment) (Credential, error) {
+// registered turns what the library made into a credential.
+func (rp *RelyingParty) registered(op string, made *webauthn.Credential, nonce proof.Nonce) (Pending, error) {
 	key, err := proof.ParseKey(made.PublicKey)
 	if err != nil {
-		return Credential{}, refuseWith(op, ErrRegistration, err)
+		return Pending{}, refuseWith(op, ErrRegistration, err)
 	}
-	now := rp.now().UTC()
-	e.Tenant, e.Person, e.Nonce, e.IssuedAt = rp.tenant, u.ID, nonce, proof.At(now)
-	if err := e.Bind(made.Attestation.Object); err != nil {
-		return Credential{}, refuseWith(op, ErrRegistration, err)
-	}
-	statement, err := e.Canonical()
+	attestation, err := proof.ParseAttestation(made.Attestation.Object)
 	if err != nil {
-		return Credential{}, refuseWith(op, ErrRegistration, err)
+		return Pending{}, refuseWith(op, ErrRegistration, err)
 	}
 	out := Credential{
-		ID: made.ID, COSE: made.PublicKey, Alg: key.Algorithm(), AAGUID: e.AAGUID,
+		ID: made.ID, COSE: made.PublicKey, Alg: key.Algorithm(), AAGUID: attestation.Data.Credential.AAGUID,
 		AttestationFormat: made.AttestationFormat, AttestationType: made.AttestationType,
 		AttestationObject: made.Attestation.Object, RegistrationClientData: made.Attestation.ClientDataJSON,
 		Flags: byte(made.Flags.ProtocolValue()), BackupEligible: made.Flags.BackupEligible, BackupState: made.Flags.BackupState,
-		SignCount: made.Authenticator.SignCount, Purpose: UseBoth, Assurance: Device,
-		EnrolmentStatement: statement, EnrolmentHash: proof.EnrolmentDigest(statement), CreatedAt: now,
+		SignCount: made.Authenticator.SignCount, Purpose: UseBoth, Assurance: Device, CreatedAt: rp.now().UTC(),
 	}
 	if out.BackupEligible {
 		out.Assurance = Synced
@@ -125,5 +133,10 @@ func (rp *RelyingParty) enrol(op string, u User, made *webauthn.Credential, nonc
 	for _, t := range made.Transport {
 		out.Transports = append(out.Transports, string(t))
 	}
-	return out, nil
+	return Pending{Credential: out, Nonce: nonce}, nil
+}
+
+// complete fills what the caller of a ceremony does not choose.
+func (rp *RelyingParty) complete(e *proof.Enrolment, person string, p Pending) {
+	e.Tenant, e.Person, e.Nonce, e.IssuedAt = rp.tenant, person, p.Nonce, proof.At(rp.now())
 }

@@ -64,8 +64,8 @@ func enrolBy(t *testing.T, town *towntest.Town, invitation string, p dossiers.Vi
 	if err != nil {
 		return "", err
 	}
-	token, _, err := o.FinishEnrolment(ctx, town.Tenant, s, invitation, g.Ceremony, attest(t, town, p.Person.Handle, g.Options), "autre")
-	return token, err
+	out, err := o.FinishEnrolment(ctx, town.Tenant, s, invitation, g.Ceremony, attest(t, town, p.Person.Handle, g.Options), "autre")
+	return out.Token, err
 }
 
 // addKey adds a passkey to those of a signed-in person.
@@ -77,7 +77,10 @@ func addKey(t *testing.T, town *towntest.Town, p *towntest.Person) {
 		t.Fatal(err)
 	}
 	answer := attest(t, town, v.Person.Handle, g.Options)
-	if err := town.Office.FinishPasskey(t.Context(), v, p.Session, g.Ceremony, answer, "seconde"); err != nil {
+	if g, err = town.Office.FinishPasskey(t.Context(), v, p.Session, g.Ceremony, answer, "seconde"); err != nil {
+		t.Fatal(err)
+	}
+	if err := town.Office.FinishWitness(t.Context(), v, p.Session, g.Ceremony, p.Answer(t, g.Options)); err != nil {
 		t.Fatal(err)
 	}
 }

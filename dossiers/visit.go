@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"parapheur/approvals"
-	"parapheur/approvals/proof"
 	"parapheur/circuits"
 )
 
@@ -146,7 +145,9 @@ func (o *Office) FinishSignIn(ctx context.Context, t Tenant, s Session, ceremony
 	if err != nil {
 		return "", p, err
 	}
-	find := func(_, handle []byte) (approvals.User, error) {
+	var kid []byte
+	find := func(id, handle []byte) (approvals.User, error) {
+		kid = id
 		if p, err = o.Store.PersonByHandle(ctx, t.ID, handle); err != nil {
 			if isNotFound(err) {
 				err = approvals.ErrUnknownCredential
@@ -163,7 +164,7 @@ func (o *Office) FinishSignIn(ctx context.Context, t Tenant, s Session, ceremony
 		}
 	}
 	if err != nil {
-		return "", p, fmt.Errorf("sign in: %w", err)
+		return "", p, fmt.Errorf("sign in: %w", o.awaitsWitness(ctx, t.ID, p.ID, kid, err))
 	}
 	if !p.Active {
 		return "", p, fmt.Errorf("sign in: inactive person: %w", ErrForbidden)
@@ -223,91 +224,6 @@ func (o *Office) beginRegistration(ctx context.Context, t Tenant, s Session, p P
 	return o.keep(ctx, t, c, options)
 }
 
-// FinishEnrolment stores the passkey, uses the invitation up and signs the
-// person in, under a new token.
-func (o *Office) FinishEnrolment(ctx context.Context, t Tenant, s Session, invitation string, ceremony, response []byte, label string) (token string, p Person, err error) {
-	in, p, err := o.invitation(ctx, t, invitation)
-	if err != nil {
-		return "", p, err
-	}
-	how := enrolment{check: proof.IdentityByInvitation, by: in.InvitedBy, invitation: &in.TokenHash, label: label}
-	if err := o.finishRegistration(ctx, t, s, p, ceremony, response, how); err != nil {
-		return "", p, err
-	}
-	token, _, err = o.openSession(ctx, t, p.ID, sessionLife)
-	return token, p, err
-}
-
-// An enrolment says how a passkey came to be somebody's.
-type enrolment struct {
-	check      string // how the person was identified
-	by         string // who answers for it
-	invitation *[32]byte
-	label      string
-}
-
-func (o *Office) finishRegistration(ctx context.Context, t Tenant, s Session, p Person, ceremony, response []byte, how enrolment) error {
-	rp, err := o.party(t)
-	if err != nil {
-		return err
-	}
-	c, _, err := o.take(ctx, t, s, ceremony, approvals.PurposeRegistration)
-	if err != nil {
-		return err
-	}
-	u, err := o.user(ctx, t.ID, p)
-	if err != nil {
-		return err
-	}
-	if how.label == "" {
-		how.label = "Clé d’accès du " + o.Now().In(o.Location).Format("02/01/2006")
-	}
-	quality := "agent"
-	if len(p.Seats) > 0 {
-		quality = p.Seats[0].Quality
-	}
-	by := circuits.Actor{Person: p.ID, Name: p.Name()}
-	// Enrolments of a town form a chain: one that was overtaken is made again
-	// on the new head. The ceremony is already ours.
-	for range 8 {
-		head, err := o.Store.EnrolmentHead(ctx, t.ID)
-		if err != nil {
-			return err
-		}
-		made, err := rp.FinishRegistration(u, []byte(s.ID), c, response, proof.Enrolment{
-			Quality: quality, IdentityCheck: how.check, EnrolledBy: how.by, PrevSHA256: proof.Digest(head),
-		})
-		if err != nil {
-			return fmt.Errorf("enrol: %w", err)
-		}
-		made.Label = how.label
-		err = o.Store.Enrol(ctx, t.ID, Credential{Person: p.ID, Credential: made}, head, how.invitation, by, o.now())
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return fmt.Errorf("enrol: %w", ErrConflict)
-}
-
-// BeginPasskey asks for one more passkey of a signed-in person.
-func (o *Office) BeginPasskey(ctx context.Context, v Viewer, s Session) (Gesture, error) {
-	p, err := v.person()
-	if err != nil {
-		return Gesture{}, fmt.Errorf("begin enrolment: %w", err)
-	}
-	return o.beginRegistration(ctx, v.Tenant, s, p)
-}
-
-// FinishPasskey stores it.
-func (o *Office) FinishPasskey(ctx context.Context, v Viewer, s Session, ceremony, response []byte, label string) error {
-	p, err := v.person()
-	if err != nil {
-		return fmt.Errorf("enrol: %w", err)
-	}
-	how := enrolment{check: "session ouverte avec une clé déjà enrôlée", by: p.Name(), label: label}
-	return o.finishRegistration(ctx, v.Tenant, s, p, ceremony, response, how)
-}
-
 // Passkeys lists the passkeys in force of the viewer.
 func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
 	p, err := v.person()
@@ -325,18 +241,6 @@ func (o *Office) Passkeys(ctx context.Context, v Viewer) ([]Credential, error) {
 		}
 	}
 	return out, nil
-}
-
-// InvitedBy returns who made the link by which the passkey was enrolled, as its
-// enrolment statement says; false when another passkey of the person vouched
-// for it.
-func (c Credential) InvitedBy() (name string, invited bool, err error) {
-	e, err := proof.ParseEnrolment(c.EnrolmentStatement)
-	if err != nil {
-		return "", false, fmt.Errorf("passkey %x: %w", c.ID, err)
-	}
-	invited = e.IdentityCheck == proof.IdentityByInvitation
-	return e.EnrolledBy, invited, nil
 }
 
 // surpriseLife is how long a person is told of a passkey that somebody else's

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/go-chi/chi/v5"
 
@@ -15,7 +14,7 @@ import (
 func (s *server) keys(v *visit, w http.ResponseWriter, r *http.Request) error {
 	said := map[string]string{
 		"ajoutee": "La clé est ajoutée.", "renommee": "La clé a un nouveau nom.",
-		"revoquee": "La clé est révoquée. Elle n’ouvre plus rien.",
+		"revoquee": "La clé est révoquée. Elle n’ouvre plus rien.", "oubliee": "La clé en attente est oubliée. Elle n’a rien ouvert.",
 	}[r.URL.Query().Get("dit")]
 	return s.showKeys(v, w, r, http.StatusOK, said, "")
 }
@@ -27,11 +26,17 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 	}
 	p := newKeysPage(all, s.calendar())
 	p.frame = s.frame(v, "Mes clés d’accès", "mes-cles")
-	p.Name, p.Said, p.Problem, p.Scripts = v.viewer.Person.Name(), said, problem, []string{"js/enrol.js"}
+	p.Name, p.Said, p.Problem, p.Scripts = v.viewer.Person.Name(), said, problem, []string{"js/enrol.js", "js/witness.js"}
 	p.Welcome = r.URL.Query().Has("bienvenue") && len(p.Keys) == 1
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err
 	}
+	waiting, err := s.Office.EnrolmentRequests(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	waiting = slices.DeleteFunc(waiting, func(x dossiers.EnrolmentRequest) bool { return x.Person != v.viewer.Person.ID })
+	p.Waiting = newEnrolmentLines(waiting, v.viewer.Person.ID, s.calendar())
 	return s.show(w, r, status, p)
 }
 
@@ -52,7 +57,11 @@ func newKeyAlerts(found []dossiers.Credential, c calendar) []string {
 		if err != nil {
 			by = "quelqu’un"
 		}
-		out = append(out, "Une clé d’accès a été ajoutée à votre nom "+c.full(k.CreatedAt)+" par un lien d’invitation de "+by+".")
+		how := " par un lien d’invitation de " + by
+		if _, identity := k.WitnessedBy(); identity != "" {
+			how = ", confirmée par " + by + " (" + identity + ")"
+		}
+		out = append(out, "Une clé d’accès a été ajoutée à votre nom "+c.full(k.CreatedAt)+how+".")
 	}
 	return out
 }
@@ -61,9 +70,12 @@ func newKeyAlerts(found []dossiers.Credential, c calendar) []string {
 // statement.
 func keyOrigin(k dossiers.Credential) string {
 	by, invited, err := k.InvitedBy()
+	_, identity := k.WitnessedBy()
 	switch {
 	case err != nil: // revoking it must stay possible
 		return "Origine illisible\u00a0: révoquez-la"
+	case invited && identity != "":
+		return "Confirmée par " + by + " (" + identity + ")"
 	case invited:
 		return "Enrôlée par un lien d’invitation de " + by
 	}
@@ -91,9 +103,9 @@ func keyKind(k dossiers.Credential) string {
 	case k.BackupEligible:
 		return "Synchronisée entre les appareils de votre compte"
 	case slices.Contains(k.Transports, "usb"), slices.Contains(k.Transports, "nfc"):
-		return "Clé de sécurité USB ou sans contact"
+		return "Clé de sécurité USB ou sans contact, liée à l’appareil"
 	}
-	return "Reste dans cet appareil"
+	return "Liée à cet appareil : elle n’en sort pas"
 }
 
 func kid(r *http.Request) ([]byte, error) {
@@ -145,22 +157,16 @@ func (s *server) beginPasskey(v *visit, w http.ResponseWriter, r *http.Request) 
 	return replyGesture(v, w, g)
 }
 
-// count is how many of something there are now.
-type kept struct {
-	Keys string `json:"keys"`
-}
-
+// finishPasskey keeps the new passkey and asks for the gesture of another one,
+// which vouches for it.
 func (s *server) finishPasskey(v *visit, w http.ResponseWriter, r *http.Request) error {
 	var in answered
 	if err := read(r, &in); err != nil {
 		return err
 	}
-	if err := s.Office.FinishPasskey(r.Context(), v.viewer, v.session, in.Ceremony, in.Response, in.Label); err != nil {
-		return err
-	}
-	all, err := s.Office.Passkeys(r.Context(), v.viewer)
+	g, err := s.Office.FinishPasskey(r.Context(), v.viewer, v.session, in.Ceremony, in.Response, in.Label)
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, kept{strconv.Itoa(len(all))})
+	return replyGesture(v, w, g)
 }

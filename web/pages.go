@@ -46,6 +46,7 @@ type enrolPage struct {
 	frame
 	Name  string
 	Token string
+	Demo  bool // no witness is asked for
 }
 
 // A binLink is a divider of the book.
@@ -312,6 +313,7 @@ type keysPage struct {
 	frame
 	Name    string
 	Keys    []keyCard
+	Waiting []enrolmentLine
 	Alerts  []string
 	Welcome bool
 	Problem string

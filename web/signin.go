@@ -47,7 +47,7 @@ func (s *server) enrol(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if err := s.open(v, w, r); err != nil {
 		return err
 	}
-	out := &enrolPage{frame: s.frame(v, "Bienvenue", ""), Name: p.Name(), Token: token}
+	out := &enrolPage{frame: s.frame(v, "Bienvenue", ""), Name: p.Name(), Token: token, Demo: v.tenant.Demo}
 	out.Body, out.Scripts, out.Who = "center door-page", []string{"js/enrol.js"}, ""
 	return s.show(w, r, http.StatusOK, out)
 }
@@ -145,9 +145,18 @@ func (s *server) finishEnrolment(v *visit, w http.ResponseWriter, r *http.Reques
 	if err := read(r, &in); err != nil {
 		return err
 	}
-	token, p, err := s.Office.FinishEnrolment(r.Context(), v.tenant, v.session, in.Invitation, in.Ceremony, in.Response, in.Label)
+	out, err := s.Office.FinishEnrolment(r.Context(), v.tenant, v.session, in.Invitation, in.Ceremony, in.Response, in.Label)
 	if err != nil {
 		return err
 	}
-	return s.welcome(v, w, r, token, p)
+	if out.Token == "" {
+		return reply(w, http.StatusOK, unconfirmed{true, grouped(out.Print.String())})
+	}
+	return s.welcome(v, w, r, out.Token, out.Person)
+}
+
+// unconfirmed says that a passkey opens nothing before somebody vouches for it.
+type unconfirmed struct {
+	Pending bool   `json:"pending"`
+	Print   string `json:"print"` // of its public key
 }

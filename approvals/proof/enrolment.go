@@ -3,8 +3,20 @@ package proof
 import "fmt"
 
 const (
-	schemaEnrolment    = "parapheur.enrolment.v1"
+	schemaEnrolment    = "parapheur.enrolment.v1" // nobody vouches for it but the server: of towns that began before witnesses
+	schemaWitnessed    = "parapheur.enrolment.v2"
 	schemaRegistration = "parapheur.registration.v1"
+)
+
+// Founding says why nobody vouches for an enrolment with a key of their own.
+type Founding string
+
+// The foundings. A chain has one, but that of a demonstration.
+const (
+	// FoundedByOperator is the first key of a town, that of its first administrator: the operator of the service made the link.
+	FoundedByOperator Founding = "opérateur"
+	// FoundedForDemonstration is a key of a town that is one for demonstration, from its first key on and for ever.
+	FoundedForDemonstration Founding = "démonstration"
 )
 
 // IdentityByInvitation is the identity check of a key enrolled through a link sent to the address that the administrator
@@ -14,7 +26,7 @@ const IdentityByInvitation = "lien d’invitation"
 // Enrolment says whose key it is: the statement that ties a person to a passkey. Its digest ([Enrolment.Digest]) is in each
 // evidence made with the key, and its canonical bytes go with the evidence. The order of the fields is the canonical order.
 type Enrolment struct {
-	// Schema is "parapheur.enrolment.v1".
+	// Schema is "parapheur.enrolment.v2", or "parapheur.enrolment.v1" without founding nor witness.
 	Schema string `json:"schema"`
 	// Tenant is the SIRET of the town.
 	Tenant string `json:"tenant"`
@@ -38,8 +50,13 @@ type Enrolment struct {
 	PrevSHA256 Digest `json:"prev_sha256"`
 	// Nonce is that of the registration ceremony: the challenge which the new key answered commits to it.
 	Nonce Nonce `json:"nonce"`
-	// IssuedAt is when the key was registered.
+	// IssuedAt is when the key became that of the person: when it was registered, or when its witness was shown this. A
+	// decision before does not count.
 	IssuedAt Instant `json:"issued_at"`
+	// Founding says why there is no Witness; an enrolment of the second schema has one or the other.
+	Founding Founding `json:"founding,omitempty"`
+	// Witness is who vouches for all of the above.
+	Witness *Witness `json:"witness,omitempty"`
 }
 
 // Bind fills what the registration of the key says: the digests, the model, and whether the key may be copied.
@@ -48,7 +65,7 @@ func (e *Enrolment) Bind(attestationObject []byte) error {
 	if err != nil {
 		return err
 	}
-	e.Schema = schemaEnrolment
+	e.Schema = schemaWitnessed
 	e.CredentialIDSHA256 = SHA256(a.Data.Credential.ID)
 	e.COSEKeySHA256 = SHA256(a.Data.Credential.COSE)
 	e.AttestationObjectSHA256 = SHA256(attestationObject)
@@ -78,7 +95,16 @@ func ParseEnrolment(raw []byte) (Enrolment, error) {
 }
 
 func (e Enrolment) check() error {
-	if e.Schema != schemaEnrolment {
+	switch e.Schema {
+	case schemaEnrolment:
+		if e.Founding != "" || e.Witness != nil {
+			return fmt.Errorf("a witness in the first schema: %w", ErrMalformed)
+		}
+	case schemaWitnessed:
+		if err := e.checkVouched(); err != nil {
+			return err
+		}
+	default:
 		return fmt.Errorf("schema %q: %w", e.Schema, ErrMalformed)
 	}
 	if err := checkSIRET(e.Tenant); err != nil {
@@ -96,26 +122,9 @@ func (e Enrolment) check() error {
 	return nil
 }
 
-// EnrolmentDigest is the hash by which evidence names an enrolment, given its canonical bytes. It is the challenge as
-// well of the witness who approves the enrolment with his own key.
+// EnrolmentDigest is the hash by which evidence, and the next enrolment, name an enrolment, given its canonical bytes. Its
+// prefix is the same for both schemas.
 func EnrolmentDigest(enrolment []byte) Digest { return prefixed(prefixEnrolment, enrolment) }
-
-// VerifyEnrolments follows the chain of the enrolments of a town, given as canonical bytes from the first: each names the
-// digest of the one before. It returns the digest of the last. The error is ErrMalformed or ErrInvalid.
-func VerifyEnrolments(tenant string, chain [][]byte) (Digest, error) {
-	var head Digest
-	for i, raw := range chain {
-		e, err := ParseEnrolment(raw)
-		if err != nil {
-			return head, fmt.Errorf("enrolment %d: %w", i+1, err)
-		}
-		if e.Tenant != tenant || e.PrevSHA256 != head {
-			return head, fmt.Errorf("enrolment %d does not follow %s in the chain of %s: %w", i+1, head, tenant, ErrInvalid)
-		}
-		head = EnrolmentDigest(raw)
-	}
-	return head, nil
-}
 
 // registration is what the challenge of a registration commits to.
 type registration struct {

@@ -12,6 +12,7 @@ const (
 	prefixSet          = "parapheur.decision-set.v1\n"
 	prefixEnrolment    = "parapheur.enrolment.v1\n"
 	prefixRegistration = "parapheur.registration.v1\n"
+	prefixWitness      = "parapheur.enrolment-witness.v1\n"
 
 	schemaSet = "parapheur.decision-set.v1"
 )

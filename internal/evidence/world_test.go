@@ -212,7 +212,7 @@ func (w *world) enrol(id circuits.PersonID, name string, desk circuits.DeskID, q
 		head = proof.EnrolmentDigest(w.enrolments[n-1])
 	}
 	made, err := w.rp.FinishRegistration(o.user, session, c, []byte(virtualwebauthn.CreateAttestationResponse(w.site(), o.auth, o.key, *asked)),
-		proof.Enrolment{Quality: quality, IdentityCheck: "en face à face, PV 2026-07", EnrolledBy: "Ousmane Diallo", PrevSHA256: head})
+		proof.Enrolment{Quality: quality, IdentityCheck: "en face à face, PV 2026-07", EnrolledBy: "Ousmane Diallo", PrevSHA256: head, Founding: proof.FoundedForDemonstration})
 	if err != nil {
 		return nil, errors.Join(err, errors.New(approvals.Detail(err)))
 	}

@@ -56,6 +56,27 @@ func (s *Store) Invitation(ctx context.Context, t dossiers.TenantID, tokenHash [
 
 // Enrol implements dossiers.Store.
 func (s *Store) Enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Credential, head circuits.Digest, invitation *[32]byte, by circuits.Actor, at time.Time) error {
+	return s.enrol(ctx, t, c, head, by, at, func(tx pgx.Tx) error { return useInvitation(ctx, tx, t, c.Person, invitation, at) })
+}
+
+// EnrolWitnessed implements dossiers.Store.
+func (s *Store) EnrolWitnessed(ctx context.Context, t dossiers.TenantID, c dossiers.Credential, head circuits.Digest, with dossiers.Credential, by circuits.Actor, at time.Time) error {
+	return s.enrol(ctx, t, c, head, by, at, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `delete from pending_passkey where tenant = $1 and kid = $2 and person = $3`, t, c.ID, c.Person)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return dossiers.ErrNotFound
+		}
+		b := &pgx.Batch{}
+		queueTouch(b, t, with, at)
+		return run(ctx, tx, b)
+	})
+}
+
+// enrol puts c at the end of the chain of enrolments, after before.
+func (s *Store) enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Credential, head circuits.Digest, by circuits.Actor, at time.Time, before func(pgx.Tx) error) error {
 	body := struct {
 		Credential string          `json:"credential"`
 		Statement  json.RawMessage `json:"statement"`
@@ -63,18 +84,8 @@ func (s *Store) Enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Crede
 		By         circuits.Actor  `json:"by"`
 	}{hex.EncodeToString(c.ID), c.EnrolmentStatement, hex.EncodeToString(c.EnrolmentHash[:]), by}
 	err := s.administer(ctx, t, fact{at: at, subject: string(c.Person), kind: kindEnrolled, body: body}, func(tx pgx.Tx) error {
-		if invitation != nil {
-			tag, err := tx.Exec(ctx, `update invitation set used_at = $3 where tenant = $1 and token_sha256 = $2 and used_at is null and expires > $3`,
-				t, invitation[:], at)
-			if err != nil {
-				return err
-			}
-			if tag.RowsAffected() == 0 {
-				return dossiers.ErrInvitation
-			}
-			if err := closeInvitations(ctx, tx, t, c.Person, at); err != nil {
-				return err
-			}
+		if err := before(tx); err != nil {
+			return err
 		}
 		tag, err := tx.Exec(ctx, `update journal_head set enrolment = $3, enrolments = enrolments + 1 where tenant = $1 and enrolment = $2`,
 			t, head[:], c.EnrolmentHash[:])
@@ -98,6 +109,22 @@ func (s *Store) Enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Crede
 		return fmt.Errorf("enrol: %w", dossiers.ErrConflict)
 	}
 	return err
+}
+
+// useInvitation uses an invitation of p up, if one is named, with any other.
+func useInvitation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, p circuits.PersonID, invitation *[32]byte, at time.Time) error {
+	if invitation == nil {
+		return nil
+	}
+	tag, err := tx.Exec(ctx, `update invitation set used_at = $3 where tenant = $1 and token_sha256 = $2 and used_at is null and expires > $3`,
+		t, invitation[:], at)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return dossiers.ErrInvitation
+	}
+	return closeInvitations(ctx, tx, t, p, at)
 }
 
 // EnrolmentHead implements dossiers.Store.

@@ -221,6 +221,8 @@ const (
 	kindTypePublished    = "circuit.published"
 	kindInvited          = "person.invited"
 	kindEnrolled         = "passkey.enrolled"
+	kindRegistered       = "passkey.registered"
+	kindRefused          = "passkey.refused"
 	kindRevoked          = "passkey.revoked"
 	kindApplicationAdded = "application.added"
 	kindKeyAdded         = "api_key.added"

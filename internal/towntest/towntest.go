@@ -197,9 +197,7 @@ func (p *Person) enrol(t testing.TB) {
 	g := must(o.BeginEnrolment(ctx, tenant, s, invitation))(t)
 	options := must(virtualwebauthn.ParseAttestationOptions(publicKey(g.Options)))(t)
 	response := virtualwebauthn.CreateAttestationResponse(p.rp, p.auth, p.key, *options)
-	if p.Token, _, err = o.FinishEnrolment(ctx, tenant, s, invitation, g.Ceremony, []byte(response), ""); err != nil {
-		t.Fatal(err)
-	}
+	p.Token = must(o.FinishEnrolment(ctx, tenant, s, invitation, g.Ceremony, []byte(response), ""))(t).Token
 	p.auth.AddCredential(p.key)
 	p.Session = must(o.Visit(ctx, tenant, p.Token))(t)
 }

@@ -1,6 +1,6 @@
 // A new passkey: the first one, by invitation, or one more.
 import { $, post, stage, whenPresent } from "./ui.js";
-import { supported, creationOptions, toJSON, explain } from "./passkey.js";
+import { supported, creationOptions, requestOptions, toJSON, explain } from "./passkey.js";
 
 // suggest names the device from what the browser says of itself.
 function suggest() {
@@ -28,7 +28,13 @@ whenPresent("form[data-enrol]", (form) => {
     try {
       const begun = await post(`${base}/debut`, { invitation: form.dataset.invitation });
       const credential = await navigator.credentials.create({ publicKey: creationOptions(begun.options), signal: waiting.signal });
-      await post(`${base}/fin`, { invitation: form.dataset.invitation, ceremony: begun.ceremony, response: toJSON(credential), label: label.value.trim() });
+      const kept = await post(`${base}/fin`, { invitation: form.dataset.invitation, ceremony: begun.ceremony, response: toJSON(credential), label: label.value.trim() });
+      if (kept.pending) { $("[data-print]", form).textContent = kept.print; show("pending"); return; }
+      if (kept.options) { // one more passkey: one that is in force vouches for it
+        show("vouch");
+        const vouching = await navigator.credentials.get({ publicKey: requestOptions(kept.options), signal: waiting.signal });
+        await post("/ceremonies/temoin/fin", { ceremony: kept.ceremony, response: toJSON(vouching) });
+      }
       show("done");
       if (form.dataset.kind === "cle") location.assign("/mes-cles?dit=ajoutee");
     } catch (e) {
