@@ -51,7 +51,7 @@ func advance(pick []int, choices [][]string) bool {
 }
 
 func numbers() *regexp.Regexp { return regexp.MustCompile(`\d+(\.\d+)?`) }
-func days() *regexp.Regexp    { return regexp.MustCompile(`"(\d{4}-\d{2}-\d{2})"`) }
+func dates() *regexp.Regexp   { return regexp.MustCompile(`"(\d{4}-\d{2}-\d{2})"`) }
 func texts() *regexp.Regexp   { return regexp.MustCompile(`"([^"]*)"|'([^']*)'`) }
 
 // around lists the values of a field that could change the answer: each
