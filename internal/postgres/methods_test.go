@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,11 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	if _, err := s.AdvanceSealing(ctx, b.t, waits); err != nil {
 		t.Fatal(err)
 	}
+	for _, kid := range []string{pendingOf(b.t), pendingOf(b.t) + "-2"} {
+		if err := s.KeepPending(ctx, b.t, pending(kid, b.person.ID), nil, by, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	b.rule = ownRule(town)
 	found, _, err := s.Search(ctx, b.t, "", dossiers.Filter{ExternalReference: "GEC-1"}, dossiers.Page{Limit: 1})
 	if err != nil || len(found) != 1 {
@@ -80,6 +86,13 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	b.noticed = found[0].ID
 	b.outward = outwards(t, town, b)
 	return b
+}
+
+// pendingOf is the identifier of the passkey of a town that waits for a witness.
+func pendingOf(t dossiers.TenantID) string { return "waiting-" + string(t) }
+
+func pending(kid string, p circuits.PersonID) dossiers.PendingPasskey {
+	return dossiers.PendingPasskey{Person: p, Pending: approvals.Pending{Credential: approvals.Credential{ID: []byte(kid), COSE: []byte("x"), Label: "x"}}}
 }
 
 // nothing is what a method answers that found nothing.
@@ -203,6 +216,11 @@ func reads() map[string]call {
 		"Invitation": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			_, err := s.Invitation(ctx, t, b.invitation, time.Now())
 			return err
+		},
+		"PendingPasskeys": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			x, err := s.PendingPasskeys(ctx, t)
+			x = slices.DeleteFunc(x, func(p dossiers.PendingPasskey) bool { return string(p.ID) != pendingOf(b.t) })
+			return some(len(x), err, x)
 		},
 		"Credentials": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Credentials(ctx, t, b.person.ID)
@@ -369,6 +387,22 @@ func writes() map[string]call {
 				return nothing
 			}
 			return err
+		},
+		"KeepPending": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.KeepPending(ctx, t, pending(uuid.NewString(), b.person.ID), nil, by, at)
+		},
+		"EnrolWitnessed": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			head, err := s.EnrolmentHead(ctx, t)
+			if err != nil {
+				return err
+			}
+			p := pending(pendingOf(b.t), b.person.ID)
+			p.EnrolmentStatement, p.EnrolmentHash = []byte(`{}`), [32]byte{6}
+			return s.EnrolWitnessed(ctx, t, dossiers.Credential{Person: b.person.ID, Credential: p.Credential}, head,
+				dossiers.Credential{Person: b.person.ID, Credential: approvals.Credential{ID: b.kid}}, by, at)
+		},
+		"DropPending": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.DropPending(ctx, t, []byte(pendingOf(b.t)+"-2"), by, at)
 		},
 		"Enrol": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			head, err := s.EnrolmentHead(ctx, t)

@@ -75,12 +75,27 @@ func On(t testing.TB, dsn string, change ...func(*wiring.Config)) *Town {
 // Neighbour seeds another town on the same node.
 func (town *Town) Neighbour(t testing.TB) *Town {
 	t.Helper()
-	other := &Town{System: town.System, DSN: town.DSN, Config: town.Config, people: map[string]*Person{}}
-	var err error
-	other.Tenant, other.Founded, err = demo.SeedTown(t.Context(), town.System, town.DSN, dossiers.Tenant{
+	return town.beside(t, dossiers.Tenant{
 		SIRET: "21490888800017", Name: "Ville de Saint-Martin-des-Prés", Place: "Saint-Martin-des-Prés",
 		RPID: "voisine.localhost", Origin: "http://voisine.localhost:8080", Demo: true,
 	})
+}
+
+// Strict seeds a town on the same node which is none for demonstration: the
+// administrator founds it, and vouches for the passkey of everybody else.
+func (town *Town) Strict(t testing.TB) *Town {
+	t.Helper()
+	return town.beside(t, dossiers.Tenant{
+		SIRET: "21490777200013", Name: "Ville de Saint-Loup-sur-Thouet", Place: "Saint-Loup-sur-Thouet",
+		RPID: "stricte.localhost", Origin: "http://stricte.localhost:8080",
+	})
+}
+
+func (town *Town) beside(t testing.TB, tenant dossiers.Tenant) *Town {
+	t.Helper()
+	other := &Town{System: town.System, DSN: town.DSN, Config: town.Config, people: map[string]*Person{}}
+	var err error
+	other.Tenant, other.Founded, err = demo.SeedTown(t.Context(), town.System, town.DSN, tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +178,26 @@ func (town *Town) Person(t testing.TB, email string) *Person {
 	if p, ok := town.people[email]; ok {
 		return p
 	}
+	p := town.Unconfirmed(t, email)
+	if p.Token == "" {
+		town.Person(t, demo.Administrator).Vouch(t, email)
+		p.Token = p.Elsewhere(t).Token
+	}
+	p.Session = must(town.Office.Visit(t.Context(), town.Tenant, p.Token))(t)
+	town.people[email] = p
+	return p
+}
+
+// Unconfirmed returns somebody of the demonstration who registered a passkey
+// just now, and is signed in if that needs no witness.
+func (town *Town) Unconfirmed(t testing.TB, email string) *Person {
+	t.Helper()
 	p := &Person{
 		town: town, Email: email, key: newKey(),
 		rp:   virtualwebauthn.RelyingParty{ID: town.Tenant.RPID, Name: "Parapheur", Origin: town.Tenant.Origin},
 		auth: virtualwebauthn.NewAuthenticator(),
 	}
 	p.enrol(t)
-	town.people[email] = p
 	return p
 }
 
@@ -199,7 +227,21 @@ func (p *Person) enrol(t testing.TB) {
 	response := virtualwebauthn.CreateAttestationResponse(p.rp, p.auth, p.key, *options)
 	p.Token = must(o.FinishEnrolment(ctx, tenant, s, invitation, g.Ceremony, []byte(response), ""))(t).Token
 	p.auth.AddCredential(p.key)
-	p.Session = must(o.Visit(ctx, tenant, p.Token))(t)
+}
+
+// Vouch confirms, with a gesture, each passkey that waits of somebody.
+func (p *Person) Vouch(t testing.TB, email string) {
+	t.Helper()
+	ctx, o, v := t.Context(), p.town.Office, p.Viewer(t)
+	for _, r := range must(o.EnrolmentRequests(ctx, v))(t) {
+		if r.Holder.Email != email {
+			continue
+		}
+		g := must(o.BeginWitness(ctx, v, p.Session, r.ID, "en présence de la personne"))(t)
+		if err := o.FinishWitness(ctx, v, p.Session, g.Ceremony, p.Answer(t, g.Options)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Viewer is the person as the town knows them now.
