@@ -69,6 +69,29 @@ func aDispatch(id dossiers.ID, at time.Time) dossiers.Dispatch {
 	return dossiers.Dispatch{ID: uuid.NewString(), Dossier: id, Channel: "courrier", Status: "sent", OccurredAt: at, By: "x", At: at}
 }
 
+// What programs leave behind goes in its time, and not before.
+func TestSweepOfPrograms(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t)
+	belongings(t, town)
+	left := func() (n int) {
+		t.Helper()
+		err := town.Owner(t).QueryRow(t.Context(), `select (select count(*) from access_token) + (select count(*) from used_assertion)
+			+ (select count(*) from api_call) + (select count(*) from api_answer) + (select count(*) from webhook_delivery)`).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	all := left()
+	if err := town.Store.Sweep(t.Context(), time.Now()); err != nil || left() != all || all < 6 {
+		t.Errorf("swept too early: %d of %d, %v", left(), all, err)
+	}
+	if err := town.Store.Sweep(t.Context(), time.Now().AddDate(1, 0, 0)); err != nil || left() != 0 {
+		t.Errorf("not swept: %d, %v", left(), err)
+	}
+}
+
 func outwardReads() map[string]call {
 	return map[string]call{
 		"Webhooks": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {

@@ -569,6 +569,47 @@ func TestNodesShareTheWork(t *testing.T) {
 	}
 }
 
+// A node that runs sends by itself: at once when it is told that a town moved,
+// later when it is not; and it ends when it is stopped.
+func TestANodeSendsByItself(t *testing.T) {
+	t.Parallel()
+	g := newGEC(t)
+	arrived := make(chan struct{}, 100)
+	g.answer = func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		arrived <- struct{}{}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	moved := make(chan dossiers.TenantID, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.Webhooks.Run(ctx, moved, time.Hour)
+	}()
+	moved <- g.Tenant.ID
+	<-arrived
+	stop()
+	<-done
+	ctx, stop = context.WithCancel(t.Context())
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		g.Webhooks.Run(ctx, nil, 10*time.Millisecond)
+	}()
+	g.clock.advance(2 * time.Minute) // should the first have been stopped before it wrote down what was taken
+	g.happen(1)
+	<-arrived
+	for w := g.now(); w.Position < w.Head; w = g.now() {
+		select { // what was taken is written down a moment later
+		case <-arrived:
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	stop()
+	<-done
+	g.complete(2)
+}
+
 // An endpoint is of its application: another one finds nothing, and an
 // application held to types is told of those only.
 func TestEndpointsBelongToTheirApplication(t *testing.T) {
