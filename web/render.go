@@ -100,6 +100,8 @@ func templateName(p page) string {
 		return "accessibilite"
 	case *textPage:
 		return "texte"
+	case *panelPage:
+		return "panneau"
 	case *errorPage:
 		return "erreur"
 	}

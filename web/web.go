@@ -79,6 +79,7 @@ func (s *server) routes() http.Handler {
 	r.Get("/connexion", s.anyone(s.signIn))
 	r.Get("/enrolement/{token}", s.anyone(s.enrol))
 	r.Get("/accessibilite", s.anyone(s.accessibility))
+	r.Get("/panneau/{token}", s.anyone(s.panel))
 	r.Get("/verifier", s.anyone(s.verifyForm))
 	r.Post("/verifier", s.stranger(s.verify))
 	r.Post("/quitter", s.anyone(s.quit))

@@ -137,6 +137,7 @@ func ofDossiers() []Row {
 		row(dossiers.ErrClient, http.StatusUnauthorized, "client-refused", "L’application n’est pas reconnue", "Son identifiant, son secret ou sa preuve ne convient pas, n’est plus en vigueur, ou a déjà servi."),
 		row(dossiers.ErrScope, http.StatusBadRequest, "scope-refused", "Un des droits demandés n’est pas accordé", "L’application demande plus que ce que porte sa clé."),
 		row(dossiers.ErrInvitation, http.StatusGone, "invitation-expired", "Cette invitation n’est plus valable", "Elle a servi, ou elle a expiré.", "Demandez-en une nouvelle à votre administrateur."),
+		row(dossiers.ErrPanel, http.StatusGone, "panel-expired", "Ce panneau n’est plus valable", "Son adresse ne s’ouvre que quelques minutes.", "Rouvrez la fiche dans votre logiciel de courrier : il en demandera une nouvelle."),
 		row(dossiers.ErrSignInNeeded, http.StatusUnauthorized, "sign-in-needed", "Connectez-vous", "Votre session est terminée, ou n’a pas commencé."),
 		row(dossiers.ErrCeremony, conflict, "gesture-expired", "La demande a expiré", "Elle a déjà servi, ou elle a expiré.", "Recommencez."),
 		row(dossiers.ErrKeyless, conflict, "no-signing-key", "Aucun certificat de signature n’est disponible", "Le signataire n’a pas de certificat utilisable.", "Votre administrateur peut en installer un ; la décision n’est pas perdue."),
