@@ -39,7 +39,7 @@ func (s *server) panel(v *visit, w http.ResponseWriter, r *http.Request) error {
 		p.Open, p.Here = v.tenant.Origin+"/dossiers/"+string(shown.View.ID), r.URL.EscapedPath()
 		p.Title = p.Heading
 	}
-	p.Body = "panel"
+	p.Body = "embedded"
 	framed(w.Header(), shown.Origins)
 	status := http.StatusOK
 	if p.Expired {

@@ -403,11 +403,11 @@ func samples(s *server) []sample {
 	add("texte-absent", unread)
 
 	for name, d := range map[string]dossiers.View{"panneau": sampleView(), "panneau-signe": sampleSigned()} {
-		p := &panelPage{frame: withBody(s.frame(&visit{tenant: sampleTenant()}, d.Title, ""), "panel"), Open: "http://localhost/dossiers/0193", Here: "/panneau/jeton"}
+		p := &panelPage{frame: withBody(s.frame(&visit{tenant: sampleTenant()}, d.Title, ""), "embedded"), Open: "http://localhost/dossiers/0193", Here: "/panneau/jeton"}
 		p.fill(d, c)
 		add(name, p)
 	}
-	add("panneau-expire", &panelPage{frame: withBody(s.frame(&visit{tenant: sampleTenant()}, "Panneau", ""), "panel"), Expired: true})
+	add("panneau-expire", &panelPage{frame: withBody(s.frame(&visit{tenant: sampleTenant()}, "Panneau", ""), "embedded"), Expired: true})
 
 	fault := func(name string, p problem.Problem, ref string) {
 		m := mayor()
