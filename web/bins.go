@@ -34,6 +34,31 @@ func binLabel(b dossiers.Bin) string {
 	return string(b)
 }
 
+// binKind is the colour of a counter; the word beside it says the same.
+func binKind(b dossiers.Bin) string {
+	switch b {
+	case dossiers.BinToDo:
+		return "todo"
+	case dossiers.BinLate:
+		return "late"
+	case dossiers.BinDelegated:
+		return "deleg"
+	case dossiers.BinDrafts:
+		return "draft"
+	case dossiers.BinCompleted:
+		return "ended"
+	case dossiers.BinReturned:
+		return "back"
+	case dossiers.BinPrepared, dossiers.BinUndoable, dossiers.BinFollowed:
+	}
+	return ""
+}
+
+// inTray reports whether what a bin lists waits for its reader.
+func inTray(b dossiers.Bin) bool {
+	return b == dossiers.BinToDo || b == dossiers.BinLate || b == dossiers.BinDelegated || b == dossiers.BinPrepared
+}
+
 // bins is / and /bannettes.
 func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 	counts, err := s.Office.Bins(r.Context(), v.viewer)
@@ -56,6 +81,7 @@ func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if p.Activate, err = s.activations(v, r); err != nil {
 		return err
 	}
+	p.Said = saidDone(r.URL.Query().Get("fait"))
 	p.Live, p.Scripts = "*", []string{"js/bins.js"}
 	if after != "" {
 		p.More = "/bannettes?" + url.Values{"bannette": {string(bin)}, "apres": {after}}.Encode()
@@ -75,8 +101,10 @@ func chosenBin(p dossiers.Person, counts map[dossiers.Bin]int, asked string) (do
 		return "", false
 	}
 	switch {
-	case counts[dossiers.BinToDo] > 0 || len(p.Seats) > 0:
+	case counts[dossiers.BinToDo] > 0 || len(p.Seats) > 0 && counts[dossiers.BinDelegated] == 0:
 		return dossiers.BinToDo, true
+	case counts[dossiers.BinDelegated] > 0:
+		return dossiers.BinDelegated, true
 	case counts[dossiers.BinPrepared] > 0 || len(p.Prepares) > 0:
 		return dossiers.BinPrepared, true
 	case counts[dossiers.BinReturned] > 0:
@@ -114,12 +142,12 @@ func dividers(who dossiers.Person, current dossiers.Bin, counts map[dossiers.Bin
 	for _, b := range dossiers.Bins() {
 		n := counts[b]
 		mine := map[dossiers.Bin]bool{
-			dossiers.BinToDo: len(who.Seats) > 0, dossiers.BinPrepared: len(who.Prepares) > 0,
+			dossiers.BinToDo: len(who.Seats) > 0, dossiers.BinLate: false, dossiers.BinDelegated: false, dossiers.BinPrepared: len(who.Prepares) > 0,
 			dossiers.BinUndoable: len(who.Seats) > 0, dossiers.BinReturned: who.Drafter, dossiers.BinDrafts: who.Drafter,
 			dossiers.BinFollowed: true, dossiers.BinCompleted: true,
 		}[b]
 		if n > 0 || mine || b == current {
-			out = append(out, binLink{Code: string(b), Label: binLabel(b), Count: n, Current: b == current})
+			out = append(out, binLink{Code: string(b), Label: binLabel(b), Kind: binKind(b), Count: n, Current: b == current})
 		}
 	}
 	for i := range out {
@@ -141,22 +169,32 @@ func greeting(who dossiers.Person, bin dossiers.Bin, counts map[dossiers.Bin]int
 	if n == 0 {
 		return name + ", tout est à jour", "Rien n’attend votre décision."
 	}
+	heading = name + ", " + count(n, "lettre", "lettres") + " " + whatToDo(rows)
+	if late := counts[dossiers.BinLate]; late > 0 {
+		return heading + ", dont " + number(int64(late)) + " en retard", waitingSince(rows, c)
+	}
+	return heading, waitingSince(rows, c)
+}
+
+// whatToDo is the verb of the letters that wait, when they have one.
+func whatToDo(rows []dossiers.Row) string {
 	signs, visas := 0, 0
 	for _, row := range rows {
-		if row.StepKind == circuits.Signature {
+		switch {
+		case row.Asked:
+		case row.StepKind == circuits.Signature:
 			signs++
-		} else {
+		case row.StepKind == circuits.Visa:
 			visas++
 		}
 	}
-	what := "à traiter"
-	if visas == 0 && signs > 0 {
-		what = "à signer"
-	} else if signs == 0 && visas > 0 {
-		what = "à viser"
+	switch {
+	case signs == len(rows):
+		return "à signer"
+	case visas == len(rows):
+		return "à viser"
 	}
-	heading = name + ", " + count(n, "lettre", "lettres") + " " + what
-	return heading, waitingSince(rows, c)
+	return "à traiter"
 }
 
 // waitingSince tells how long the oldest letter has waited.
@@ -181,7 +219,7 @@ func groups(bin dossiers.Bin, rows []dossiers.Row, c calendar) []letterGroup {
 	if len(rows) == 0 {
 		return nil
 	}
-	if bin != dossiers.BinToDo && bin != dossiers.BinPrepared {
+	if !inTray(bin) {
 		g := letterGroup{Title: binLabel(bin)}
 		for _, row := range rows {
 			g.Rows = append(g.Rows, newLetterRow(bin, row, c))
@@ -212,15 +250,19 @@ func groups(bin dossiers.Bin, rows []dossiers.Row, c calendar) []letterGroup {
 func newLetterRow(bin dossiers.Bin, d dossiers.Row, c calendar) letterRow {
 	id := string(d.ID)
 	row := letterRow{
-		ID: id, URL: "/dossiers/" + id, Title: d.Title, Recipient: to(d.Recipient), By: named(d.DrafterName, d.TypeName),
+		ID: id, URL: inBin("/dossiers/"+id, bin), Title: d.Title, Recipient: to(d.Recipient), By: named(d.DrafterName, d.TypeName),
 		Where: whereabouts(d, c), Image: "/dossiers/" + id + "/documents/1/pages/1.png", Ask: ask(bin, d),
 	}
 	if d.Phase == circuits.Refused {
 		row.Motive = d.LastRefusal
 	}
-	if bin == dossiers.BinToDo {
-		row.Decision = string(d.StepKind.Verdict())
+	if bin == dossiers.BinToDo || bin == dossiers.BinLate || bin == dossiers.BinDelegated {
 		row.Unread = !d.Opened
+		// A gesture over several letters gives visas and signatures: what asks
+		// for words is decided one by one.
+		if v := d.StepKind.Verdict(); !d.Asked && (v == circuits.GivesVisa || v == circuits.Signs) {
+			row.Decision = string(v)
+		}
 	}
 	row.Tags = rowTags(bin, d, c)
 	return row
@@ -228,10 +270,20 @@ func newLetterRow(bin dossiers.Bin, d dossiers.Row, c calendar) letterRow {
 
 func rowTags(bin dossiers.Bin, d dossiers.Row, c calendar) []tag {
 	var tags []tag
-	waiting := bin == dossiers.BinToDo || bin == dossiers.BinPrepared
-	if waiting && c.days(d.Since) >= 7 {
+	if d.For != "" {
+		tags = append(tags, tag{"deleg", "users", "Pour " + d.For})
+	}
+	if d.Asked {
+		tags = append(tags, tag{"deleg", "message-square", "Avis demandé"})
+	}
+	switch waits := inTray(bin); {
+	case d.Late:
+		tags = append(tags, tag{"late", "triangle-alert", "En retard, attendu " + c.dayOf(d.Due)})
+	case !d.Due.IsZero() && d.Phase == circuits.Running:
+		tags = append(tags, tag{"", "calendar", "Pour " + c.dayOf(d.Due)})
+	case waits && c.days(d.Since) >= 7:
 		tags = append(tags, tag{"late", "triangle-alert", "Attend " + c.since(d.Since)})
-	} else if waiting {
+	case waits:
 		tags = append(tags, tag{"", "clock", c.since(d.Since)})
 	}
 	if d.Awaiting != "" {
@@ -241,7 +293,7 @@ func rowTags(bin dossiers.Bin, d dossiers.Row, c calendar) []tag {
 	if d.Annexes > 0 {
 		tags = append(tags, tag{"", "paperclip", count(d.Annexes, "annexe", "annexes")})
 	}
-	if bin == dossiers.BinToDo && !d.Opened {
+	if inTray(bin) && bin != dossiers.BinPrepared && !d.Opened {
 		tags = append(tags, tag{"new", "mail", "Pas encore ouverte"})
 	}
 	if d.Phase == circuits.Completed {
@@ -279,12 +331,15 @@ func whereabouts(d dossiers.Row, c calendar) string {
 
 // ask says what the preview expects of the viewer.
 func ask(bin dossiers.Bin, d dossiers.Row) string {
-	if bin != dossiers.BinToDo {
+	if !inTray(bin) || bin == dossiers.BinPrepared {
 		return ""
 	}
-	act := "votre visa"
-	if d.StepKind == circuits.Signature {
-		act = "votre signature"
+	act := map[circuits.Kind]string{
+		circuits.Visa: "votre visa", circuits.Signature: "votre signature", circuits.Seal: "le cachet", circuits.Opinion: "votre avis",
+		circuits.External: "un acte à enregistrer",
+	}[d.StepKind]
+	if d.Asked {
+		act = "votre avis, demandé par qui décide"
 	}
 	return "Étape " + strconv.Itoa(d.Step) + " sur " + strconv.Itoa(d.Steps) + nbsp + ": " + act
 }
@@ -301,6 +356,10 @@ func nothing(bin dossiers.Bin, counts map[dossiers.Bin]int) *emptyList {
 		e.Title, e.Text, e.URL, e.Action = "Aucun brouillon", "Une lettre gardée en brouillon attend ici avant de partir.", "/deposer", "Déposer une lettre"
 	case dossiers.BinUndoable:
 		e.Title, e.Text = "Aucune décision à reprendre", "Un visa ou un refus se reprend tant que personne n’a agi ensuite."
+	case dossiers.BinLate:
+		e.Icon, e.Title, e.Text = "circle-check", "Rien n’est en retard", "Les lettres dont l’échéance est passée apparaîtraient ici."
+	case dossiers.BinDelegated:
+		e.Title, e.Text = "Rien à décider pour une autre personne", "Les lettres que vos délégations vous permettent de traiter apparaîtront ici."
 	case dossiers.BinPrepared, dossiers.BinFollowed, dossiers.BinCompleted:
 	}
 	if n := counts[dossiers.BinFollowed]; e.URL == "" && n > 0 && bin != dossiers.BinFollowed {

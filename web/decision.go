@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -27,16 +28,25 @@ func actOf(name string) act {
 		return act{"signature", "Signer cette lettre", func(v dossiers.Verbs) bool { return v.Sign }}
 	case "viser":
 		return act{"visa", "Viser cette lettre", func(v dossiers.Verbs) bool { return v.Visa }}
+	case "cacheter":
+		return act{"cachet", "Apposer le cachet", func(v dossiers.Verbs) bool { return v.Seal }}
+	case "avis":
+		return act{"avis", "Donner votre avis", func(v dossiers.Verbs) bool { return v.Advise }}
+	case "externe":
+		return act{"externe", "Enregistrer un acte externe", func(v dossiers.Verbs) bool { return v.Record }}
 	case "remords":
-		return act{"remords", "Reprendre votre décision", func(v dossiers.Verbs) bool { return v.Undo }}
+		return act{"remords", "Exercer votre droit de remords", func(v dossiers.Verbs) bool { return v.Undo }}
+	case "contourner":
+		return act{"contournement", "Contourner cette étape", func(v dossiers.Verbs) bool { return v.Bypass }}
 	}
 	return act{"refus", "Refuser cette lettre", func(v dossiers.Verbs) bool { return v.Refuse }}
 }
 
 // decision is the page of one decision, and the fragment of its sheet.
 func (s *server) decision(v *visit, w http.ResponseWriter, r *http.Request) error {
-	a := actOf(chi.URLParam(r, "act"))
-	d, err := s.view(v, r)
+	name := chi.URLParam(r, "act")
+	a := actOf(name)
+	d, err := s.viewIn(v, r)
 	if err != nil {
 		return err
 	}
@@ -47,8 +57,10 @@ func (s *server) decision(v *visit, w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	p := newDecisionPage(a, d, *v.viewer.Person, counts[dossiers.BinToDo])
+	p := newDecisionPage(a, d, *v.viewer.Person, counts[d.Bin])
 	p.frame = s.frame(v, a.heading, "bannettes")
+	p.Act, p.Today = name, s.now().Format(time.DateOnly)
+	p.MaxBytes, p.MaxSize = s.Office.MaxBytes, size(s.Office.MaxBytes)
 	p.Body, p.Scripts = "sheet-page", []string{"js/decision.js"}
 	return s.show(w, r, http.StatusOK, p)
 }
@@ -59,26 +71,74 @@ func newDecisionPage(a act, d dossiers.View, who dossiers.Person, left int) *dec
 	at := "/dossiers/" + string(d.ID)
 	main := newDocTab(at, *d.Main())
 	p := &decisionPage{
-		ID: string(d.ID), Back: at, Decision: a.decision, Heading: a.heading, Actor: string(who.ID), Name: who.Name(),
+		ID: string(d.ID), Back: inBin(at, d.Bin), Decision: a.decision, Heading: a.heading, Actor: string(who.ID), Name: who.Name(),
 		Quality: d.As.Quality, Letter: d.Title, Recipient: d.Recipient, Pages: count(d.Main().Pages, "page", "pages"),
 		Content: main.Content, SHA256: spaced(main.SHA256), Bytes: number(d.Main().Revision.Bytes) + nbsp + "octets",
-		ReturnTo: d.Drafter.Name, StateURL: at + "/etat", Readers: list(readers(d, who)),
+		ReturnTo: d.Drafter.Name, StateURL: at + "/etat", Readers: list(readers(d, who)), Tray: binAddress(d.Bin), Bin: string(d.Bin),
+		Seen: main.SHA256, Opened: d.Opened, Upload: at + "/piece",
 	}
 	if n := len(d.Annexes()); n == 1 {
 		p.Annexes = "L’annexe part avec elle, sans être signée."
 	} else if n > 1 {
 		p.Annexes = "Les " + number(int64(n)) + " annexes partent avec elle, sans être signées."
 	}
-	if a.decision == "remords" {
+	switch a.decision {
+	case "remords":
 		p.Quality, p.TakenBack = lastOf(d, who)
+		return p
+	case "contournement":
+		p.Quality, p.Readers = "", "les personnes du circuit"
+		p.Step = stuckStep(d)
+		return p
 	}
-	if d.Next != "" && a.decision != "remords" {
-		p.Next = "/dossiers/" + string(d.Next)
+	p.before(a, d)
+	if d.Next != "" {
+		p.Next = inBin("/dossiers/"+string(d.Next), d.Bin)
 	}
-	if rest := left - 1; rest > 0 && a.decision != "remords" {
+	if rest := left - 1; rest > 0 {
 		p.Remaining = count(rest, "restante", "restantes")
 	}
 	return p
+}
+
+// before fills in what the step asks before its decision: to read, to say in
+// whose place, to file, to say where a refusal goes.
+func (p *decisionPage) before(a act, d dossiers.View) {
+	p.Deleg, p.Unread = inPlaceOf(d), d.Unread()
+	for _, f := range d.Wanted(a.decision == "refus") {
+		if d.Filing.Values[f.Name] == "" {
+			p.Missing = append(p.Missing, metadataControl(f, "", true))
+		}
+	}
+	if a.decision == "refus" {
+		p.Returns = returns(d)
+	}
+}
+
+// returns are the places where a refusal may send the letter; one alone asks
+// for no choice.
+func returns(d dossiers.View) []option {
+	if len(d.Returns) == 0 || d.Step < 0 {
+		return nil
+	}
+	policy := d.State.Circuit.Steps[d.Step].RefuseTo.To
+	out := []option{{Value: circuits.ToDrafter, Label: "À " + d.Drafter.Name + ", pour correction", Hint: "Le circuit reprendra avec la version corrigée.", Chosen: policy != circuits.ToPrevious}}
+	for i, st := range d.Returns {
+		o := option{Value: circuits.ToChosen + ":" + string(st.ID), Label: "À l’étape «\u00a0" + st.Title + "\u00a0»", Hint: "Elle est à refaire, et celles qui la suivent."}
+		o.Chosen = policy == circuits.ToPrevious && i == len(d.Returns)-1
+		out = append(out, o)
+	}
+	return out
+}
+
+// stuckStep is the title of the step where the letter stands.
+func stuckStep(d dossiers.View) string {
+	for _, st := range d.Path {
+		if st.Status == circuits.Blocked || st.Status == circuits.Open {
+			return st.Step.Title
+		}
+	}
+	return ""
 }
 
 // readers are who will read the motive of a refusal.
@@ -98,7 +158,9 @@ func lastOf(d dossiers.View, who dossiers.Person) (quality, what string) {
 	for _, x := range d.State.Decisions {
 		if x.By.Person == who.ID && x.Standing == circuits.Holds {
 			quality = x.By.Quality
-			what = map[circuits.Verdict]string{circuits.GivesVisa: "votre visa", circuits.Refuses: "votre refus"}[x.Verdict]
+			what = map[circuits.Verdict]string{
+				circuits.GivesVisa: "votre visa", circuits.Refuses: "votre refus", circuits.Advises: "votre avis", circuits.Records: "l’acte que vous avez enregistré",
+			}[x.Verdict]
 		}
 	}
 	return quality, what
@@ -106,10 +168,34 @@ func lastOf(d dossiers.View, who dossiers.Person) (quality, what string) {
 
 // intent is one item of what somebody is about to decide.
 type intent struct {
-	Dossier  dossiers.ID     `json:"dossier"`
-	Decision string          `json:"decision"`
-	Reason   string          `json:"reason"`
-	Seen     circuits.Digest `json:"seen"` // of the bytes the browser holds
+	Dossier  dossiers.ID       `json:"dossier"`
+	Decision string            `json:"decision"`
+	Reason   string            `json:"reason"`
+	Advice   *circuits.Advice  `json:"advice"`
+	Outside  *circuits.Outside `json:"outside"`
+	Return   string            `json:"return"` // "drafter", "previous", "chosen:visa-dgs", or empty
+	Seen     circuits.Digest   `json:"seen"`   // of the bytes the browser holds
+}
+
+// item is the intent as the office takes it.
+func (it intent) item() (dossiers.DecisionItem, error) {
+	texts := []string{it.Reason}
+	if it.Advice != nil {
+		texts = append(texts, it.Advice.Text)
+	}
+	if it.Outside != nil {
+		texts = append(texts, it.Outside.Reference, it.Outside.By)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			return dossiers.DecisionItem{}, &dossiers.InvalidError{Field: "reason", Reason: "Le texte contient des caractères illisibles."}
+		}
+	}
+	to, step, _ := strings.Cut(it.Return, ":")
+	return dossiers.DecisionItem{
+		Dossier: it.Dossier, Decision: it.Decision, Reason: it.Reason, Advice: it.Advice, Outside: it.Outside,
+		Return: circuits.Return{To: to, Step: circuits.StepID(step)}, Seen: it.Seen,
+	}, nil
 }
 
 // decisionAsked is what the browser checks before it asks for the gesture.
@@ -136,10 +222,10 @@ func (s *server) beginDecision(v *visit, w http.ResponseWriter, r *http.Request)
 	}
 	items := make([]dossiers.DecisionItem, len(in.Items))
 	for i, it := range in.Items {
-		if !utf8.ValidString(it.Reason) {
-			return &dossiers.InvalidError{Field: "reason", Reason: "Le motif contient des caractères illisibles."}
+		var err error
+		if items[i], err = it.item(); err != nil {
+			return err
 		}
-		items[i] = dossiers.DecisionItem{Dossier: it.Dossier, Decision: it.Decision, Reason: it.Reason, Seen: it.Seen}
 	}
 	req, err := s.Office.BeginDecision(r.Context(), v.viewer, v.session, items)
 	if err != nil {
@@ -195,17 +281,30 @@ func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
 	}
 	c := s.calendar()
 	when := "Le " + dayMonth(c.now) + " à " + clock(c.now) + ". "
-	switch o.Decision {
-	case "signature":
-		out.Text = when + "Votre décision est prise et conservée."
-	case "visa":
-		out.Text = when + "La lettre poursuit son chemin\u00a0; vous pouvez encore reprendre votre visa."
-	case "refus":
-		out.Text = when + o.Dossier.Drafter.Name + " la retrouve dans ses lettres rejetées, avec votre motif."
-	default:
-		out.Text = when + "La lettre est de nouveau dans votre bannette."
-	}
+	out.Text = when + afterwards(o)
 	return out
+}
+
+// afterwards says what follows a decision.
+func afterwards(o dossiers.Outcome) string {
+	switch o.Decision {
+	case "signature", "cachet":
+		return "Votre décision est prise et conservée."
+	case "visa":
+		return "La lettre poursuit son chemin\u00a0; vous pouvez encore reprendre votre visa."
+	case "avis":
+		return "Votre avis est donné\u00a0; la lettre poursuit son chemin."
+	case "externe":
+		return "L’acte et sa preuve sont au journal\u00a0; la lettre poursuit son chemin."
+	case "contournement":
+		return "L’étape est contournée, avec votre motif\u00a0; la lettre poursuit son chemin."
+	case "refus":
+		if o.Dossier.State.Phase == circuits.Running {
+			return "Votre refus est inscrit, avec votre motif\u00a0; la lettre revient à l’étape que vous avez choisie, ou poursuit avec les autres."
+		}
+		return o.Dossier.Drafter.Name + " la retrouve dans ses lettres rejetées, avec votre motif."
+	}
+	return "La lettre est de nouveau dans votre bannette."
 }
 
 // sealState says how far the signature of a letter got.

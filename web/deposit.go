@@ -3,6 +3,8 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"parapheur/dossiers"
 )
@@ -17,15 +19,60 @@ func (s *server) depositForm(v *visit, w http.ResponseWriter, r *http.Request) e
 
 // showDeposit completes p with the types of the town and sends it.
 func (s *server) showDeposit(v *visit, w http.ResponseWriter, r *http.Request, status int, p *depositPage) error {
-	types, err := s.Office.Types(r.Context(), v.viewer)
+	types, err := s.Office.Forms(r.Context(), v.viewer)
 	if err != nil {
 		return err
 	}
 	p.frame = s.frame(v, "Déposer une lettre", "deposer")
 	p.Scripts = []string{"js/upload.js"}
 	p.MaxBytes, p.MaxSize = s.Office.MaxBytes, size(s.Office.MaxBytes)
-	p.Types = typeChoices(types, p.Type.Value, v.viewer.Person.Name())
+	p.Types = formChoices(types, p, v.viewer.Person.Name())
 	return s.show(w, r, status, p)
+}
+
+// formChoices are the types with the fields of each, as they were filled.
+func formChoices(types []dossiers.TypeForm, p *depositPage, drafter string) []typeChoice {
+	views := make([]dossiers.TypeView, len(types))
+	for i, y := range types {
+		views[i] = y.TypeView
+	}
+	out := typeChoices(views, p.Type.Value, drafter)
+	for i, y := range types {
+		c := &out[i]
+		c.Varies = y.Varies
+		for _, f := range y.Fields {
+			c.Fields = append(c.Fields, p.keep(c, metadataControl(f, f.Default, f.AtDeposit)))
+		}
+		for _, x := range y.Choices {
+			c.Fields = append(c.Fields, p.keep(c, choiceControl(x, "")))
+		}
+	}
+	return out
+}
+
+// keep gives a field of the chosen type what was typed in it and what is wrong
+// with it, and a name of its own: two types may have a field in common.
+func (p *depositPage) keep(y *typeChoice, c control) control {
+	if typed, ok := p.typed[c.Name]; y.Chosen && ok {
+		c.Value = typed[0]
+		c.choose(typed...)
+	}
+	if y.Chosen {
+		c.Error = p.wrong[c.Name]
+	}
+	c.Name = y.Code + "/" + c.Name
+	return c
+}
+
+// ofType keeps the fields of one type, under their own names.
+func ofType(code string, form url.Values) url.Values {
+	out := url.Values{}
+	for name, values := range form {
+		if own, ok := strings.CutPrefix(name, code+"/"); ok && code != "" {
+			out[own] = values
+		}
+	}
+	return out
 }
 
 // typeChoices draws the circuit of each type. A single type is chosen.
@@ -35,12 +82,15 @@ func typeChoices(types []dossiers.TypeView, chosen, drafter string) []typeChoice
 		c := typeChoice{Code: y.Code, Name: y.Name, Hint: y.Hint, Chosen: y.Code == chosen || len(types) == 1}
 		c.Stops = []stop{{State: "now", Title: "Vous, " + drafter, Lines: []string{"Dépôt, aujourd’hui"}}}
 		for _, st := range y.Path {
-			one := stop{State: "todo", Title: st.Step.Title, Lines: []string{st.Desk}}
-			if len(st.Holders) > 0 {
-				one.Lines = []string{anyOf(holderNames(st.Holders))}
+			one := stop{State: "todo", Title: st.Step.Title, Rule: needed(st.Step, len(st.Turns)), Lines: []string{expected(st)}}
+			if st.Step.When != "" {
+				one.Rule = strings.TrimPrefix(one.Rule+", selon les informations", ", ")
+			}
+			if st.Step.Days > 0 {
+				one.Due = "Sous " + count(st.Step.Days, "jour ouvré", "jours ouvrés")
 			}
 			c.Stops = append(c.Stops, one)
-			if !someoneAble(st.Holders) {
+			if fixed(st.Step) && !someoneAble(st.Holders) {
 				c.Warning = "«\u00a0" + st.Desk + "\u00a0» n’a personne pour agir\u00a0: la lettre s’y arrêterait. Prévenez l’administrateur."
 			}
 		}
@@ -76,12 +126,14 @@ func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error
 		Reference: field{Value: f["reference"]}, Note: field{Value: f["note"]},
 		File: field{Error: up.refused["document"]}, Annexes: field{Error: up.refused["annexes"]},
 	}
+	p.typed, p.wrong = ofType(f["type"], up.values), map[string]string{}
 	if len(up.refused) > 0 {
 		return s.showDeposit(v, w, r, http.StatusUnprocessableEntity, p)
 	}
 	draft := dossiers.Draft{
 		Title: f["title"], Recipient: f["recipient"], TypeCode: f["type"], ExternalReference: f["reference"],
 		Note: f["note"], Annexes: up.files["annexes"], Start: f["action"] != "draft",
+		Metadata: metadataFrom(p.typed), Chosen: choicesFrom(p.typed),
 		Additions: dossiers.Additions{Stamp: stamp.asked(), Join: up.joined()},
 	}
 	if main := up.files["document"]; len(main) > 0 {
@@ -112,6 +164,8 @@ func (p *depositPage) blame(err error) int {
 		}
 		if f := fields[invalid.Field]; f != nil {
 			f.Error = invalid.Reason
+		} else if strings.HasPrefix(invalid.Field, metadataPrefix) && p.wrong != nil {
+			p.wrong[invalid.Field] = typeset(invalid.Reason)
 		} else {
 			p.Problem = invalid.Reason
 		}

@@ -6,20 +6,23 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"parapheur/dossiers"
 )
 
 const (
-	maxField = 16 << 10 // bytes of one text field of an upload form
-	maxFiles = 20       // of one field
+	maxField  = 16 << 10 // bytes of one text field of an upload form
+	maxFiles  = 20       // of one field
+	maxValues = 100      // of one text field
 )
 
 // An upload is a form with files, read as it streams in. The token comes
 // first: nothing is stored for a form that is not ours.
 type upload struct {
 	fields  map[string]string
+	values  url.Values // the same, with several values of one name
 	files   map[string][]dossiers.Received
 	refused map[string]string // field: why its file was refused, for people
 	merge   []string          // ranks of the annexes to join, or "all"
@@ -28,7 +31,7 @@ type upload struct {
 // receive reads an upload. Files that are refused are named in the result;
 // the error is for what is no fault of theirs.
 func (s *server) receive(v *visit, r *http.Request) (upload, error) {
-	up := upload{fields: map[string]string{}, files: map[string][]dossiers.Received{}, refused: map[string]string{}}
+	up := upload{fields: map[string]string{}, values: url.Values{}, files: map[string][]dossiers.Received{}, refused: map[string]string{}}
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return up, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
@@ -48,6 +51,9 @@ func (s *server) receive(v *visit, r *http.Request) (upload, error) {
 				return up, fmt.Errorf("read an upload: %w", err)
 			}
 			up.fields[part.FormName()] = string(value)
+			if len(up.values[part.FormName()]) < maxValues {
+				up.values.Add(part.FormName(), string(value))
+			}
 			if part.FormName() == "merge" && len(up.merge) < maxFiles {
 				up.merge = append(up.merge, string(value))
 			}

@@ -3,7 +3,9 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -13,11 +15,18 @@ import (
 
 // start sends a draft, or what was withdrawn, along its circuit.
 func (s *server) start(v *visit, w http.ResponseWriter, r *http.Request) error {
-	d, err := s.Office.Start(r.Context(), v.viewer, dossiers.ID(chi.URLParam(r, "id")))
+	id := dossiers.ID(chi.URLParam(r, "id"))
+	_, err := s.Office.Start(r.Context(), v.viewer, id)
+	if invalid, ok := isField(err); ok && strings.HasPrefix(invalid.Field, metadataPrefix) {
+		return goTo(w, r, follow(id)+"/informations?manque="+url.QueryEscape(strings.TrimPrefix(invalid.Field, metadataPrefix)))
+	}
+	if errors.Is(err, circuits.ErrChoice) {
+		return goTo(w, r, follow(id)+"/partir")
+	}
 	if err != nil {
 		return err
 	}
-	return goTo(w, r, follow(d.ID))
+	return goTo(w, r, follow(id))
 }
 
 // withdrawForm asks before a letter leaves its circuit.
@@ -86,10 +95,50 @@ func newCorrectPage(d dossiers.View, c calendar) *correctPage {
 	p := &correctPage{ID: string(d.ID), Back: follow(d.ID), Letter: d.Title, Restarts: d.State.Phase != circuits.Draft}
 	for _, st := range d.Path {
 		if x := st.Decision; x != nil && x.Verdict == circuits.Refuses {
-			p.Refusal = &stop{Title: "Refusée par " + named(x.By.Name, x.By.Quality), Reason: x.Reason, Lines: []string{c.moment(x.At)}}
+			p.Refusal = &stop{Title: "Refusée par " + acting(x.By), Reason: x.Reason, Lines: []string{c.moment(x.At)}}
 		}
 	}
+	p.Natures = natures(d)
 	return p
+}
+
+// natures are the corrections that the circuit allows; the whole circuit again
+// is always one of them, and alone it asks for no choice.
+func natures(d dossiers.View) []option {
+	if d.State.Phase == circuits.Draft {
+		return nil
+	}
+	out := []option{{Value: "", Label: "Substantielle, tout est à revoir", Hint: "Le circuit reprend du début. Les décisions prises deviennent caduques.", Chosen: true}}
+	for _, st := range d.Restarts {
+		if len(d.State.Circuit.Steps) > 0 && st.ID != d.State.Circuit.Steps[0].ID {
+			out = append(out, option{Value: "from:" + string(st.ID), Label: "Substantielle, à partir de «\u00a0" + st.Title + "\u00a0»", Hint: "Les décisions d’avant sont maintenues."})
+		}
+	}
+	if d.Can.CorrectMinor {
+		out = append(out, option{Value: string(circuits.Minor), Label: "Mineure", Hint: "Une faute de frappe, une virgule\u00a0: les visas donnés sont maintenus. Une signature, elle, est à refaire."})
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+// choose keeps what was chosen when the form comes back.
+func (p *correctPage) choose(nature string) {
+	for i := range p.Natures {
+		p.Natures[i].Chosen = p.Natures[i].Value == nature
+	}
+}
+
+// correctionFrom reads what a correction changes.
+func correctionFrom(f map[string]string) dossiers.Correction {
+	c := dossiers.Correction{Reason: f["reason"]}
+	if from, ok := strings.CutPrefix(f["nature"], "from:"); ok {
+		c.From = circuits.StepID(from)
+	} else {
+		c.Nature = circuits.Nature(f["nature"])
+	}
+	return c
 }
 
 // correct replaces the letter by a new version.
@@ -112,10 +161,11 @@ func (s *server) correct(v *visit, w http.ResponseWriter, r *http.Request) error
 		p.File.Error = "Joignez la lettre corrigée, en PDF."
 		return s.show(w, r, http.StatusUnprocessableEntity, p)
 	}
-	p.Stamp = stampFrom(up.fields)
+	p.Stamp, p.Reason.Value = stampFrom(up.fields), up.fields["reason"]
+	p.choose(up.fields["nature"])
 	letter, _, err := s.Office.Compose(r.Context(), v.tenant, main[0], nil, dossiers.Additions{Stamp: p.Stamp.asked()})
 	if err == nil {
-		_, err = s.Office.Correct(r.Context(), v.viewer, d.ID, letter)
+		_, err = s.Office.CorrectAs(r.Context(), v.viewer, d.ID, letter, correctionFrom(up.fields))
 	}
 	if invalid, ok := isField(err); ok && invalid.Field == "stamp" {
 		p.Stamp.Text.Error = invalid.Reason

@@ -93,6 +93,29 @@ func (c calendar) day(t time.Time) string {
 	return weekday(t.Weekday()) + " " + dayMonth(t)
 }
 
+// due returns "vendredi 27 novembre" or, for another year, "8 janvier 2027".
+func (c calendar) due(t time.Time) string {
+	t = t.In(c.now.Location())
+	if t.Year() != c.now.Year() {
+		return dayMonth(t) + " " + strconv.Itoa(t.Year())
+	}
+	return weekday(t.Weekday()) + " " + dayMonth(t)
+}
+
+// dayOf returns "aujourd’hui", "hier" or "le 27 novembre".
+func (c calendar) dayOf(t time.Time) string {
+	t = t.In(c.now.Location())
+	switch {
+	case c.days(t) == 0:
+		return "aujourd’hui"
+	case c.days(t) == 1:
+		return "hier"
+	case t.Year() != c.now.Year():
+		return "le " + dayMonth(t) + " " + strconv.Itoa(t.Year())
+	}
+	return "le " + dayMonth(t)
+}
+
 // moment returns the day and the hour: "hier, 9 h 05".
 func (c calendar) moment(t time.Time) string {
 	return c.day(t) + ", " + clock(t.In(c.now.Location()))

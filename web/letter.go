@@ -8,18 +8,18 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
 // letter is /dossiers/{id}.
 func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error {
-	d, err := s.view(v, r)
+	d, err := s.viewIn(v, r)
 	if err != nil {
 		return err
 	}
 	p := newLetterPage(d, *v.viewer.Person, s.calendar())
 	p.frame = s.frame(v, d.Title, "bannettes")
+	p.Said = saidDone(r.URL.Query().Get("fait"))
 	p.Body, p.Live, p.Vendor = "reading", string(d.ID), s.assets.vendor
 	p.Scripts = []string{"js/letter.js", "js/decision.js"}
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
@@ -44,6 +44,12 @@ func (s *server) view(v *visit, r *http.Request) (dossiers.View, error) {
 	return s.Office.View(r.Context(), v.viewer, dossiers.ID(chi.URLParam(r, "id")))
 }
 
+// viewIn reads the dossier among its neighbours in the bin that the address
+// names.
+func (s *server) viewIn(v *visit, r *http.Request) (dossiers.View, error) {
+	return s.Office.ViewIn(r.Context(), v.viewer, dossiers.ID(chi.URLParam(r, "id")), binAsked(r))
+}
+
 // newLetterPage fills the page, but for its frame.
 func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage {
 	at := "/dossiers/" + string(d.ID)
@@ -55,12 +61,12 @@ func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage
 		SHA256: spaced(d.Main().Revision.SHA256.String()), Versions: d.State.Version,
 	}
 	if d.Tray > 0 {
-		p.BackLabel = binLabel(dossiers.BinToDo)
+		p.Back, p.BackLabel = binAddress(d.Bin), binLabel(d.Bin)
 		if d.Previous != "" {
-			p.Previous = "/dossiers/" + string(d.Previous)
+			p.Previous = inBin("/dossiers/"+string(d.Previous), d.Bin)
 		}
 		if d.Next != "" {
-			p.Next = "/dossiers/" + string(d.Next)
+			p.Next = inBin("/dossiers/"+string(d.Next), d.Bin)
 		}
 	}
 	p.Strip = strip(d)
@@ -75,7 +81,17 @@ func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage
 		p.SignedPDF = p.Docs[0].Download
 		p.Signers, p.Level = signers(d, c)
 	}
-	p.verbs(at, d.Can)
+	p.Deleg, p.Why, p.Question = inPlaceOf(d), why(d), question(d, c)
+	p.Metadata, p.Chrono = metadataLines(d.Fields(), d.Filing.Values), d.Filing.Number
+	if d.Files() {
+		p.MetadataURL = at + "/informations"
+	}
+	p.Readings, p.Recusals = readings(d, c), recusals(d, c)
+	p.MustRead, p.Seen = d.Unread(), d.Main().Revision.SHA256.String()
+	if d.State.SupersededBy != "" {
+		p.Replaced = follow(dossiers.ID(d.State.SupersededBy))
+	}
+	p.verbs(at, d, who)
 	return p
 }
 
@@ -85,45 +101,6 @@ func origin(d dossiers.Dossier) string {
 		return "par " + d.Drafter.Name + ", déposée par " + d.State.Depositor.Name
 	}
 	return "par " + d.Drafter.Name
-}
-
-// verbs lays out what the viewer may do: one act, one other verb, the rest
-// behind « Plus ».
-func (p *letterPage) verbs(at string, can dossiers.Verbs) {
-	add := func(ok bool, v verb) {
-		switch {
-		case !ok:
-		case p.Main == nil:
-			p.Main = &v
-		case p.Second == nil && v.Name != "withdraw" && p.Main.Name != "start":
-			p.Second = &v
-		default:
-			p.More = append(p.More, v)
-		}
-	}
-	add(p.SignedPDF != "" && !can.Decide(), verb{Name: "download", Label: "PDF signé", Icon: "download", URL: p.SignedPDF})
-	add(can.Sign, verb{Name: "sign", Label: "Signer", Icon: "pen-line", URL: at + "/signer", Sheet: true})
-	add(can.Visa, verb{Name: "visa", Label: "Viser", Icon: "user-check", URL: at + "/viser", Sheet: true})
-	add(can.Refuse, verb{Name: "refuse", Label: "Refuser", Icon: "corner-up-left", URL: at + "/refuser", Sheet: true})
-	add(can.Start, verb{Name: "start", Label: "Envoyer dans le circuit", Icon: "send", URL: at + "/envoyer", Post: true})
-	correct := verb{Name: "correct", Label: "Corriger", Icon: "file-up", URL: at + "/corriger"}
-	undo := verb{Name: "undo", Label: "Reprendre ma décision", Icon: "undo-2", URL: at + "/remords", Sheet: true}
-	withdraw := verb{Name: "withdraw", Label: "Retirer la lettre", Icon: "trash-2", URL: at + "/retirer", Sheet: true}
-	// A letter that merely travels has no act: its rare verbs stay folded.
-	if p.Main == nil && p.Phase == string(circuits.Running) {
-		for _, o := range []struct {
-			ok bool
-			verb
-		}{{can.Undo, undo}, {can.Correct, correct}, {can.Withdraw, withdraw}} {
-			if o.ok {
-				p.More = append(p.More, o.verb)
-			}
-		}
-		return
-	}
-	add(can.Correct, correct)
-	add(can.Undo, undo)
-	add(can.Withdraw, withdraw)
 }
 
 // newDocTab tells one document, with an address for each of its pages. The
@@ -163,130 +140,4 @@ func spaced(hex string) string {
 		b.WriteString(hex[i:min(i+8, len(hex))])
 	}
 	return b.String()
-}
-
-// stops draws the way of the letter: deposit, steps, return.
-func stops(d dossiers.View, who dossiers.Person, c calendar) []stop {
-	first := stop{State: "done", Title: "Dépôt", Lines: []string{d.Drafter.Name, c.moment(d.CreatedAt)}}
-	if d.Application != "" {
-		first.Lines[0] += ", par " + d.State.Depositor.Name
-	}
-	if d.State.Phase == circuits.Draft {
-		first = stop{State: "now", Title: "Brouillon", Lines: []string{"Chez " + d.Drafter.Name}}
-	}
-	out := []stop{first}
-	for i, st := range d.Path {
-		out = append(out, stepStop(d, i, st, who, c))
-	}
-	last := stop{State: "todo", Title: "Retour et preuve", Lines: []string{"À venir\u00a0: la lettre signée revient à " + d.Drafter.Name + ", avec sa preuve."}}
-	if d.State.Phase == circuits.Completed {
-		last = stop{State: "done", Title: "Retour et preuve", Lines: []string{"La lettre signée et son dossier de preuve sont prêts.", c.moment(d.UpdatedAt)}}
-	}
-	return append(out, last)
-}
-
-// stepStop draws one step.
-func stepStop(d dossiers.View, i int, st dossiers.PathStep, who dossiers.Person, c calendar) stop {
-	s := stop{State: "todo", Title: st.Step.Title}
-	switch st.Status {
-	case circuits.Done:
-		s.State = "done"
-		s.Lines = decided(st, c)
-	case circuits.Rejects:
-		s.State = "stop"
-		s.Lines = decided(st, c)
-		if st.Decision != nil {
-			s.Reason = st.Decision.Reason
-		}
-	case circuits.Sealing:
-		s.State, s.Lines = "now", append(decided(st, c), "La signature se pose sur le PDF")
-		if st.Awaiting != "" {
-			s.Lines[len(s.Lines)-1], _, _ = awaiting(st.Awaiting)
-		}
-	case circuits.Open:
-		s.State = "now"
-		if d.State.Phase != circuits.Running {
-			s.State = "todo"
-		}
-		s.Lines = []string{waitsFor(st, who)}
-		s.Mine = i == d.Step
-	case circuits.Ahead:
-		if len(st.Holders) > 0 {
-			s.Lines = []string{anyOf(holderNames(st.Holders))}
-		} else {
-			s.Lines = []string{st.Desk}
-		}
-	}
-	return s
-}
-
-// decided tells who said what and when.
-func decided(st dossiers.PathStep, c calendar) []string {
-	if st.Decision == nil {
-		return nil
-	}
-	did := map[circuits.Verdict]string{circuits.GivesVisa: "Visé par ", circuits.Signs: "Signé par ", circuits.Refuses: "Refusé par "}[st.Decision.Verdict]
-	return []string{did + named(st.Decision.By.Name, st.Decision.By.Quality), c.moment(st.Decision.At)}
-}
-
-func holderNames(holders []dossiers.Holder) []string {
-	var names []string
-	for _, h := range holders {
-		names = append(names, named(h.Name, h.Quality))
-	}
-	return names
-}
-
-// waitsFor says who may act at an open step.
-func waitsFor(st dossiers.PathStep, who dossiers.Person) string {
-	var able []string
-	for _, h := range st.Holders {
-		if h.Person == who.ID {
-			return "À vous, " + h.Name
-		}
-		if h.Able {
-			able = append(able, h.Name)
-		}
-	}
-	if len(able) == 0 {
-		return "Personne ne peut agir à ce bureau\u00a0: aucun titulaire n’a de clé d’accès"
-	}
-	return "Attend " + anyOf(able)
-}
-
-// strip is the way of the letter in a few words, for a phone.
-func strip(d dossiers.View) string {
-	visas := 0
-	for _, st := range d.Path {
-		if st.Decision != nil && st.Decision.Verdict == circuits.GivesVisa {
-			visas++
-		}
-	}
-	switch d.State.Phase {
-	case circuits.Draft:
-		return "Brouillon"
-	case circuits.Refused:
-		return "Refusée"
-	case circuits.Withdrawn:
-		return "Retirée du circuit"
-	case circuits.Completed:
-		return "Signée, circuit terminé"
-	case circuits.Running: // below: it depends on the step
-	}
-	if d.Can.Decide() {
-		if visas == 0 {
-			return "À vous, en premier"
-		}
-		return "À vous, après " + count(visas, "visa", "visas")
-	}
-	for i, st := range d.Path {
-		switch st.Status {
-		case circuits.Sealing:
-			return "Signature en cours"
-		case circuits.Open:
-			return "Étape " + strconv.Itoa(i+1) + " sur " + strconv.Itoa(len(d.Path)) + nbsp + ": " + st.Desk
-		case circuits.Ahead, circuits.Done, circuits.Rejects:
-		}
-	}
-	return "Voir le chemin"
 }

@@ -54,7 +54,8 @@ type binLink struct {
 	Code, Label string
 	Count       int
 	Current     bool
-	Rest        bool // folded on a phone
+	Rest        bool   // folded on a phone
+	Kind        string // colour of its counter
 }
 
 // A letterRow is a letter in a list.
@@ -95,22 +96,15 @@ type binsPage struct {
 	More          string   // address of the rest of the list
 	Batch         bool     // several letters may be decided at once
 	Actor         string   // who decides, as statements name them
+	Said          string   // what was just done
 	Alerts        []string // passkeys that the person may not know of
 	Activate      string   // how many letters wait for the person to authorise their key elsewhere
-}
-
-// A stop is one eyelet of the circuit.
-type stop struct {
-	State  string // done, now, todo, stop
-	Title  string
-	Lines  []string
-	Reason string
-	Mine   bool
 }
 
 // A happening is one line of the history.
 type happening struct {
 	When, What, Who, Detail string
+	URL, Link               string // what it points at
 	Seq                     int64
 }
 
@@ -187,6 +181,18 @@ type letterPage struct {
 	Signers         []string
 	SHA256          string
 	Versions        int
+	Said            string   // what was just done
+	Deleg           *banner  // in whose place the viewer acts
+	Why             string   // what keeps the viewer from acting
+	Question        *banner  // the opinion that the viewer is asked for
+	Metadata        []choice // label and value
+	MetadataURL     string   // where they change, or empty
+	Chrono          string   // number in the register
+	Readings        []string // who read it, and when
+	Recusals        []string
+	MustRead        bool   // the step asks to read first
+	Seen            string // SHA-256 of the letter as shown
+	Replaced        string // address of the letter that replaced this one
 }
 
 // decisionPage is /dossiers/{id}/viser, /signer, /refuser and /remords.
@@ -211,9 +217,24 @@ type decisionPage struct {
 	TakenBack string // the decision that would be taken back
 	Next      string // the next letter, or empty
 	Remaining string
-	NextTitle string
 	StateURL  string
+	Act       string // name of the page: viser, signer...
+	Bin, Tray string // the bin its reader comes from, and its address
+	Deleg     *banner
+	Unread    bool // the step asks to read first
+	Opened    bool // and the letter was opened
+	Seen      string
+	Missing   []control // metadata to fill first
+	Returns   []option  // where a refusal may go
+	Step      string    // that is bypassed
+	Today     string    // "2026-11-23"
+	Upload    string    // where a proof goes
+	MaxSize   string
+	MaxBytes  int64
 }
+
+// Before reports whether something is asked before the decision.
+func (p *decisionPage) Before() bool { return p.Unread || len(p.Missing) > 0 }
 
 // A field is a form field that may come back with what was typed and why it
 // does not do.
@@ -226,6 +247,8 @@ type typeChoice struct {
 	Stops            []stop
 	Warning          string
 	Ahead            []string // why a signature could not be completed today
+	Fields           []control
+	Varies           bool // the fields may choose another circuit
 }
 
 // depositPage is /deposer.
@@ -243,6 +266,9 @@ type depositPage struct {
 	Types       []typeChoice
 	MaxSize     string
 	MaxBytes    int64
+
+	typed map[string][]string // in the fields of the type
+	wrong map[string]string   // with them
 }
 
 // stampForm asks for a stamp at the top of the letter.
@@ -295,6 +321,8 @@ type correctPage struct {
 	MaxSize          string
 	MaxBytes         int64
 	Restarts         bool
+	Natures          []option // what the circuit lets the correction be
+	Reason           field
 }
 
 // A keyCard is a passkey of the person.

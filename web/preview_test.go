@@ -300,6 +300,7 @@ func samples(s *server) []sample {
 	decide("viser", "viser", visa, manager())
 	decide("refuser", "refuser", sampleView(), mayor())
 	decide("remords", "remords", later(dossiers.Verbs{Undo: true}), manager())
+	actSamples(add, fr, s)
 
 	deposit := &depositPage{frame: fr(drafter(), "Déposer une lettre", "deposer"), MaxSize: size(20 << 20), MaxBytes: 20 << 20}
 	deposit.Types, deposit.Scripts = typeChoices(sampleTypes(), "engagement", drafter().Name()), []string{"js/upload.js"}

@@ -68,6 +68,8 @@ func templateName(p page) string {
 		return "dossier"
 	case *decisionPage:
 		return "decision"
+	case *actPage:
+		return "acte"
 	case *rulesPage:
 		return "regles"
 	case *depositPage:

@@ -115,7 +115,12 @@ func (s *server) routes() http.Handler {
 
 func (s *server) letterRoutes(r chi.Router) {
 	r.Get("/", s.someone(s.letter))
-	r.Get("/{act:viser|signer|refuser|remords}", s.someone(s.decision))
+	r.Get("/{act:viser|signer|cacheter|avis|externe|refuser|remords|contourner}", s.someone(s.decision))
+	r.Get("/{form:demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations}", s.someone(s.actForm))
+	r.Post("/{form:demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations}", s.someone(s.actDone))
+	r.Post("/lecture", s.someone(s.acknowledge))
+	r.Post("/piece", s.uploader(s.keepProof))
+	r.Get("/pieces/{sha}", s.someone(s.proofFile))
 	r.Get("/etat", s.someone(s.letterState))
 	r.Get("/documents/{n}/contenu", s.someone(s.content))
 	r.Get("/documents/{n}/texte", s.someone(s.text))

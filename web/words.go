@@ -2,8 +2,10 @@ package web
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
@@ -77,3 +79,44 @@ func named(name, quality string) string {
 
 // to returns "À M. et Mme Lefèvre".
 func to(recipient string) string { return "À " + recipient }
+
+// senseLabel is an opinion in words.
+func senseLabel(s circuits.Sense) string {
+	switch s {
+	case circuits.Favourable:
+		return "Avis favorable"
+	case circuits.Reserved:
+		return "Avis réservé"
+	case circuits.Unfavourable:
+		return "Avis défavorable"
+	}
+	return "Avis"
+}
+
+// meansLabel is how an act was done outside.
+func meansLabel(means string) string {
+	switch means {
+	case "paper":
+		return "Signature sur papier"
+	case "registered_mail":
+		return "Lettre recommandée"
+	}
+	return "Autre moyen"
+}
+
+// outside tells an act done outside: "Signature sur papier, Hélène Garnier,
+// le 20 novembre 2026, réf. 1A 234".
+func outside(o circuits.Outside) string {
+	parts := []string{meansLabel(o.Means)}
+	if o.By != "" {
+		parts = append(parts, o.By)
+	}
+	if !o.On.IsZero() {
+		day := o.On.UTC()
+		parts = append(parts, "le "+dayMonth(day)+" "+strconv.Itoa(day.Year()))
+	}
+	if o.Reference != "" {
+		parts = append(parts, "réf. "+o.Reference)
+	}
+	return strings.Join(parts, ", ")
+}

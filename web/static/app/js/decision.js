@@ -46,7 +46,7 @@ async function check(asked, items, seen, actor, publicKey) {
     insist(statement.decision === item.decision, "decision");
     insist(statement.actor === actor, "actor");
     insist(statement.doc_sha256 === seen[i] && (!item.shown || item.shown === seen[i]), "document");
-    if (item.reason) insist(statement.reason_sha256 === hex(await sha256(new TextEncoder().encode(item.reason))), "reason");
+    if (item.said) insist(statement.reason_sha256 === hex(await sha256(new TextEncoder().encode(item.said))), "reason");
     leaves.push(await sha256(join(Uint8Array.of(0), raw)));
   }
   const setBytes = decode(asked.set);
@@ -61,7 +61,7 @@ async function check(asked, items, seen, actor, publicKey) {
 async function prepare(items, actor) {
   const seen = await Promise.all(items.map(async (item) => hex(await sha256(await bytesOf(item.content)))));
   const asked = await post("/ceremonies/decision/debut", {
-    items: items.map(({ dossier, decision, reason }, i) => ({ dossier, decision, reason, seen: seen[i] })),
+    items: items.map(({ dossier, decision, reason, advice, outside, to }, i) => ({ dossier, decision, reason, advice, outside, return: to, seen: seen[i] })),
   });
   const publicKey = requestOptions(asked.options);
   await check(asked, items, seen, actor, publicKey);
@@ -154,7 +154,8 @@ export function ceremony(panel, { actor, items, valid, finished, safe }) {
   return { anticipate: () => { if (supported()) anticipate().catch(() => {}); }, show };
 }
 
-// motive keeps what is typed in this tab until the refusal is recorded.
+// motive keeps what is typed in this tab until the decision is recorded. An
+// opinion that is favourable needs none.
 function motive(panel, key) {
   const area = $("[data-reason]", panel);
   if (!area) return null;
@@ -165,15 +166,71 @@ function motive(panel, key) {
     sessionStorage.setItem(key, area.value);
     if (area.value.trim()) flag(false);
   });
+  const needed = () => !$("[data-senses]", panel) || picked(panel, "sense") !== "favorable";
   return {
-    area, text: () => area.value.trim().replace(/\r\n/g, "\n"),
+    area, needed, text: () => area.value.trim().replace(/\r\n/g, "\n"),
     valid: () => {
-      const missing = !area.value.trim();
+      const missing = needed() && !area.value.trim();
       flag(missing);
       if (missing) area.focus();
       return !missing;
     },
     forget: () => sessionStorage.removeItem(key),
+  };
+}
+
+const picked = (panel, name) => $(`input[name="${name}"]:checked`, panel)?.value;
+
+// outsideAct reads what is said of an act done outside, and keeps its proof:
+// the server must answer the digest of the very file that was chosen.
+function outsideAct(panel) {
+  const root = $("[data-outside]", panel);
+  if (!root) return null;
+  const input = $("[data-proof]", root), said = $("[data-picked]", root), error = $("#motif-e", root);
+  const value = (name) => $(`input[name="${name}"]`, root).value.trim();
+  let proof = "", sending;
+  const flag = (text) => {
+    error.hidden = !text;
+    $("span", error).textContent = text || "";
+    input.setAttribute("aria-invalid", Boolean(text));
+  };
+  async function keep(file) {
+    const own = hex(await sha256(new Uint8Array(await file.arrayBuffer())));
+    const body = new FormData();
+    body.append("piece", file);
+    const response = await fetch(input.dataset.uploadTo, {
+      method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": document.body.dataset.csrf || "" },
+    });
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.detail || answer.title || "La preuve n’a pas pu être envoyée.");
+    if (answer.sha256 !== own) throw new Error("La preuve reçue n’est pas celle que vous avez choisie. Recommencez.");
+    return answer;
+  }
+  input.addEventListener("change", () => {
+    const file = input.files[0];
+    proof = "";
+    said.textContent = "";
+    flag("");
+    if (!file) return;
+    if (file.size > Number(input.dataset.max)) { flag("Ce fichier est trop volumineux."); return; }
+    said.textContent = "Envoi de la preuve…";
+    const mine = (sending = keep(file).then((kept) => {
+      if (mine !== sending) return;
+      proof = kept.sha256;
+      said.textContent = `${file.name}, ${kept.size}`;
+    }, (why) => {
+      if (mine !== sending) return;
+      said.textContent = "";
+      flag(why.message);
+    }));
+  });
+  return {
+    outside: () => ({ means: picked(root, "means"), reference: value("reference"), by: value("by"), on: `${value("on")}T00:00:00Z`, proof }),
+    valid: () => {
+      if (!value("on")) { $("#x-on", root).focus(); return false; }
+      if (!proof) { if (error.hidden) flag("Joignez la preuve de l’acte."); input.focus(); }
+      return Boolean(proof);
+    },
   };
 }
 
@@ -184,7 +241,7 @@ async function watchSeal(panel, url) {
     const state = await request("GET", url).catch(() => null);
     if (state && (state.signed || state.awaiting)) {
       status.textContent = state.text;
-      if (state.signed) $("[data-done]", panel).textContent = "Lettre signée";
+      if (state.signed) $("[data-done]", panel).textContent = $("[data-done=cachet]", panel) ? "Cachet apposé" : "Lettre signée";
       return;
     }
     await new Promise((next) => { setTimeout(next, 400 + 100 * i); });
@@ -197,25 +254,41 @@ async function watchSeal(panel, url) {
 const onScreen = () => $("[data-doc='1']")?.dataset.sha256;
 
 whenPresent("[data-decision][data-content]", (panel) => {
+  if ("before" in panel.dataset) return; // something is asked first, by plain forms
   const { dossier, decision, actor, content, stateUrl } = panel.dataset;
-  const reason = motive(panel, `motif:${actor}:${dossier}`);
+  const reason = motive(panel, `motif:${decision === "refus" ? "" : `${decision}:`}${actor}:${dossier}`);
+  const act = outsideAct(panel);
+  const item = () => {
+    const it = { dossier, decision, content, shown: onScreen(), to: picked(panel, "return") };
+    if (decision === "avis") {
+      it.advice = { sense: picked(panel, "sense"), text: reason.text() };
+      it.said = reason.text() ? `${it.advice.sense}\n${it.advice.text}` : it.advice.sense;
+    } else if (act) {
+      const x = (it.outside = act.outside());
+      it.said = [x.means, x.reference, x.by, x.on.slice(0, 10), x.proof].join("\n");
+    } else if (reason) {
+      it.reason = it.said = reason.text();
+    }
+    return it;
+  };
   const run = ceremony(panel, {
     actor,
-    safe: decision === "refus" ? "Rien n’est décidé. Votre motif est gardé." : "Rien n’est décidé.",
-    items: () => [{ dossier, decision, reason: reason ? reason.text() : undefined, content, shown: onScreen() }],
-    valid: () => !reason || reason.valid(),
+    safe: reason ? "Rien n’est décidé. Ce que vous avez écrit est gardé." : "Rien n’est décidé.",
+    items: () => [item()],
+    valid: () => (!reason || reason.valid()) && (!act || act.valid()),
     finished: ([outcome]) => {
       if (reason) reason.forget();
       if (outcome && outcome.text) $("[data-done-text]", panel).textContent = outcome.text;
-      if (decision === "signature") watchSeal(panel, stateUrl);
+      if (decision === "signature" || decision === "cachet") watchSeal(panel, stateUrl);
     },
   });
-  if (!reason) run.anticipate();
+  if (!reason && !act) run.anticipate();
   else {
+    // Prepared while the person writes, so that the tap asks the authenticator.
     let timer;
-    reason.area.addEventListener("input", () => {
+    panel.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => { if (reason.text()) run.anticipate(); }, 900);
+      timer = setTimeout(() => { if (reason && (reason.text() || !reason.needed())) run.anticipate(); }, 900);
     });
     bytesOf(content).catch(() => {}); // the tap then only waits for the request
   }

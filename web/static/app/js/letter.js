@@ -80,7 +80,7 @@ whenPresent("[data-doc]", (doc) => {
       viewer = viewer || (await open(panes.viewer, doc.dataset.content, doc.closest("[data-reader]").dataset.vendor));
       viewer.focus();
     } catch {
-      panes.viewer.textContent = "Le PDF n’a pas pu être ouvert ici. Vous pouvez le télécharger par le menu «\u00a0Plus\u00a0».";
+      panes.viewer.textContent = "Le PDF n’a pas pu être ouvert ici. Vous pouvez le télécharger par le menu «\u00a0Actions\u00a0».";
       viewer = undefined;
     }
   });
@@ -88,7 +88,7 @@ whenPresent("[data-doc]", (doc) => {
 
 // The bytes of a letter that waits for this person are fetched while it is
 // read: the decision then only hashes them.
-const decides = $("[data-verb=sign], [data-verb=visa]");
+const decides = $("[data-verb=sign], [data-verb=visa], [data-verb=seal], [data-verb=advise], [data-verb=record], [data-verb=answer], [data-must-read]");
 const main = $("[data-doc='1']");
 if (decides && main && !(navigator.connection && navigator.connection.saveData)) {
   const fetchSoon = () => bytesOf(main.dataset.content).catch(() => {});

@@ -15,8 +15,9 @@ const max = Number(form.dataset.max);
 function flag(name, text) {
   const field = $(`[data-field="${name}"]`, form);
   if (!field) return false;
-  const control = $("input:not([type=hidden]), textarea", field), error = $(".err", field);
-  if (control.type !== "radio") control.setAttribute("aria-invalid", Boolean(text));
+  const control = $("input:not([type=hidden]), select, textarea", field), error = $(".err", field);
+  if (!error) return false;
+  if (control.type !== "radio" && control.type !== "checkbox") control.setAttribute("aria-invalid", Boolean(text));
   error.hidden = !text;
   $("span", error).textContent = text || "";
   return true;
