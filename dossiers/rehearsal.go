@@ -173,25 +173,30 @@ func (o *Office) Trial(ctx context.Context, v Viewer, code string) (Trial, error
 	if err != nil {
 		return Trial{}, err
 	}
-	means, err := o.means(ctx, v.Tenant, g, code)
+	found, err := o.resources(ctx, v.Tenant, g, code)
 	if err != nil {
 		return Trial{}, err
 	}
-	return o.trial(g, means, code, travelling)
+	return g.Try(code, found, travelling, o.Now().In(o.location()))
 }
 
-// trial tries a circuit in a set-up, with what people were found to act with.
-func (o *Office) trial(g Organisation, m means, code string, travelling []Underway) (Trial, error) {
+// Resources are what the people of a town were found to act with.
+type Resources struct {
+	People   map[circuits.PersonID]trial.Means
+	Sealless bool // the seal of the town could not be used
+}
+
+// Try tries a circuit in a set-up, at an instant of the town.
+func (g Organisation) Try(code string, found Resources, travelling []Underway, at time.Time) (Trial, error) {
 	c, ok := g.Circuit(code)
 	if !ok {
 		return Trial{}, fmt.Errorf("circuit %s: %w", code, ErrNotFound)
 	}
-	x := Trial{CircuitLine: g.line(c, travelling), Takers: g.takers(code), Town: o.trialTown(g, m), setup: g}
+	x := Trial{CircuitLine: g.line(c, travelling), Takers: g.takers(code), Town: g.trialTown(found, at.Location()), setup: g}
 	x.Definition, x.Drafted = c.tried(g)
 	if x.Drafted {
 		x.Edition = edition(*c.Draft)
 	}
-	at := o.Now().In(o.location())
 	letters := x.letters()
 	for _, l := range letters {
 		for _, f := range trial.Lint(x.Definition, x.Town, l, at) {
@@ -202,7 +207,7 @@ func (o *Office) trial(g Organisation, m means, code string, travelling []Underw
 	}
 	slices.SortStableFunc(x.Findings, func(a, b trial.Finding) int { return strings.Compare(string(b.Gravity), string(a.Gravity)) })
 	x.Standing = trial.Stand(x.Definition, x.Town, letters[0], at)
-	x.Results, x.Coverage = trial.Cover(x.Definition, x.Town, func(c trial.Case) trial.Letter { return x.letter(c.Type) }, c.Cases, at)
+	x.Results, x.Coverage = trial.Cover(x.Definition, x.Town, func(c trial.Case) trial.Letter { return x.Letter(c.Type) }, c.Cases, at)
 	return x, nil
 }
 
@@ -232,9 +237,9 @@ func (x Trial) letters() (out []trial.Letter) {
 	return out
 }
 
-// letter is the kind of letter of a type, the first when it takes another
+// Letter is the kind of letter of a type, the first when it takes another
 // circuit.
-func (x Trial) letter(code string) trial.Letter {
+func (x Trial) Letter(code string) trial.Letter {
 	all := x.letters()
 	if i := slices.IndexFunc(all, func(l trial.Letter) bool { return l.Type == code }); i >= 0 {
 		return all[i]
@@ -259,22 +264,16 @@ func (g Organisation) letter(y TypeSetup) trial.Letter {
 	return l
 }
 
-// means are what the people of a town have to act with.
-type means struct {
-	people   map[circuits.PersonID]trial.Means
-	sealless bool
-}
-
-// means looks up the passkeys of people, and the keys that the signatures and
+// resources looks up the passkeys of people, and the keys that the signatures and
 // the seals of a circuit need. It uses no key.
-func (o *Office) means(ctx context.Context, t Tenant, g Organisation, code string) (means, error) {
-	m := means{people: map[circuits.PersonID]trial.Means{}}
+func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, code string) (Resources, error) {
+	m := Resources{People: map[circuits.PersonID]trial.Means{}}
 	people, err := o.Store.People(ctx, t.ID)
 	if err != nil {
 		return m, err
 	}
 	for _, p := range people {
-		m.people[p.ID] = trial.Means{Passkey: p.Active && p.Passkeys > 0}
+		m.People[p.ID] = trial.Means{Passkey: p.Active && p.Passkeys > 0}
 	}
 	c, _ := g.Circuit(code)
 	d, _ := c.tried(g)
@@ -286,18 +285,18 @@ func (o *Office) means(ctx context.Context, t Tenant, g Organisation, code strin
 		return r.Usable, nil
 	}
 	for _, p := range g.signatories(d, o.today()) {
-		can := m.people[p]
+		can := m.People[p]
 		if can.Certificate, err = usable(p); err != nil {
 			return m, err
 		}
-		m.people[p] = can
+		m.People[p] = can
 	}
 	if slices.ContainsFunc(d.Steps, func(st circuits.Step) bool { return st.Kind == circuits.Seal }) {
 		ready, err := usable("")
 		if err != nil {
 			return m, err
 		}
-		m.sealless = !ready
+		m.Sealless = !ready
 	}
 	return m, nil
 }
@@ -322,10 +321,10 @@ func (g Organisation) signatories(d circuits.Definition, today delegation.Date) 
 }
 
 // trialTown is the town as trials know it.
-func (o *Office) trialTown(g Organisation, m means) trial.Town {
+func (g Organisation) trialTown(found Resources, zone *time.Location) trial.Town {
 	t := trial.Town{
-		Snapshot: g.Snapshot(), Desks: map[circuits.DeskID]trial.Desk{}, Able: m.people, Sealless: m.sealless,
-		Calendar: g.Calendar(o.location()), Circuits: map[string]bool{},
+		Snapshot: g.Snapshot(), Desks: map[circuits.DeskID]trial.Desk{}, Able: found.People, Sealless: found.Sealless,
+		Calendar: g.Calendar(zone), Circuits: map[string]bool{},
 	}
 	for _, d := range g.Desks {
 		t.Desks[d.ID] = trial.Desk{Code: d.Code, Name: d.Name, Parent: d.Parent, Closed: d.Inactive}
@@ -352,7 +351,7 @@ func (o *Office) Rehearse(ctx context.Context, v Viewer, code string, c trial.Ca
 	if c, err = x.normal(c); err != nil {
 		return trial.Path{}, err
 	}
-	return trial.Rehearse(x.Definition, x.Town, x.letter(c.Type), c, at), nil
+	return trial.Rehearse(x.Definition, x.Town, x.Letter(c.Type), c, at), nil
 }
 
 // morning is when the town hall opens on a day; empty: now.
@@ -371,7 +370,7 @@ func (o *Office) morning(on delegation.Date) (time.Time, error) {
 // normal puts the values of a case in their canonical form, and finds the desk
 // of its drafter.
 func (x Trial) normal(c trial.Case) (trial.Case, error) {
-	schema := x.letter(c.Type).Schema
+	schema := x.Letter(c.Type).Schema
 	values := conditions.Values{"annexes": "0", "pages": "1"}
 	for name, raw := range c.Values {
 		i := slices.IndexFunc(schema, func(f conditions.Variable) bool { return f.Name == name })

@@ -216,7 +216,7 @@ func (o *Office) KeepCase(ctx context.Context, v Viewer, code string, c trial.Ca
 	if c, err = x.normal(c); err != nil {
 		return trial.Path{}, err
 	}
-	p := trial.Rehearse(x.Definition, x.Town, x.letter(c.Type), c, o.Now().In(o.location()))
+	p := trial.Rehearse(x.Definition, x.Town, x.Letter(c.Type), c, o.Now().In(o.location()))
 	if !p.Complete {
 		return p, &InvalidError{"case", "Ce cas ne va pas au bout du circuit : " + p.Stop}
 	}
@@ -294,7 +294,7 @@ func (o *Office) PublishCircuit(ctx context.Context, v Viewer, code string, p Pu
 	if err != nil {
 		return d, err
 	}
-	m, err := o.means(ctx, v.Tenant, g, code)
+	found, err := o.resources(ctx, v.Tenant, g, code)
 	if err != nil {
 		return d, err
 	}
@@ -310,7 +310,7 @@ func (o *Office) PublishCircuit(ctx context.Context, v Viewer, code string, p Pu
 		for _, a := range then {
 			g = a.apply(g)
 		}
-		x, err := o.trial(g, m, code, nil)
+		x, err := g.Try(code, found, nil, o.Now().In(o.location()))
 		if err != nil {
 			return nil, err
 		}

@@ -228,41 +228,6 @@ func (s *server) seat(v *visit, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// circuits is /administration/circuits.
-func (s *server) circuits(v *visit, w http.ResponseWriter, r *http.Request) error {
-	if err := administers(v); err != nil {
-		return err
-	}
-	types, err := s.Office.Types(r.Context(), v.viewer)
-	if err != nil {
-		return err
-	}
-	p := &circuitsPage{frame: s.frame(v, "Les circuits", "administration"), Circuits: circuitCards(types)}
-	return s.show(w, r, http.StatusOK, p)
-}
-
-func circuitCards(types []dossiers.TypeView) []circuitCard {
-	var out []circuitCard
-	for _, y := range types {
-		card := circuitCard{
-			Code: y.Code, Name: y.Name, Hint: y.Hint, Version: y.Circuit.Version,
-			Hash: spaced(y.Circuit.Hash().String()), Drawing: diagram(y),
-		}
-		card.Stops = []stop{{State: "todo", Title: "Dépôt", Lines: []string{"Le rédacteur, ou une application"}}}
-		for _, st := range y.Path {
-			lines := holderNames(st.Holders)
-			if !someoneAble(st.Holders) {
-				card.Warnings = append(card.Warnings, "«\u00a0"+st.Step.Title+"\u00a0»"+nbsp+": personne ne peut agir au bureau «\u00a0"+st.Desk+"\u00a0». Toute lettre s’y arrêterait.")
-			}
-			card.Stops = append(card.Stops, stop{State: "todo", Title: st.Step.Title, Lines: append([]string{kindLabel(st.Step.Kind) + ", bureau " + st.Desk}, lines...)})
-		}
-		card.Warnings = append(card.Warnings, aheadInWords(y.Ahead)...)
-		card.Stops = append(card.Stops, stop{State: "todo", Title: "Retour et preuve"})
-		out = append(out, card)
-	}
-	return out
-}
-
 func kindLabel(k circuits.Kind) string {
 	if k == circuits.Signature {
 		return "Signature"

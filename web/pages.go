@@ -1,7 +1,5 @@
 package web
 
-import "html/template"
-
 // This file holds what templates are executed with: one struct a page,
 // values ready to be read by people. Files named after pages fill them.
 
@@ -402,22 +400,6 @@ type desksPage struct {
 	Problem string
 	Said    string
 	Name    field
-}
-
-// A circuitCard is a published circuit, drawn.
-type circuitCard struct {
-	Code, Name, Hint string
-	Version          int
-	Hash             string
-	Drawing          template.HTML // made by diagram, which escapes what it is given
-	Stops            []stop
-	Warnings         []string
-}
-
-// circuitsPage is /administration/circuits.
-type circuitsPage struct {
-	frame
-	Circuits []circuitCard
 }
 
 // A keyLine is an API key.

@@ -321,6 +321,7 @@ func samples(s *server) []sample {
 	correct.frame, correct.MaxSize, correct.Scripts = fr(drafter(), "Corriger la lettre", "bannettes"), size(20<<20), []string{"js/upload.js"}
 	add("corriger", correct)
 
+	add("enrolements", enrolmentsSample(fr(administrator(), "Demandes d’enrôlement", "administration")))
 	keys := newKeysPage([]dossiers.Credential{
 		enrolled(credential("Mon téléphone", true, "internal"), "session ouverte avec une clé déjà enrôlée"), enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation"),
 	}, c)
@@ -347,7 +348,9 @@ func samples(s *server) []sample {
 			{ID: "finances", Name: "Finances"},
 		}),
 	})
-	add("circuits", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration"), Circuits: circuitCards(sampleTypes())})
+	for name, p := range circuitSamples(fr) {
+		add(name, p)
+	}
 	certificates := newCertificatesPage(sampleKeys(), signing.BLTA.String(), sampleNow())
 	certificates.frame = fr(administrator(), "Certificats et clés", "administration")
 	add("certificats", certificates)
@@ -442,6 +445,18 @@ func enrolled(c approvals.Credential, check string) dossiers.Credential {
 	}
 	c.EnrolmentStatement = raw
 	return dossiers.Credential{Credential: c}
+}
+
+// enrolmentsSample is a passkey that waits, and one's own.
+func enrolmentsSample(f frame) *enrolmentsPage {
+	return &enrolmentsPage{frame: f, Alone: true, Requests: newEnrolmentLines([]dossiers.EnrolmentRequest{
+		{Holder: dossiers.Person{ID: "garnier", GivenName: "Hélène", FamilyName: "Garnier", Email: "helene.garnier@saint-aubin.example"}, PendingPasskey: dossiers.PendingPasskey{
+			Person: "garnier", InvitedBy: "Marc Delattre", Pending: approvals.Pending{Credential: credential("Mon téléphone", true, "internal")},
+		}},
+		{Holder: dossiers.Person{ID: "delattre", GivenName: "Marc", FamilyName: "Delattre", Email: "marc.delattre@saint-aubin.example"}, PendingPasskey: dossiers.PendingPasskey{
+			Person: "delattre", Pending: approvals.Pending{Credential: credential("Clé USB", false, "usb")},
+		}},
+	}, "delattre", sampleNow())}
 }
 
 func sampleTenant() dossiers.Tenant {

@@ -86,6 +86,14 @@ func templateName(p page) string {
 		return "bureaux"
 	case *circuitsPage:
 		return "circuits"
+	case *circuitPage:
+		return "circuit"
+	case *comparePage:
+		return "circuit-comparer"
+	case *publishPage:
+		return "circuit-publier"
+	case *migrationPage:
+		return "circuit-dossiers"
 	case *certificatesPage:
 		return "certificats"
 	case *activationPage:

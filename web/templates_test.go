@@ -176,7 +176,7 @@ func TestPeopleWriteNoMarkup(t *testing.T) {
 	rows := sampleRows()
 	rows[0].Title, rows[0].Recipient = evil, evil
 	for name, p := range map[string]page{
-		"letter": letter, "circuits": &circuitsPage{Circuits: circuitCards(types)},
+		"letter": letter, "circuits": circuitSamples(func(dossiers.Person, string, string) frame { return frame{} })["circuit"],
 		"bins":     newBinsPage(mayor(), dossiers.BinToDo, nil, rows, sampleNow()),
 		"decision": newDecisionPage(actOf("refuser"), v, mayor(), 2), "deposit": &depositPage{LetterTitle: field{Value: evil}, Types: typeChoices(types, "", evil)},
 	} {

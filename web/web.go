@@ -141,7 +141,7 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Get("/bureaux", s.someone(s.desks))
 	r.Post("/bureaux", s.someone(s.addDesk))
 	r.Post("/bureaux/titulaires", s.someone(s.seat))
-	r.Get("/circuits", s.someone(s.circuits))
+	r.Route("/circuits", s.circuitRoutes)
 	r.Get("/certificats", s.someone(s.certificates))
 	r.Get("/applications", s.someone(s.applications))
 	r.Post("/applications", s.someone(s.addApplication))
