@@ -256,7 +256,7 @@ func journalKind(kind string) string {
 	if w := words[kind]; w != "" {
 		return w
 	}
-	return kind
+	return eventLabel(kind)
 }
 
 // expiry reads the life asked for a key, in days.

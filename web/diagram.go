@@ -69,11 +69,10 @@ func (b box) height() int { return max(64, 28+lineStep*len(b.lines)) }
 
 func stepBox(st dossiers.PathStep) box {
 	b := box{class: "dg-box"}
-	kind := "VISA"
-	if st.Step.Kind == circuits.Signature {
-		kind, b.class = "SIGNATURE", "dg-box dg-sign"
+	if st.Step.Kind == circuits.Signature || st.Step.Kind == circuits.Seal {
+		b.class = "dg-box dg-sign"
 	}
-	b.lines = append(b.lines, text{"dg-k", kind})
+	b.lines = append(b.lines, text{"dg-k", strings.ToUpper(kindLabel(st.Step.Kind))})
 	for _, l := range wrap(st.Step.Title, lineChars-2) {
 		b.lines = append(b.lines, text{"dg-t", l})
 	}

@@ -20,6 +20,16 @@ func story(d dossiers.View, c calendar) []happening {
 	return out
 }
 
+// eventLabel names a kind of event in the journal of the town; a kind that is
+// none of the circuit's is left as it is.
+func eventLabel(kind string) string {
+	e, err := circuits.Decode(kind, []byte("{}"))
+	if err != nil {
+		return kind
+	}
+	return narrator{}.tell(e).What
+}
+
 // A narrator puts the facts about one dossier in words, as its circuit and
 // its town stand today.
 type narrator struct {
