@@ -100,7 +100,7 @@ func (o *Office) GiveOpinion(ctx context.Context, v Viewer, id ID, a circuits.Ad
 		if w.Person == nil || !w.Person.Active {
 			return Change{}, ErrForbidden
 		}
-		why := error(circuits.ErrOpinion)
+		why := circuits.ErrOpinion
 		for _, q := range w.Dossier.State.OpenQuestions() {
 			by, err := c.asked(*w.Person, q.To)
 			if err != nil {

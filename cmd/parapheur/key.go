@@ -118,11 +118,11 @@ func (k *newKey) owner(ctx context.Context, o *wiring.Operator) (owner, error) {
 }
 
 // installed tells whose key it now is, and what looks wrong.
-func (w owner) installed(out io.Writer, cert *x509.Certificate) {
-	fmt.Fprintf(out, "%s : certificat de « %s », émis par « %s », valable jusqu’au %s.\n", w.said(), cert.Subject.CommonName,
+func (o owner) installed(out io.Writer, cert *x509.Certificate) {
+	fmt.Fprintf(out, "%s : certificat de « %s », émis par « %s », valable jusqu’au %s.\n", o.said(), cert.Subject.CommonName,
 		cert.Issuer.CommonName, cert.NotAfter.Format("02/01/2006"))
-	if w.person != "" && !namesHolder(cert, w.name) {
-		fmt.Fprintf(out, "Attention : ce certificat n’est pas au nom de %s. Une signature nomme son titulaire : vérifiez.\n", w.name)
+	if o.person != "" && !namesHolder(cert, o.name) {
+		fmt.Fprintf(out, "Attention : ce certificat n’est pas au nom de %s. Une signature nomme son titulaire : vérifiez.\n", o.name)
 	}
 }
 
