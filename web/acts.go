@@ -259,7 +259,7 @@ func fillRecuse(s *server, v *visit, r *http.Request, _ dossiers.View, p *actPag
 	p.Heading, p.Go, p.Icon, p.Grave = "Me déporter de ce dossier", "Me déporter", "minus", true
 	p.Say = "Si l’affaire touche à vos intérêts, vous n’y décidez plus et n’y donnez plus d’instruction. C’est définitif pour ce dossier."
 	substitute := recipientControl("substitute", "Suppléant désigné par l’arrêté (facultatif)", nil, people, v.viewer.Person.ID)
-	substitute.Groups = []optionGroup{{Options: []pick{{Label: "Personne"}}}, substitute.Groups[2]}
+	substitute.Groups = []optionGroup{{Options: []listed{{Label: "Personne"}}}, substitute.Groups[2]}
 	p.Fields = []control{
 		{Kind: "area", Name: "motive", Label: "Pourquoi", Hint: "En quelques mots\u00a0: le journal du dossier le gardera.", Required: true, Max: 2000},
 		substitute,
@@ -279,7 +279,7 @@ func doRecuse(s *server, v *visit, r *http.Request, d dossiers.View) error {
 func fillSupersede(s *server, v *visit, r *http.Request, d dossiers.View, p *actPage) error {
 	p.Heading, p.Go, p.Icon, p.Grave = "Remplacer par une autre lettre", "Remplacer", "copy", true
 	p.Say = "Cette lettre sort du circuit pour de bon, et renvoie à celle qui la remplace."
-	by := control{Kind: "select", Name: "by", Label: "La lettre qui la remplace", Required: true, Groups: []optionGroup{{Options: []pick{{Label: "Choisissez"}}}}}
+	by := control{Kind: "select", Name: "by", Label: "La lettre qui la remplace", Required: true, Groups: []optionGroup{{Options: []listed{{Label: "Choisissez"}}}}}
 	for _, b := range []dossiers.Bin{dossiers.BinDrafts, dossiers.BinFollowed, dossiers.BinReturned, dossiers.BinCompleted} {
 		rows, _, err := s.Office.List(r.Context(), v.viewer, b, dossiers.Page{Limit: 50})
 		if err != nil {
@@ -288,7 +288,7 @@ func fillSupersede(s *server, v *visit, r *http.Request, d dossiers.View, p *act
 		g := optionGroup{Label: binLabel(b)}
 		for _, row := range rows {
 			if row.ID != d.ID {
-				g.Options = append(g.Options, pick{Value: string(row.ID), Label: "n°" + nbsp + number(row.Number) + ", " + row.Title})
+				g.Options = append(g.Options, listed{Value: string(row.ID), Label: "n°" + nbsp + number(row.Number) + ", " + row.Title})
 			}
 		}
 		if len(g.Options) > 0 {

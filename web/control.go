@@ -11,8 +11,8 @@ import (
 	"parapheur/internal/conditions"
 )
 
-// A pick is one answer of a list.
-type pick struct {
+// A listed is one answer of a list.
+type listed struct {
 	Value, Label, Hint string
 	Chosen             bool
 }
@@ -20,7 +20,7 @@ type pick struct {
 // An optionGroup is options under a heading; without one they stand alone.
 type optionGroup struct {
 	Label   string
-	Options []pick
+	Options []listed
 }
 
 // A control is a field of a form, with what was typed and why it does not do.
@@ -35,7 +35,7 @@ type control struct {
 }
 
 // Options are those of every group, for lists that show none.
-func (c control) Options() (out []pick) {
+func (c control) Options() (out []listed) {
 	for _, g := range c.Groups {
 		out = append(out, g.Options...)
 	}
@@ -57,10 +57,10 @@ const metadataPrefix = "metadata."
 // metadataControl is the field of a form for one metadata of a type.
 func metadataControl(f dossiers.Field, value string, required bool) control {
 	c := control{Kind: "text", Type: "text", Name: metadataPrefix + f.Name, Label: f.Label, Hint: f.Help, Value: value, Required: required, Max: 2000}
-	values := func(first ...pick) []optionGroup {
+	values := func(first ...listed) []optionGroup {
 		g := optionGroup{Options: first}
 		for _, v := range f.Values {
-			g.Options = append(g.Options, pick{Value: v, Label: v})
+			g.Options = append(g.Options, listed{Value: v, Label: v})
 		}
 		return []optionGroup{g}
 	}
@@ -73,10 +73,10 @@ func metadataControl(f dossiers.Field, value string, required bool) control {
 		c.Value, c.Max = strings.Replace(value, ".", ",", 1), 30
 	case conditions.Boolean:
 		c.Kind = "radio"
-		c.Groups = []optionGroup{{Options: []pick{{Value: "true", Label: "Oui"}, {Value: "false", Label: "Non"}}}}
+		c.Groups = []optionGroup{{Options: []listed{{Value: "true", Label: "Oui"}, {Value: "false", Label: "Non"}}}}
 		c.choose(value)
 	case conditions.List:
-		c.Kind, c.Groups = "select", values(pick{Label: "Choisissez"})
+		c.Kind, c.Groups = "select", values(listed{Label: "Choisissez"})
 		c.choose(value)
 	case conditions.Lists:
 		c.Kind, c.Groups = "checks", values()
@@ -103,12 +103,12 @@ const choicePrefix = "choice."
 // choiceControl asks for the desk of a step.
 func choiceControl(c dossiers.DeskChoice, chosen string) control {
 	out := control{Kind: "select", Name: choicePrefix + string(c.Step), Label: c.Title + nbsp + ": quel bureau", Required: c.Always}
-	group := optionGroup{Options: []pick{{Label: "Choisissez"}}}
+	group := optionGroup{Options: []listed{{Label: "Choisissez"}}}
 	if !c.Always {
 		out.Hint = "Si le circuit passe par cette étape."
 	}
 	for _, d := range c.Among {
-		o := pick{Value: string(d.ID), Label: d.Name}
+		o := listed{Value: string(d.ID), Label: d.Name}
 		if names := holderNames(d.Holders); len(names) > 0 {
 			o.Label += " (" + anyOf(names) + ")"
 		}
@@ -140,14 +140,14 @@ func recipientControl(name, label string, desks []dossiers.DeskSetup, people []d
 	c := control{Kind: "select", Name: name, Label: label}
 	d, p := optionGroup{Label: "Bureaux"}, optionGroup{Label: "Personnes"}
 	for _, x := range desks {
-		d.Options = append(d.Options, pick{Value: deskPrefix + string(x.ID), Label: x.Name})
+		d.Options = append(d.Options, listed{Value: deskPrefix + string(x.ID), Label: x.Name})
 	}
 	for _, x := range people {
 		if x.ID != but {
-			p.Options = append(p.Options, pick{Value: personPrefix + string(x.ID), Label: x.Name()})
+			p.Options = append(p.Options, listed{Value: personPrefix + string(x.ID), Label: x.Name()})
 		}
 	}
-	c.Groups = []optionGroup{{Options: []pick{{Label: "Choisissez"}}}, d, p}
+	c.Groups = []optionGroup{{Options: []listed{{Label: "Choisissez"}}}, d, p}
 	return c
 }
 
@@ -163,7 +163,7 @@ func recipientFrom(value string) circuits.Recipient {
 
 // senseControl asks which way an opinion goes.
 func senseControl() control {
-	return control{Kind: "radio", Name: "sense", Label: "Votre avis", Required: true, Groups: []optionGroup{{Options: []pick{
+	return control{Kind: "radio", Name: "sense", Label: "Votre avis", Required: true, Groups: []optionGroup{{Options: []listed{
 		{Value: string(circuits.Favourable), Label: "Favorable", Chosen: true},
 		{Value: string(circuits.Reserved), Label: "Réservé", Hint: "Favorable, sous les réserves que vous écrivez."},
 		{Value: string(circuits.Unfavourable), Label: "Défavorable", Hint: "Dites pourquoi."},

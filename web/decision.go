@@ -117,14 +117,14 @@ func (p *decisionPage) before(a act, d dossiers.View) {
 
 // returns are the places where a refusal may send the letter; one alone asks
 // for no choice.
-func returns(d dossiers.View) []pick {
+func returns(d dossiers.View) []listed {
 	if len(d.Returns) == 0 || d.Step < 0 {
 		return nil
 	}
 	policy := d.State.Circuit.Steps[d.Step].RefuseTo.To
-	out := []pick{{Value: circuits.ToDrafter, Label: "À " + d.Drafter.Name + ", pour correction", Hint: "Le circuit reprendra avec la version corrigée.", Chosen: policy != circuits.ToPrevious}}
+	out := []listed{{Value: circuits.ToDrafter, Label: "À " + d.Drafter.Name + ", pour correction", Hint: "Le circuit reprendra avec la version corrigée.", Chosen: policy != circuits.ToPrevious}}
 	for i, st := range d.Returns {
-		o := pick{Value: circuits.ToChosen + ":" + string(st.ID), Label: "À l’étape «\u00a0" + st.Title + "\u00a0»", Hint: "Elle est à refaire, et celles qui la suivent."}
+		o := listed{Value: circuits.ToChosen + ":" + string(st.ID), Label: "À l’étape «\u00a0" + st.Title + "\u00a0»", Hint: "Elle est à refaire, et celles qui la suivent."}
 		o.Chosen = policy == circuits.ToPrevious && i == len(d.Returns)-1
 		out = append(out, o)
 	}

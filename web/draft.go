@@ -104,18 +104,18 @@ func newCorrectPage(d dossiers.View, c calendar) *correctPage {
 
 // natures are the corrections that the circuit allows; the whole circuit again
 // is always one of them, and alone it asks for no choice.
-func natures(d dossiers.View) []pick {
+func natures(d dossiers.View) []listed {
 	if d.State.Phase == circuits.Draft {
 		return nil
 	}
-	out := []pick{{Value: "", Label: "Substantielle, tout est à revoir", Hint: "Le circuit reprend du début. Les décisions prises deviennent caduques.", Chosen: true}}
+	out := []listed{{Value: "", Label: "Substantielle, tout est à revoir", Hint: "Le circuit reprend du début. Les décisions prises deviennent caduques.", Chosen: true}}
 	for _, st := range d.Restarts {
 		if len(d.State.Circuit.Steps) > 0 && st.ID != d.State.Circuit.Steps[0].ID {
-			out = append(out, pick{Value: "from:" + string(st.ID), Label: "Substantielle, à partir de «\u00a0" + st.Title + "\u00a0»", Hint: "Les décisions d’avant sont maintenues."})
+			out = append(out, listed{Value: "from:" + string(st.ID), Label: "Substantielle, à partir de «\u00a0" + st.Title + "\u00a0»", Hint: "Les décisions d’avant sont maintenues."})
 		}
 	}
 	if d.Can.CorrectMinor {
-		out = append(out, pick{Value: string(circuits.Minor), Label: "Mineure", Hint: "Une faute de frappe, une virgule\u00a0: les visas donnés sont maintenus. Une signature, elle, est à refaire."})
+		out = append(out, listed{Value: string(circuits.Minor), Label: "Mineure", Hint: "Une faute de frappe, une virgule\u00a0: les visas donnés sont maintenus. Une signature, elle, est à refaire."})
 	}
 	if len(out) < 2 {
 		return nil

@@ -223,7 +223,7 @@ type decisionPage struct {
 	Opened    bool // and the letter was opened
 	Seen      string
 	Missing   []control // metadata to fill first
-	Returns   []pick    // where a refusal may go
+	Returns   []listed  // where a refusal may go
 	Step      string    // that is bypassed
 	Today     string    // "2026-11-23"
 	Upload    string    // where a proof goes
@@ -319,7 +319,7 @@ type correctPage struct {
 	MaxSize          string
 	MaxBytes         int64
 	Restarts         bool
-	Natures          []pick // what the circuit lets the correction be
+	Natures          []listed // what the circuit lets the correction be
 	Reason           field
 }
 
