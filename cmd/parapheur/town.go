@@ -25,6 +25,7 @@ func townCommand(ctx context.Context, args []string, out, errOut io.Writer) int 
 	return sub(ctx, "town", []command{
 		{"add", "crée une collectivité et montre, une fois, le lien de son premier administrateur", addTown},
 		{"invite", "refait un lien d’enrôlement pour une personne, par exemple quand le premier a expiré", inviteFromTown},
+		{"name-admin", "nomme administrateur quelqu’un qui a une clé d’accès, quand plus aucun administrateur n’en a", nameAdmin},
 		{"list", "liste les collectivités", listTowns},
 	}, args, out, errOut)
 }
@@ -42,7 +43,7 @@ func sub(ctx context.Context, family string, all []command, args []string, out, 
 	}
 	fmt.Fprintf(w, "Usage : parapheur %s <commande> [options]\n\n", family)
 	for _, c := range all {
-		fmt.Fprintf(w, "  %-8s  %s\n", c.name, c.help)
+		fmt.Fprintf(w, "  %-10s  %s\n", c.name, c.help)
 	}
 	return code
 }
@@ -204,8 +205,47 @@ func inviteFromTown(ctx context.Context, args []string, out, errOut io.Writer) i
 		}
 		fmt.Fprintf(out, "Lien de %s, valable jusqu’au %s et montré cette seule fois :\n\n  %s\n\n", p.Name(), expires.Format("02/01/2006 15:04 MST"), enrolmentLink(t, token))
 		if p.Passkeys > 0 {
-			fmt.Fprintf(out, "Attention : %s a déjà une clé d’accès. Qui ouvre ce lien pourra décider en son nom ; l’invitation est inscrite au journal.\n", p.Name())
+			fmt.Fprintf(out, "Attention : %s a déjà une clé d’accès. L’invitation est inscrite au journal.\n", p.Name())
 		}
+		return nil
+	})
+}
+
+func nameAdmin(ctx context.Context, args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("parapheur town name-admin", flag.ContinueOnError)
+	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
+	siret := fs.String("siret", "", "SIRET de la collectivité")
+	email := fs.String("email", "", "adresse électronique d’une personne qui a déjà une clé d’accès")
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
+		t, err := o.Town(ctx, *siret)
+		if err != nil {
+			return noTown(*siret, err)
+		}
+		p, err := o.Store.PersonByEmail(ctx, t.ID, *email)
+		if err != nil {
+			return noPerson(*email, err)
+		}
+		if p.Passkeys == 0 {
+			return fmt.Errorf("%s n’a pas de clé d’accès : nommez quelqu’un qui peut confirmer celles des autres", p.Name())
+		}
+		operator := dossiers.Viewer{Tenant: t, Person: &dossiers.Person{FamilyName: operatorName, Admin: true}}
+		g, err := o.Office.Organisation(ctx, operator)
+		if err != nil {
+			return err
+		}
+		for _, m := range g.People {
+			if m.ID != p.ID {
+				continue
+			}
+			m.Admin = true
+			if _, err := o.Office.Amend(ctx, operator, dossiers.MemberSet{Member: m}); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "%s administre désormais %s, et peut confirmer les clés d’accès. C’est inscrit au journal.\n", p.Name(), t.Name)
 		return nil
 	})
 }

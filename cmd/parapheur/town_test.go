@@ -12,7 +12,9 @@ import (
 
 	"parapheur/certs"
 	"parapheur/dossiers"
+	"parapheur/internal/demo"
 	"parapheur/internal/pgtest"
+	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
 	"parapheur/migrations"
 )
@@ -270,5 +272,32 @@ func opensOutsideTheDemo(t *testing.T, dsn string, master []byte) {
 	key, err := o.Store.SigningKey(ctx, town.ID, p.ID)
 	if err != nil || bytes.Contains(key.Sealed, []byte("PRIVATE")) || key.Label != "Marc Essai" {
 		t.Errorf("key %q, %v", key.Label, err)
+	}
+}
+
+// TestNameAdmin gives a town whose administrators lost their passkeys somebody
+// who may vouch for new ones.
+func TestNameAdmin(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t).Strict(t)
+	args := []string{"town", "name-admin", "--database-url", town.DSN, "--siret", town.Tenant.SIRET, "--email"}
+	if _, said := parapheur(t, exitError, append(args, demo.DGS)...); !strings.Contains(said, "n’a pas de clé d’accès") {
+		t.Errorf("said: %s", said)
+	}
+	dgs := town.Person(t, demo.DGS)
+	if dgs.Viewer(t).Person.Admin {
+		t.Fatal("an administrator already")
+	}
+	parapheur(t, exitOK, append(args, demo.DGS)...)
+	if !dgs.Viewer(t).Person.Admin {
+		t.Error("no administrator after it was named")
+	}
+	town.Unconfirmed(t, demo.Mayor)
+	dgs.Vouch(t, demo.Mayor)
+	if n := town.Person(t, demo.Administrator).Viewer(t).Person.Passkeys; n != 1 {
+		t.Errorf("%d passkeys", n)
+	}
+	if p, err := town.Store.PersonByEmail(t.Context(), town.Tenant.ID, demo.Mayor); err != nil || p.Passkeys != 1 {
+		t.Errorf("the Mayor has %d passkeys, %v", p.Passkeys, err)
 	}
 }

@@ -52,6 +52,17 @@ const connections = 16
 // Pool connects to dsn. Each connection serves as parapheur_app, whoever
 // logged in: never as an owner, never past row-level security.
 func Pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	return pool(ctx, dsn, `set role parapheur_app`)
+}
+
+// OperatorPool is Pool for the command line. Who may not serve as
+// parapheur_app serves as parapheur_host, which creates towns and sees none of
+// their letters.
+func OperatorPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	return pool(ctx, dsn, `select set_config('role', case when pg_has_role('parapheur_app', 'member') then 'parapheur_app' else 'parapheur_host' end, false)`)
+}
+
+func pool(ctx context.Context, dsn, role string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
@@ -62,14 +73,14 @@ func Pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		cfg.MaxConns = max(cfg.MaxConns, connections)
 	}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, `set role parapheur_app`)
+		_, err := c.Exec(ctx, role)
 		return err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	p, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	return pool, nil
+	return p, nil
 }
 
 // New returns a Store over pool (see Pool), whose schema is migrated.

@@ -30,10 +30,11 @@ type Operator struct {
 	now  func() time.Time
 }
 
-// OpenOperator connects to a migrated database. dsn is that of migrations for
-// AddTown, and may be that of the nodes for everything else.
+// OpenOperator connects to a migrated database. For AddTown dsn is that of
+// migrations, or of a login that is a member of parapheur_host; it may be that
+// of the nodes for everything else.
 func OpenOperator(ctx context.Context, dsn string, now func() time.Time) (*Operator, error) {
-	pool, err := postgres.Pool(ctx, dsn)
+	pool, err := postgres.OperatorPool(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
