@@ -79,7 +79,7 @@ func rules() map[string]rule {
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers journal signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},
 		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
-		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
+		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions internal/trial dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
 		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
 		"internal/problem":    {own: "approvals circuits circuits/delegation dossiers internal/blobs internal/intake"},
 		"internal/render":     {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
