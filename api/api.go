@@ -136,6 +136,7 @@ func (s *server) routes() {
 	s.registerDesks()
 	s.registerRecords()
 	s.registerSlip()
+	s.registerPanels()
 	s.registerWebhooks()
 	s.registerOrganisation()
 	s.registerMe()

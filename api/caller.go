@@ -52,10 +52,11 @@ type caller struct {
 }
 
 type who struct {
-	viewer dossiers.Viewer
-	scopes []string
-	w      http.ResponseWriter
-	r      *http.Request
+	viewer     dossiers.Viewer
+	scopes     []string
+	credential string // the key that was shown, or that obtained the token
+	w          http.ResponseWriter
+	r          *http.Request
 }
 
 // Resolve implements huma.Resolver.
@@ -98,7 +99,7 @@ func (s *server) admit(ctx huma.Context, next func(huma.Context)) {
 		write(w, r, p)
 		return
 	}
-	next(huma.WithValue(ctx, callerKey{}, who{viewer: grant.Viewer, scopes: grant.Scopes}))
+	next(huma.WithValue(ctx, callerKey{}, who{viewer: grant.Viewer, scopes: grant.Scopes, credential: grant.Credential}))
 }
 
 // recognise finds the application that asks, or answers why not. Who shows

@@ -158,7 +158,7 @@ type listIn struct {
 	caller
 	Phase             string    `query:"phase" enum:"draft,running,refused,withdrawn,completed" doc:"Seulement les dossiers dans cette phase"`
 	ExternalReference string    `query:"external_reference" maxLength:"100" doc:"Seulement le dossier qui porte cette référence"`
-	Number            int64     `query:"number" minimum:"1" doc:"Seulement le dossier qui porte ce numéro"`
+	Number            int64     `query:"number" minimum:"1" maximum:"2147483647" doc:"Seulement le dossier qui porte ce numéro"`
 	Type              string    `query:"type" maxLength:"100" doc:"Seulement les dossiers de ce type (code)"`
 	UpdatedAfter      time.Time `query:"updated_after" doc:"Seulement les dossiers qui ont bougé depuis (RFC 3339)"`
 	IfNoneMatch       string    `header:"If-None-Match" doc:"Étiquette déjà connue : 304 si rien n’a changé"`

@@ -100,7 +100,7 @@ func TestAccessMatrix(t *testing.T) {
 func bodyOf(operation string) io.Reader {
 	bodies := map[string]string{
 		"describeDossier": `{}`, "withdrawDossier": `{}`, "addComment": `{"text":"x"}`, "addDispatch": `{"channel":"courrier","status":"sent"}`,
-		"changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
+		"addPanel": `{}`, "changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
 	}
 	if body, ok := bodies[operation]; ok {
 		return strings.NewReader(body)

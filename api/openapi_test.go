@@ -107,7 +107,7 @@ func TestNoOperationDecides(t *testing.T) {
 	// webhooks, notes and dispatches touch no circuit.
 	want := []string{
 		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches", "Events",
-		"Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PlanSetup", "ProvisionDesk", "ProvisionPerson", "Receive", "Redeliver", "Redescribe", "RemoveWebhook", "ReplayWebhook", "RevokeToken",
+		"Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PanelToken", "PlanSetup", "ProvisionDesk", "ProvisionPerson", "Receive", "Redeliver", "Redescribe", "RemoveWebhook", "ReplayWebhook", "RevokeToken",
 		"RotateWebhook", "Search", "Slip", "Start", "Tenant", "TestWebhook", "Token", "Types", "View", "Webhook", "Webhooks", "Withdraw",
 	}
 	if !slices.Equal(asked, want) {
