@@ -34,6 +34,10 @@ type OrganisationStore interface {
 	SetMetadata(ctx context.Context, t TenantID, id ID, values conditions.Values, by circuits.Actor, at time.Time) error
 	// Recusals lists who is kept away from a dossier.
 	Recusals(ctx context.Context, t TenantID, id ID) ([]delegation.Recusal, error)
+	// RecordDocument journals that a document of the set-up (an arrêté) was
+	// received; KeptDocument says whether one was, in this town.
+	RecordDocument(ctx context.Context, t TenantID, digest circuits.Digest, size int64, by circuits.Actor, at time.Time) error
+	KeptDocument(ctx context.Context, t TenantID, digest circuits.Digest) (bool, error)
 }
 
 // An Organisation is everything that administrators set up in a town, at one

@@ -41,7 +41,7 @@ func personLines(all []dossiers.Person) []personLine {
 	for _, p := range all {
 		line := personLine{
 			ID: string(p.ID), Name: strings.TrimSpace(p.Civility + nbsp + p.Name()), Email: p.Email, Roles: roles(p),
-			Keys: count(p.Passkeys, "clé d’accès", "clés d’accès"), Keyless: p.Passkeys == 0, Inactive: !p.Active,
+			Keys: count(p.Passkeys, "clé d’accès", "clés d’accès"), Keyless: p.Passkeys == 0, OneKey: p.Passkeys == 1, Inactive: !p.Active,
 		}
 		if p.Civility == "" {
 			line.Name = p.Name()
@@ -140,7 +140,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 
 // desks is /administration/bureaux.
 func (s *server) desks(v *visit, w http.ResponseWriter, r *http.Request) error {
-	said := map[string]string{"bureau": "Le bureau est ajouté.", "titulaire": "C’est fait\u00a0: la personne est nommée.", "retiree": "C’est fait\u00a0: la personne n’est plus à ce bureau."}[r.URL.Query().Get("dit")]
+	said := map[string]string{"bureau": "Le bureau est ajouté.", "garde": "Le bureau est enregistré.", "titulaire": "C’est fait\u00a0: la personne est nommée.", "retiree": "C’est fait\u00a0: la personne n’est plus à ce bureau."}[r.URL.Query().Get("dit")]
 	return s.showDesks(v, w, r, http.StatusOK, &desksPage{Said: said})
 }
 
@@ -153,8 +153,14 @@ func (s *server) showDesks(v *visit, w http.ResponseWriter, r *http.Request, sta
 	if err != nil {
 		return err
 	}
+	g, err := s.Office.Organisation(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
 	p.frame = s.frame(v, "Les bureaux", "administration")
+	p.Scripts = []string{"js/organisation.js"}
 	p.Desks, p.People = deskLines(desks), personChoices(people, func(p dossiers.Person) bool { return p.Active })
+	p.Tree = deskTree(g, p.Desks)
 	return s.show(w, r, status, p)
 }
 
@@ -233,30 +239,6 @@ func kindLabel(k circuits.Kind) string {
 		return "Signature"
 	}
 	return "Visa"
-}
-
-// journalKind puts the kinds of the town's journal in words.
-func journalKind(kind string) string {
-	words := map[string]string{
-		circuits.KindDeposited: "Lettre déposée", circuits.KindStarted: "Lettre envoyée dans un circuit", circuits.KindDecided: "Décision prise",
-		circuits.KindRefused: "Lettre refusée", circuits.KindTimestampAwaited: "Horodatage attendu", circuits.KindSealed: "Signature apposée",
-		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindCompleted: "Circuit terminé",
-		"person.added": "Personne ajoutée", "desk.added": "Bureau ajouté", "seat.set": "Personne nommée à un bureau", "seat.removed": "Personne retirée d’un bureau", "circuit.published": "Circuit publié", "signing_key.added": "Certificat de signature installé",
-		"person.invited": "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée", "passkey.registered": "Clé d’accès en attente de confirmation", "passkey.enrolled": "Clé d’accès enrôlée", "passkey.refused": "Clé d’accès non confirmée", "passkey.revoked": "Clé d’accès révoquée",
-		"document.received": "Fichiers reçus", "deposit_rules.set": "Règles de dépôt changées",
-		dossiers.KindMemberSet: "Personne réglée", dossiers.KindDeskSet: "Bureau réglé", dossiers.KindSequenceSet: "Suite de numéros réglée", dossiers.KindTypeSet: "Type de courrier réglé",
-		dossiers.KindDrafted: "Brouillon de circuit", dossiers.KindDraftDropped: "Brouillon de circuit abandonné", dossiers.KindRetired: "Circuit retiré", dossiers.KindCasesSet: "Cas d’essai d’un circuit",
-		dossiers.KindDelegationSet: "Délégation inscrite", dossiers.KindAbsenceSet: "Absence planifiée", dossiers.KindImpedimentSet: "Empêchement déclaré", dossiers.KindRecusalSet: "Déport",
-		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindApplicationSet: "Application réglée", "dossier.metadata_set": "Métadonnées changées",
-		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée",
-		"application.changed": "Accès d’une application changés", "webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée",
-		"webhook.rotated": "Secret de notification renouvelé", "webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
-		dossiers.KindAmended: "Lettre renommée", dossiers.KindNoted: "Remarque", dossiers.KindDispatched: "Envoi inscrit",
-	}
-	if w := words[kind]; w != "" {
-		return w
-	}
-	return eventLabel(kind)
 }
 
 // expiry reads the life asked for a key, in days.

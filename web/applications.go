@@ -1,11 +1,7 @@
 package web
 
 import (
-	"encoding/hex"
-	"encoding/json"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +10,6 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
-	"parapheur/journal"
 )
 
 // applications is /administration/applications.
@@ -136,115 +131,4 @@ func (s *server) revokeAPIKey(v *visit, w http.ResponseWriter, r *http.Request) 
 	}
 	http.Redirect(w, r, "/administration/applications?dit=revoquee", http.StatusSeeOther)
 	return nil
-}
-
-// journalPageSize is how many lines of the journal a page shows.
-const journalPageSize = 50
-
-// journal is /administration/journal: the last lines, or those before one.
-func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error {
-	head, err := s.Office.JournalHead(r.Context(), v.viewer)
-	if err != nil {
-		return err
-	}
-	last := head.Seq
-	if before, err := strconv.ParseInt(r.URL.Query().Get("avant"), 10, 64); err == nil && before > 1 {
-		last = min(last, before-1)
-	}
-	after := max(last-journalPageSize, 0)
-	entries, err := s.Office.JournalTail(r.Context(), v.viewer, after, int(last-after))
-	if err != nil {
-		return err
-	}
-	names, err := s.names(v, r)
-	if err != nil {
-		return err
-	}
-	p := newJournalPage(entries, names, s.calendar())
-	p.frame = s.frame(v, "Le journal", "administration")
-	p.Live = "*"
-	if after > 0 {
-		p.Older = "/administration/journal?" + url.Values{"avant": {strconv.FormatInt(after+1, 10)}}.Encode()
-	}
-	return s.show(w, r, http.StatusOK, p)
-}
-
-// exportJournal is /administration/journal/export: the whole journal in the
-// form that "parapheur verify --journal" reads.
-func (s *server) exportJournal(v *visit, w http.ResponseWriter, r *http.Request) error {
-	return s.download(w, r, "application/jsonl", "journal-"+v.tenant.SIRET+".jsonl", func(out io.Writer) error {
-		return s.Office.ExportJournal(r.Context(), v.viewer, out)
-	})
-}
-
-// names are those of the people, desks and programs of the town, by their identifiers.
-func (s *server) names(v *visit, r *http.Request) (map[string]string, error) {
-	people, err := s.Office.People(r.Context(), v.viewer)
-	if err != nil {
-		return nil, err
-	}
-	desks, err := s.Office.Desks(r.Context(), v.viewer)
-	if err != nil {
-		return nil, err
-	}
-	apps, err := s.Office.Applications(r.Context(), v.viewer)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for _, a := range apps {
-		out[a.ID] = a.Name
-	}
-	for _, p := range people {
-		out[string(p.ID)] = p.Name()
-	}
-	for _, d := range desks {
-		out[string(d.ID)] = d.Name
-	}
-	return out, nil
-}
-
-func newJournalPage(entries []journal.Entry, names map[string]string, c calendar) *journalPage {
-	p := &journalPage{}
-	for _, e := range slices.Backward(entries) {
-		hash := hex.EncodeToString(e.Hash[:])
-		if p.Head == "" {
-			p.Head = spaced(hash)
-		}
-		p.Lines = append(p.Lines, journalLine{
-			Seq: e.Seq, When: c.moment(e.At), Kind: e.Kind, What: journalKind(e.Kind), About: about(e, names), Who: actorIn(e.Body), Hash: hash[:12] + "…",
-		})
-	}
-	return p
-}
-
-// about says whom or what an entry is about: somebody, somebody at a desk, or
-// the end of the identifier of a letter, whose title is not the
-// administrator's to read.
-func about(e journal.Entry, names map[string]string) string {
-	name := names[e.Subject]
-	var in struct {
-		Person string `json:"person"`
-	}
-	if strings.HasPrefix(e.Kind, "seat.") && json.Unmarshal(e.Body, &in) == nil && names[in.Person] != "" {
-		return strings.TrimSuffix(names[in.Person]+", "+name, ", ")
-	}
-	if name != "" {
-		return name
-	}
-	if len(e.Subject) == 36 { // a UUID
-		return "…" + e.Subject[len(e.Subject)-8:]
-	}
-	return e.Subject
-}
-
-// actorIn reads who acted, in an entry whose body says so.
-func actorIn(body []byte) string {
-	var in struct {
-		By circuits.Actor `json:"by"`
-	}
-	if json.Unmarshal(body, &in) != nil || in.By.Name == "" {
-		return "Le parapheur"
-	}
-	return named(in.By.Name, in.By.Quality)
 }

@@ -82,6 +82,9 @@ func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Said = saidDone(r.URL.Query().Get("fait"))
+	if p.Away, err = s.away(v, r); err != nil {
+		return err
+	}
 	p.Live, p.Scripts = "*", []string{"js/bins.js"}
 	if after != "" {
 		p.More = "/bannettes?" + url.Values{"bannette": {string(bin)}, "apres": {after}}.Encode()

@@ -84,6 +84,7 @@ type emptyList struct{ Icon, Title, Text, URL, Action string }
 // binsPage is / and /bannettes.
 type binsPage struct {
 	frame
+	Away          string // "Vous êtes absente jusqu’au …", or empty
 	Heading, Lead string
 	Bins          []binLink
 	Bin           string // code of the current one
@@ -352,6 +353,7 @@ type personLine struct {
 	Roles           string
 	Keys            string
 	Keyless         bool
+	OneKey          bool // a second one is missing
 	Inactive        bool
 	Oneself         bool // the administrator who looks
 }
@@ -395,6 +397,7 @@ type choice struct{ Value, Label string }
 // desksPage is /administration/bureaux.
 type desksPage struct {
 	frame
+	Tree    []deskNode
 	Desks   []deskLine
 	People  []choice
 	Problem string
@@ -440,15 +443,17 @@ type journalLine struct {
 	Seq                         int64
 	When, Kind, What, Who, Hash string
 	About                       string // whom or what
-	URL                         string
+	Sentence                    string // what changed, when the entry says it
 }
 
 // journalPage is /administration/journal.
 type journalPage struct {
 	frame
-	Lines []journalLine
-	Older string
-	Head  string
+	Lines    []journalLine
+	Older    string
+	Head     string
+	Search   []setting
+	Searched bool
 }
 
 // accessPage is /accessibilite.

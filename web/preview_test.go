@@ -390,6 +390,8 @@ func samples(s *server) []sample {
 	journalPage.frame, journalPage.Older = fr(administrator(), "Le journal", "administration"), "/administration/journal?avant=4411"
 	add("journal", journalPage)
 
+	all = append(all, organisationSamples(fr)...)
+
 	public := func(title string) frame { return s.frame(&visit{tenant: sampleTenant()}, title, "verifier") }
 	add("verifier", &verifyPage{frame: public("Vérifier une lettre"), MaxSize: size(100 << 20)})
 	add("verifier-erreur", &verifyPage{frame: fr(mayor(), "Vérifier une lettre", "verifier"), MaxSize: size(100 << 20), File: field{Error: "Choisissez le PDF à vérifier."}})

@@ -57,9 +57,13 @@ func icon(a *assets, name, class string) template.HTML {
 
 // templateName says which file shows p.
 func templateName(p page) string {
-	switch p.(type) {
+	switch p := p.(type) {
+	case interface{ template() string }:
+		return p.template()
 	case *signInPage:
 		return "connexion"
+	case *enrolmentsPage:
+		return "enrolements"
 	case *enrolPage:
 		return "enrolement"
 	case *binsPage:

@@ -109,6 +109,7 @@ func (s *server) routes() http.Handler {
 	r.Get("/signature", s.someone(s.toActivate))
 	r.Post("/signature/autoriser", s.someone(s.activate))
 	r.Get("/signature/retour", s.someone(s.activated))
+	r.Route("/mes-absences", s.absenceRoutes)
 	r.Route("/administration", s.administrationRoutes)
 	return r
 }
@@ -134,6 +135,7 @@ func (s *server) letterRoutes(r chi.Router) {
 }
 
 func (s *server) administrationRoutes(r chi.Router) {
+	s.organisationRoutes(r)
 	r.Get("/", s.someone(s.people))
 	r.Post("/personnes", s.someone(s.addPerson))
 	r.Post("/personnes/{id}/invitation", s.someone(s.invite))

@@ -59,11 +59,11 @@ func rules() map[string]rule {
 		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid, never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial internal/live internal/problem", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial journal internal/live internal/problem", third: chi + " " + rates},
+		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/townfile internal/trial journal internal/live internal/problem", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},
@@ -93,6 +93,10 @@ func rules() map[string]rule {
 		"internal/webhook":   {own: "dossiers internal/egress"},
 		"examples/gec":       {},
 		"internal/slip":      {third: "golang.org/x/image", never: handlers},
+		// What other products' clients speak.
+		"internal/compat":            {own: "dossiers internal/conditions internal/problem", third: rates},
+		"internal/compat/iparapheur": {own: "circuits dossiers internal/compat"},
+		"internal/compat/maarch":     {own: "circuits dossiers internal/compat"},
 
 		// Where it is put together, and what tests share.
 		"internal/wiring":          {own: "*", third: pgx},

@@ -42,6 +42,7 @@ type belonging struct {
 	noticed    dossiers.ID         // a dossier with a notice
 	rule       dossiers.NoticeCode // the one this town refuses, and no other does
 	outward
+	connected
 }
 
 func belongings(t *testing.T, town *towntest.Town) belonging {
@@ -84,7 +85,11 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 		t.Fatal(found, err)
 	}
 	b.noticed = found[0].ID
+	if err := s.RecordDocument(ctx, b.t, sha256.Sum256([]byte(b.t)), 1, by, time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	b.outward = outwards(t, town, b)
+	b.connected = connects(t, town, b)
 	return b
 }
 
@@ -196,6 +201,13 @@ func reads() map[string]call {
 		"JournalOf": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.JournalOf(ctx, t, b.signed.ID)
 			return some(len(x), err, x)
+		},
+		"KeptDocument": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			kept, err := s.KeptDocument(ctx, t, sha256.Sum256([]byte(b.t)))
+			if err == nil && !kept {
+				return nothing
+			}
+			return err
 		},
 		"SearchJournal": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.SearchJournal(ctx, t, dossiers.JournalQuery{Person: b.person.ID}, 10)
@@ -503,7 +515,7 @@ func ofTown() map[string]func(ctx context.Context, s *postgres.Store, t dossiers
 // founding, what ends silently, and what is of no town.
 func elsewhere() []string {
 	return []string{
-		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", // founding and every journey
+		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", "RecordDocument", // founding and every journey
 		"CloseSession", "CloseSessions", "TouchAPIKey", // silent: their traces are compared below
 		"Ticking", "Blocked", "OrganisationRevision", // the clock's tests
 		"Ping", "Listen", "Sweep", "Unsealed", "Towns", "WebhookTowns",
@@ -531,7 +543,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 		}
 	}
 	for _, group := range []map[string]call{
-		reads(), organisationReads(), outwardReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), last(), outwardLast(),
+		reads(), organisationReads(), outwardReads(), connectorReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), last(), outwardLast(),
 	} {
 		for name, use := range group {
 			covered[name] = true
@@ -545,6 +557,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 	}
 	inTown := ofTown()
 	maps.Copy(inTown, organisationOfTown())
+	maps.Copy(inTown, connectorsOfTown())
 	for name, use := range inTown {
 		covered[name] = true
 		theirs := fmt.Sprint(abroad.t, abroad.signed.ID, abroad.person.ID, abroad.desk, abroad.app.ID)
