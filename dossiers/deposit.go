@@ -34,6 +34,11 @@ type Draft struct {
 	// signature could not be completed today. Without it the letter leaves and
 	// waits there.
 	OnlyIfReady bool
+	// Circuit is taken instead of the one that the type chooses: one that the
+	// type names, or any where it lets compose (TypeSetup.AdHoc). With Start only.
+	Circuit *circuits.Definition
+	// Origin is what a connector keeps of the deposit.
+	Origin *Origin
 	// Key and Fingerprint identify one request of an application.
 	Key         string
 	Fingerprint [32]byte
@@ -85,6 +90,9 @@ func (d *Draft) check() (err error) {
 	}
 	if d.Main.Locked {
 		return ErrLocked
+	}
+	if d.Circuit != nil && !d.Start {
+		return &InvalidError{"circuit", "Un circuit se choisit au départ : envoyez le dossier en même temps."}
 	}
 	if len(d.Annexes) > maxAnnexes {
 		return &InvalidError{"annexes", "Un dossier porte au plus 20 annexes."}
@@ -148,6 +156,10 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		c.Dossier.Documents = append(c.Dossier.Documents, received(i+2, a, now))
 		c.Notices = append(c.Notices, notices(i+2, a)...)
 		annexes = append(annexes, a.SHA256)
+	}
+	if c.Origin = d.Origin; c.Origin != nil {
+		c.Origin.At = now
+		c.Origin.placed(d.Main)
 	}
 	if err := o.enter(ctx, v, &c, d, annexes, circuit); err != nil {
 		return Dossier{}, false, err

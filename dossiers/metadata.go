@@ -195,7 +195,10 @@ func (o *Office) file(ctx context.Context, v Viewer, d Draft) (circuit circuits.
 	if y.Sequence != "" && (y.NumberAtDeposit || d.Start) {
 		sequence = y.Sequence
 	}
-	if d.Start {
+	switch {
+	case d.Circuit != nil:
+		circuit, err = *d.Circuit, g.asked(y, *d.Circuit)
+	case d.Start:
 		circuit, err = g.CircuitFor(y, derived(f.Values, len(d.Annexes), d.Main.Pages), o.Now().In(o.location()))
 	}
 	return circuit, f, sequence, err

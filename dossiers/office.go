@@ -98,11 +98,12 @@ type Parts struct {
 }
 
 // An Office does what is asked of it. It holds no state of its own but a
-// cache of relying parties and set-ups and is safe for concurrent use.
+// cache of relying parties, set-ups and secrets, and is safe for concurrent use.
 type Office struct {
 	Parts
 	parties sync.Map // TenantID -> *approvals.RelyingParty
 	towns   sync.Map // TenantID -> Organisation, as last read
+	secrets secrets  // of connectors, those that were right
 }
 
 // Open returns an Office over its parts.

@@ -63,6 +63,10 @@ type Creation struct {
 	Key         string
 	Fingerprint [32]byte
 	Notices     []DocumentNotice // of its documents, kept and journaled
+	// Origin, if a connector deposited, is kept with it. Without an identifier
+	// of the client, a deposit with the fingerprint of one still on its way is
+	// that one; with one that was used, it is ErrReference.
+	Origin *Origin
 }
 
 // Work is what a decision may look at: read in the transaction, under the
@@ -229,6 +233,7 @@ type Store interface {
 	Webhooks
 	Access
 	Records
+	Connectors
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)

@@ -30,11 +30,27 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 				return err
 			}
 		}
+		if c.Origin != nil && c.Origin.Identifier == "" {
+			first, err := sentBefore(ctx, tx, t, *c.Origin)
+			if err != nil {
+				return err
+			}
+			if first != "" {
+				replayed = true
+				d, err = load(ctx, tx, t, first)
+				return err
+			}
+		}
 		if err := insertDossier(ctx, tx, t, c); err != nil {
 			return err
 		}
 		if err := file(ctx, tx, t, c.Dossier.ID, c.Filing, c.Sequence, c.FiledAt); err != nil {
 			return err
+		}
+		if c.Origin != nil {
+			if err := keepOrigin(ctx, tx, t, c.Dossier.ID, *c.Origin); err != nil {
+				return err
+			}
 		}
 		if c.Seal {
 			if err := s.jobs.EnqueueSeal(ctx, tx, t, c.Dossier.ID); err != nil {
@@ -44,7 +60,7 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 		d, err = load(ctx, tx, t, c.Dossier.ID)
 		return err
 	})
-	if violates(err, "dossier_reference") {
+	if violates(err, "dossier_reference") || violates(err, "connector_dossier_identifier") {
 		return d, false, fmt.Errorf("create dossier: %w", dossiers.ErrReference)
 	}
 	return d, replayed, err
