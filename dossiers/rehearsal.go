@@ -126,6 +126,13 @@ func (o *Office) Circuits(ctx context.Context, v Viewer) ([]CircuitLine, error) 
 	out := make([]CircuitLine, len(g.Circuits))
 	for i, c := range g.Circuits {
 		out[i] = g.line(c, travelling)
+		if n := len(c.Versions); n > 0 && c.Published == nil && c.Draft == nil {
+			last, err := o.Store.Circuit(ctx, v.Tenant.ID, c.Code, c.Versions[n-1].Version)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Name = last.Name
+		}
 	}
 	return out, nil
 }
