@@ -218,30 +218,53 @@ func signingDesks(types []Type) map[circuits.DeskID]bool {
 	return out
 }
 
-// readiness lists the signature steps of a circuit that nobody could complete
-// today at the level that its type asks for. It asks nobody outside.
+// readiness lists the steps of a circuit at which a signature or the seal of
+// the town could not be completed today, at the level that the type or the step
+// asks for. It asks nobody outside.
 func (o *Office) readiness(ctx context.Context, t Tenant, y Type, desks []Desk) ([]StepReadiness, error) {
-	level := max(o.Level, y.Level)
 	var out []StepReadiness
 	for i, st := range y.Circuit.Steps {
-		if st.Kind != circuits.Signature {
-			continue
-		}
-		k := slices.IndexFunc(desks, func(d Desk) bool { return d.ID == st.Desk })
-		if k < 0 {
-			continue
-		}
-		problems, err := o.deskProblems(ctx, t, desks[k])
+		asked, err := stepLevel(st.Level)
 		if err != nil {
 			return nil, err
 		}
-		if level > signing.BB && o.Timestamper == nil {
-			problems = append(problems, StepProblem{Problem: NoTimestamping})
-		} else if level > signing.BT && o.Revocation == nil {
-			problems = append(problems, StepProblem{Problem: NoRevocation})
+		r := StepReadiness{Step: i, Title: st.Title, Level: max(o.Level, y.Level, asked)}
+		switch k := slices.IndexFunc(desks, func(d Desk) bool { return d.ID == st.Desk }); {
+		case st.Kind == circuits.Seal:
+			if k >= 0 {
+				r.Desk = desks[k].Name
+			}
+			r.Problems, err = o.sealProblems(ctx, t)
+		case st.Kind == circuits.Signature && k >= 0:
+			r.Desk = desks[k].Name
+			r.Problems, err = o.deskProblems(ctx, t, desks[k])
+		default:
+			continue
 		}
-		if len(problems) > 0 {
-			out = append(out, StepReadiness{Step: i, Title: st.Title, Desk: desks[k].Name, Level: level, Problems: problems})
+		if err != nil {
+			return nil, err
+		}
+		if r.Level > signing.BB && o.Timestamper == nil {
+			r.Problems = append(r.Problems, StepProblem{Problem: NoTimestamping})
+		} else if r.Level > signing.BT && o.Revocation == nil {
+			r.Problems = append(r.Problems, StepProblem{Problem: NoRevocation})
+		}
+		if len(r.Problems) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// sealProblems is empty when the seal of the town could be put today.
+func (o *Office) sealProblems(ctx context.Context, t Tenant) (out []StepProblem, err error) {
+	r, err := o.Keys.Readiness(ctx, t, "")
+	if err != nil {
+		return nil, fmt.Errorf("seal of %q: %w", t.Name, err)
+	}
+	for _, x := range r.Problems {
+		if x.Stops() {
+			out = append(out, StepProblem{x, t.Name})
 		}
 	}
 	return out, nil

@@ -146,19 +146,21 @@ func (w *sealing) open(ctx context.Context) error {
 		return err
 	}
 	edition := w.kept.Edition
-	level, err := w.o.level(ctx, w.tenant, w.dossier.TypeCode)
+	level, err := w.o.level(ctx, w.tenant, w.dossier.TypeCode, w.dossier.State.Circuit.Steps[w.step])
 	w.kept = Sealing{Dossier: w.dossier.ID, Version: w.dossier.State.Version, Step: w.step, Edition: edition, Decision: w.decision.Evidence, Level: level, StartedAt: w.o.now()}
 	return err
 }
 
-// level is the level that letters of a type are sealed at: the node's, or the
-// higher one that the type requires. A type that is gone requires nothing.
-func (o *Office) level(ctx context.Context, t Tenant, typeCode string) (signing.Level, error) {
+// level is the level at which a step seals a letter: the highest of the node's,
+// of what the type requires, and of what the step does. A type that is gone
+// requires nothing.
+func (o *Office) level(ctx context.Context, t Tenant, typeCode string, st circuits.Step) (signing.Level, error) {
 	kind, err := o.typeOf(ctx, t, typeCode)
 	if err != nil && !errors.Is(err, ErrInvalid) {
 		return 0, err
 	}
-	return max(o.Level, kind.Level), nil
+	asked, err := stepLevel(st.Level)
+	return max(o.Level, kind.Level, asked), err
 }
 
 // stage makes the next thing to keep from what is kept; nil when all is there.
@@ -250,7 +252,7 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 	} else if by.For != nil {
 		claims.Mention = by.For.Mention
 	}
-	p, err := signing.Prepare(ctx, w.base, signing.Options{
+	p, err := w.prepare(ctx, signing.Options{
 		Identity: identity, Level: min(w.kept.Level, signing.BT), Hash: crypto.SHA256, HashState: w.base.Chosen.HashState,
 		Claims: claims,
 	})
