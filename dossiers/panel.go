@@ -20,9 +20,9 @@ var ErrPanel = errors.New("panel expired or unknown")
 const (
 	// PanelKind is what the vault knows the addresses of panels by.
 	PanelKind = "panel"
-	// PanelLife is how long a panel can be opened when nothing else is asked,
-	// and MaxPanelLife how long at most.
-	PanelLife    = 15 * time.Minute
+	// PanelLife is how long a panel can be opened when nothing else is asked.
+	PanelLife = 15 * time.Minute
+	// MaxPanelLife is how long it can at most.
 	MaxPanelLife = time.Hour
 
 	maxPanelOrigins = 5

@@ -92,6 +92,7 @@ func rules() map[string]rule {
 		"internal/mailer":    {third: "github.com/wneessen/go-mail", never: handlers},
 		"internal/webhook":   {own: "dossiers internal/egress"},
 		"examples/gec":       {},
+		"api/client":         {},
 		"internal/slip":      {third: "golang.org/x/image", never: handlers},
 		// What other products' clients speak.
 		"internal/compat":            {own: "dossiers internal/conditions internal/problem", third: rates},
