@@ -211,7 +211,7 @@ func TestPathOfSeveral(t *testing.T) {
 	if avis.Lines[0] != "Avis réservé, Louis Perrin, Directeur des finances" || avis.Reason == "" {
 		t.Errorf("the opinion is drawn %+v", avis)
 	}
-	if skip.State != "skip" || !strings.Contains(skip.Lines[0], "montant > 40000") {
+	if skip.State != "passed" || !strings.Contains(skip.Lines[0], "montant > 40000") {
 		t.Errorf("the skipped step is drawn %+v", skip)
 	}
 	if !slices.ContainsFunc(outside.Lines, func(l string) bool {

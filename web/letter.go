@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"strconv"
@@ -61,7 +62,7 @@ func newLetterPage(d dossiers.View, who dossiers.Person, c calendar) *letterPage
 		SHA256: spaced(d.Main().Revision.SHA256.String()), Versions: d.State.Version,
 	}
 	if d.Tray > 0 {
-		p.Back, p.BackLabel = binAddress(d.Bin), binLabel(d.Bin)
+		p.Back, p.BackLabel = binAddress(d.Bin), binLabel(cmp.Or(d.Bin, dossiers.BinToDo))
 		if d.Previous != "" {
 			p.Previous = inBin("/dossiers/"+string(d.Previous), d.Bin)
 		}

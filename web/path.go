@@ -11,7 +11,7 @@ import (
 
 // A stop is one eyelet of the circuit.
 type stop struct {
-	State  string // done, now, todo, stop, skip
+	State  string // done, now, todo, stop, passed
 	Title  string
 	Rule   string // how many must act, when there are several
 	Lines  []string
@@ -71,9 +71,9 @@ func stepStop(d dossiers.View, i int, st dossiers.PathStep, who dossiers.Person,
 	case circuits.Rejects:
 		s.State, s.Lines = "stop", decided(st, c)
 	case circuits.Skipped:
-		s.State, s.Lines = "skip", []string{skipped(st.Step)}
+		s.State, s.Lines = "passed", []string{skipped(st.Step)}
 	case circuits.Bypassed:
-		s.State, s.Lines = "skip", decided(st, c)
+		s.State, s.Lines = "passed", decided(st, c)
 	case circuits.Blocked:
 		s.State, s.Lines = "stop", []string{"Bloquée\u00a0: " + blocked(d, st)}
 	case circuits.Sealing:
@@ -94,6 +94,9 @@ func stepStop(d dossiers.View, i int, st dossiers.PathStep, who dossiers.Person,
 	}
 	if st.Decision != nil && s.State != "todo" {
 		s.Reason = written(*st.Decision)
+	}
+	if len(st.Turns) == 1 && st.Turns[0].From != nil {
+		s.Lines = append(s.Lines, "Au lieu de "+d.NameOf(*st.Turns[0].From))
 	}
 	if len(st.Turns) > 1 {
 		s.share(d, st, who, c)
@@ -262,7 +265,10 @@ func written(x circuits.Decision) string {
 func consultations(d dossiers.View, st dossiers.PathStep, c calendar) []askedLine {
 	var out []askedLine
 	for _, q := range st.State.Asked {
-		line := askedLine{Text: "Avis demandé à " + d.NameOf(q.To) + " par " + q.By.Name, Question: q.Question}
+		line := askedLine{Text: "Avis demandé par " + q.By.Name, Question: q.Question}
+		if to := d.NameOf(q.To); to != "" {
+			line.Text = "Avis demandé à " + to + " par " + q.By.Name
+		}
 		switch {
 		case q.Answer != nil && q.From != nil:
 			line.Answer = senseLabel(q.Answer.Sense) + ", " + acting(*q.From)

@@ -116,9 +116,9 @@ func (s *server) routes() http.Handler {
 
 func (s *server) letterRoutes(r chi.Router) {
 	r.Get("/", s.someone(s.letter))
-	r.Get("/{act:viser|signer|cacheter|avis|externe|refuser|remords|contourner}", s.someone(s.decision))
-	r.Get("/{form:demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations}", s.someone(s.actForm))
-	r.Post("/{form:demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations}", s.someone(s.actDone))
+	r.Get("/{act:^(viser|signer|cacheter|avis|externe|refuser|remords|contourner)$}", s.someone(s.decision))
+	r.Get("/{form:^(demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations)$}", s.someone(s.actForm))
+	r.Post("/{form:^(demander-avis|repondre|transferer|deport|remplacer|partir|recycler|informations)$}", s.someone(s.actDone))
 	r.Post("/lecture", s.someone(s.acknowledge))
 	r.Post("/piece", s.uploader(s.keepProof))
 	r.Get("/pieces/{sha}", s.someone(s.proofFile))
