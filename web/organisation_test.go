@@ -133,7 +133,7 @@ func TestPersonIsSet(t *testing.T) {
 	}
 	at.holds(t, demo.Mayor, "La mienne", "lien d’invitation")
 	body := admin.get(path).Body.String()
-	says(t, "the fiche", body, `value="2032-03-20"`, "Une seule clé", "liée à", "personne d’autre n’y peut agir", `data-go="deactivate"`)
+	says(t, "the fiche", body, `value="2032-03-20"`, "Une seule clé", "Liée à cet appareil", "personne d’autre n’y peut agir", `data-go="deactivate"`)
 	for field, value := range map[string]string{"rank": "premier", "email": "pas une adresse"} {
 		wrong := url.Values{}
 		for k, v := range fiche {

@@ -144,9 +144,22 @@ func (c *config) onlyDemo(ctx context.Context) error {
 }
 
 // welcome seeds the town and tells a newcomer where to go.
+// furnish sets the town up for a newcomer, and answers the invitations, those
+// of whom it made known included.
+func (c *config) furnish(ctx context.Context, system *wiring.System, t dossiers.Tenant, invitations map[string]string) (map[string]string, error) {
+	made, err := demo.Furnish(ctx, system.Office, t)
+	if err != nil || !made {
+		return invitations, err
+	}
+	return system.Office.Reinvite(ctx, t)
+}
+
 func (c *config) welcome(ctx context.Context, system *wiring.System, origin string, out io.Writer) error {
 	tenant, founded, err := demo.Seed(ctx, system, c.databaseURL, origin)
 	if err != nil {
+		return err
+	}
+	if founded.Invitations, err = c.furnish(ctx, system, tenant, founded.Invitations); err != nil {
 		return err
 	}
 	letters := filepath.Join(c.data, "lettres-exemples")
@@ -168,6 +181,7 @@ func (c *config) welcome(ctx context.Context, system *wiring.System, origin stri
 		{"Maire", demo.Mayor},
 		{"Administrateur", demo.Administrator},
 		{"Préparatrice", demo.Preparer},
+		{"Adjoint", demo.Adjoint},
 	} {
 		link := "clé d’accès déjà enrôlée : " + origin + "/connexion"
 		if token, ok := founded.Invitations[who.email]; ok {
