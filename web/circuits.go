@@ -353,7 +353,7 @@ func findingNotes(x dossiers.Trial) (out []findingNote) {
 
 func versionLines(x dossiers.Trial, c calendar) (out []versionLine) {
 	for _, ver := range x.Versions {
-		l := versionLine{N: ver.Version, Published: c.full(ver.PublishedAt), State: tag{Text: "Ancienne"}}
+		l := versionLine{N: ver.Version, Published: strings.TrimPrefix(c.full(ver.PublishedAt), "le "), State: tag{Text: "Ancienne"}}
 		if n := x.Dossiers[ver.Version]; n > 0 {
 			l.Running = count(n, "dossier en route", "dossiers en route")
 		}

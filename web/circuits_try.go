@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -60,7 +62,7 @@ func newTryPanel(x dossiers.Trial, see shown, c calendar) tryPanel {
 		}
 	}
 	if a.path != nil {
-		p.Result = newTryResult(x, *a.path, letter, c)
+		p.Result = newTryResult(*a.path, letter)
 	}
 	return p
 }
@@ -92,18 +94,18 @@ func options(values []string) (out []pick) {
 }
 
 // newTryResult tells the path: who acts when, what is skipped and why.
-func newTryResult(x dossiers.Trial, p trial.Path, l trial.Letter, c calendar) *tryResult {
+func newTryResult(p trial.Path, l trial.Letter) *tryResult {
 	r := &tryResult{Complete: p.Complete, Summary: typeset(p.Stop)}
 	if p.Complete {
-		r.Summary = typeset(fmt.Sprintf("Signée au plus tard le %s : %s.", c.full(p.Ends), count(p.Days, "jour ouvré", "jours ouvrés")))
+		r.Summary = typeset(fmt.Sprintf("La lettre va au bout, au plus tard %s : %s.", dated(p.Ends), count(p.Days, "jour ouvré", "jours ouvrés")))
 	}
-	r.Stops = append(r.Stops, stop{State: "done", Title: "Dépôt", Lines: []string{capital(c.full(p.Starts))}})
+	r.Stops = append(r.Stops, stop{State: "done", Title: "Dépôt", Lines: []string{capital(dated(p.Starts))}})
 	for _, st := range p.Steps {
 		one := stop{State: "todo", Title: st.Step.Title}
 		switch st.Outcome {
 		case trial.Taken:
 			one.State = "done"
-			one.Lines = append(who(st), "Au plus tard le "+c.full(st.Until))
+			one.Lines = append(who(st), "Au plus tard "+dated(st.Until))
 		case trial.Skipped:
 			one.Lines = []string{typeset("Passée : " + trial.Words(st.Step.When, l.Schema) + ", ce n’est pas le cas.")}
 		case trial.Stopped:
@@ -147,6 +149,11 @@ func who(st trial.PathStep) (out []string) {
 		out = append(out, t.Desk+nbsp+": "+anyOf(names))
 	}
 	return out
+}
+
+// dated is a day with its name: "vendredi 27 novembre 2026".
+func dated(t time.Time) string {
+	return weekday(t.Weekday()) + " " + dayMonth(t) + " " + strconv.Itoa(t.Year())
 }
 
 func capital(s string) string {

@@ -300,7 +300,7 @@ func (r *rehearsal) apply(events []circuits.Event, err error) error {
 			if at.Opens.IsZero() {
 				at.Opens, at.Turns = r.now, r.turns(st, at.Step)
 			}
-			if st.Status == circuits.Done {
+			if st.Status == circuits.Done && at.Outcome != Taken {
 				at.Outcome, at.Until = Taken, r.now
 			}
 		default:

@@ -200,6 +200,9 @@ func TestRehearsalTakesTheShortWayUnderTheSum(t *testing.T) {
 	if p.Days != 7 { // two and five working days
 		t.Errorf("took %d days, until %v", p.Days, p.Ends)
 	}
+	if !p.Steps[1].Until.Before(p.Steps[2].Until) || !p.Steps[2].Until.Equal(p.Ends) {
+		t.Errorf("the steps are done on %v, then %v", p.Steps[1].Until, p.Steps[2].Until)
+	}
 	if who := p.Steps[1].Turns[0].Powers[0].Name; who != "Philippe Rousseau" {
 		t.Errorf("%s acts", who)
 	}
