@@ -27,7 +27,27 @@ func about(e journal.Entry, names map[string]string) string {
 	if len(e.Subject) == 36 { // a UUID
 		return "…" + e.Subject[len(e.Subject)-8:]
 	}
-	return e.Subject
+	return ofTheTown(e.Subject)
+}
+
+// ofTheTown names what of the set-up an entry is about: "type/courrier".
+func ofTheTown(subject string) string {
+	what, code, _ := strings.Cut(subject, "/")
+	switch what {
+	case "type":
+		return "Type " + code
+	case "circuit":
+		return "Circuit " + code
+	case "sequence":
+		return "Suite " + code
+	case "closure":
+		return delegation.Date(code).French()
+	case "delegation":
+		return "Une délégation"
+	case "document":
+		return "Un PDF"
+	}
+	return subject
 }
 
 // actorIn reads who acted, in an entry whose body says so.
@@ -85,6 +105,7 @@ func journalWords() map[string]string {
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée", "application.changed": "Accès d’une application changés",
 		"webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée", "webhook.rotated": "Secret de notification renouvelé",
 		"webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
+		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
 		dossiers.KindTest: "Notification d’essai",
 	} {
 		words[kind] = w

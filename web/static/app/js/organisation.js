@@ -13,7 +13,7 @@ for (const tree of $$("[data-tree]")) {
       ArrowUp: all[at - 1],
       Home: all[0],
       End: all[all.length - 1],
-      ArrowRight: $("ul [data-node]", item),
+      ArrowRight: $(":scope > ul [data-node]", item),
       ArrowLeft: item.parentElement.closest("li") && $("[data-node]", item.parentElement.closest("li")),
     }[event.key];
     if (!to) return;
