@@ -161,6 +161,7 @@ func TestRealPages(t *testing.T) {
 		{"/administration/circuits", 303, 403, 403, 200},
 		{"/administration/certificats", 303, 403, 403, 200},
 		{"/administration/applications", 303, 403, 403, 200},
+		{"/administration/connecteurs", 303, 403, 403, 200},
 		{"/administration/journal", 303, 403, 403, 200},
 		{"/administration/depot", 303, 403, 403, 200},
 		{"/rien", 404, 404, 404, 404},

@@ -358,6 +358,9 @@ func samples(s *server) []sample {
 	add("autoriser-service", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Redirect: "https://signature.example/oauth2/authorize?state=s", Host: "signature.example"})
 	add("autoriser-rien", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "aucune lettre", Problem: "Votre clé de signature doit être activée. Recommencez."})
 	add("circuits-vide", &circuitsPage{frame: fr(administrator(), "Les circuits", "administration")})
+	connectors := sampleConnectors()
+	connectors.frame = fr(administrator(), "Les connecteurs", "administration")
+	add("connecteurs", connectors)
 	add("applications", &applicationsPage{
 		frame: fr(administrator(), "Les applications", "administration"), Scopes: scopeChoices(), People: []choice{{"marchand", "Claire Marchand"}},
 		Applications: applicationCards([]dossiers.Application{{ID: "gec", Name: "Gestion du courrier", DefaultDrafter: "marchand", Keys: []dossiers.APIKey{

@@ -102,6 +102,8 @@ func templateName(p page) string {
 		return "certificats"
 	case *activationPage:
 		return "autoriser"
+	case *connectorsPage:
+		return "connecteurs"
 	case *applicationsPage:
 		return "applications"
 	case *applicationPage:

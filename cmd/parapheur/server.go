@@ -13,6 +13,9 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"parapheur/api"
+	"parapheur/internal/compat"
+	"parapheur/internal/compat/iparapheur"
+	"parapheur/internal/compat/maarch"
 	"parapheur/internal/metrics"
 	"parapheur/internal/wiring"
 	"parapheur/web"
@@ -56,11 +59,24 @@ func (s *server) handler(secure bool) http.Handler {
 	for _, path := range []string{api.TokenPath, api.RevokePath, api.MetadataPath} {
 		r.Handle(path, programs)
 	}
+	s.connectors(r)
 	// Mounted as the router it is: what answers HEAD looks through it.
 	r.With(s.byName).Mount("/", web.New(web.Options{
 		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.client,
 	}))
 	return r
+}
+
+// connectors routes what mail systems of other products speak, for the towns
+// that turned it on.
+func (s *server) connectors(r chi.Router) {
+	o := compat.Options{
+		Office: s.system.Office, Log: s.log, MaxBody: 4 * s.limit, Spool: s.system.Office.Spool, ClientAddress: s.proxies.client,
+	}
+	r.Mount(maarch.Base, maarch.New(o))
+	soap := iparapheur.New(o)
+	r.Mount(iparapheur.Path, soap)
+	r.Mount(iparapheur.NoMTOM, soap)
 }
 
 // byName sends who reads a page by the address of this machine to its name.
