@@ -139,6 +139,7 @@ func (s *server) routes() {
 	s.registerPanels()
 	s.registerWebhooks()
 	s.registerOrganisation()
+	s.registerCircuits()
 	s.registerMe()
 }
 

@@ -105,10 +105,14 @@ func TestNoOperationDecides(t *testing.T) {
 	// administrator: see TestProgramsMakeNoAdministrator.
 	// Once, LogCall, Token and RevokeToken are about requests; those about
 	// webhooks, notes and dispatches touch no circuit.
+	// Circuits, Trial and RehearseNamed read and try circuits with letters that
+	// do not exist; WrittenCircuit, WriteCircuit and PublishCircuit set the town
+	// up: a circuit decides nothing, people at its desks do.
 	want := []string{
-		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches", "Events",
-		"Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PanelToken", "PlanSetup", "ProvisionDesk", "ProvisionPerson", "Receive", "Redeliver", "Redescribe", "RemoveWebhook", "ReplayWebhook", "RevokeToken",
-		"RotateWebhook", "Search", "Slip", "Start", "Tenant", "TestWebhook", "Token", "Types", "View", "Webhook", "Webhooks", "Withdraw",
+		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Circuits", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches",
+		"Events", "Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PanelToken", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
+		"PublishCircuit", "Receive", "Redeliver", "Redescribe", "RehearseNamed", "RemoveWebhook", "ReplayWebhook", "RevokeToken", "RotateWebhook", "Search", "Slip", "Start",
+		"Tenant", "TestWebhook", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "Withdraw", "WriteCircuit", "WrittenCircuit",
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the interface asks the office for %q, want %q: state why here", asked, want)
