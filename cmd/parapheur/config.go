@@ -32,7 +32,7 @@ type config struct {
 	tsa, tsaRoots, roots, level, revocationHosts      string
 	workers, maxDocumentMiB, renewBefore              int
 	logLevel, trustedProxies, egressAllow             string
-	smtp, smtpPasswordFile, mailFrom                  string
+	smtp, smtpPasswordFile, mailFrom, mailWaiting     string
 	trustedList                                       string
 	migrate                                           bool
 }
@@ -56,7 +56,8 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.level, "level", "", "niveau PAdES des signatures : B, T, LT ou LTA (défaut : LTA avec une autorité d’horodatage, B sans)")
 	fs.IntVar(&c.renewBefore, "renew-before", 180, "jours avant la fin du certificat de l’horodatage d’archive où il est renouvelé")
 	fs.StringVar(&c.revocationHosts, "revocation-hosts", "", "seuls hôtes interrogés sur la révocation (OCSP, listes), séparés par des virgules ; ils peuvent être privés")
-	fs.StringVar(&c.smtp, "smtp", "", "serveur de courriel des avis aux administrateurs : smtps://compte@hôte ou smtp://hôte:port (vide : aucun courriel)")
+	fs.StringVar(&c.smtp, "smtp", "", "serveur de courriel des avis aux personnes : smtps://compte@hôte ou smtp://hôte:port (vide : aucun courriel)")
+	fs.StringVar(&c.mailWaiting, "mail-waiting", "immediate", "quand prévenir qu’un courrier attend : immediate, digest (chaque matin ouvré) ou both")
 	fs.StringVar(&c.smtpPasswordFile, "smtp-password-file", "", "fichier du mot de passe du compte de courriel")
 	fs.StringVar(&c.mailFrom, "mail-from", "", "expéditeur des courriels : Parapheur <parapheur@mairie.fr>")
 	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
@@ -123,6 +124,7 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 	if out.Outward.SMTP, err = c.mail(); err != nil {
 		return out, err
 	}
+	out.Outward.Waiting = c.mailWaiting
 	if out.Egress, err = egress.ParseAllow(c.egressAllow); err != nil {
 		return out, err
 	}

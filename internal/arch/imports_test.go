@@ -83,7 +83,8 @@ func rules() map[string]rule {
 		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
 		"internal/problem":    {own: "approvals circuits circuits/delegation dossiers internal/blobs internal/intake"},
 		"internal/render":     {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},
-		"internal/work":       {own: "dossiers", third: pgx + " github.com/riverqueue/river", never: "net/http"},
+		"internal/notice":     {own: "dossiers", never: handlers},
+		"internal/work":       {own: "circuits dossiers internal/notice", third: pgx + " github.com/riverqueue/river", never: "net/http"},
 		"internal/pgdev":      {third: pgx},
 		"migrations":          {third: pgx + " github.com/pressly/goose/v3 github.com/riverqueue/river"},
 

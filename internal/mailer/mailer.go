@@ -1,5 +1,5 @@
-// Package mailer sends the few mails of the product over SMTP: short, plain
-// text, in French, never a document.
+// Package mailer sends the few mails of the product over SMTP: short, in
+// French, as text and maybe as simple HTML, never a document.
 //
 // It must not decide who is written to or why, and never carries a letter, a
 // key or a token. It fails with what the server said; nothing is queued here:
@@ -77,6 +77,33 @@ func New(o Options) (*Mailer, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrAddress, net.JoinHostPort(u.Hostname(), port), err)
 	}
 	return m, nil
+}
+
+// A Letter is one mail to one person.
+type Letter struct {
+	To, ID, Subject, Text, HTML string // ID: "…@host", the same when it is sent again
+}
+
+// Post sends one mail, as text and as HTML.
+func (m *Mailer) Post(ctx context.Context, l Letter) error {
+	msg := gomail.NewMsg()
+	if err := errors.Join(msg.From(m.from), msg.To(l.To)); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	msg.Subject(l.Subject)
+	msg.SetDate()
+	msg.SetMessageIDWithValue(l.ID)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic answer
+	msg.SetBodyString(gomail.TypeTextPlain, l.Text)
+	msg.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
+	c, err := m.client()
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	if err := c.DialAndSendWithContext(ctx, msg); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
 }
 
 // Send writes to each address, one by one, so that none learns of the others.

@@ -57,6 +57,9 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 				return fmt.Errorf("enqueue sealing: %w", err)
 			}
 		}
+		if err := s.jobs.EnqueueNotices(ctx, tx, t, c.Dossier.ID, 0, len(c.Events)); err != nil {
+			return fmt.Errorf("enqueue notices: %w", err)
+		}
 		d, err = load(ctx, tx, t, c.Dossier.ID)
 		return err
 	})
@@ -220,6 +223,9 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 		if err := s.jobs.EnqueueSeal(ctx, tx, t, d.ID); err != nil {
 			return d, fmt.Errorf("enqueue sealing: %w", err)
 		}
+	}
+	if err := s.jobs.EnqueueNotices(ctx, tx, t, d.ID, before.Events, d.State.Events); err != nil {
+		return d, fmt.Errorf("enqueue notices: %w", err)
 	}
 	if err := appendEvents(ctx, tx, t, d.ID, before.Depositor.Application, c.Events, told...); err != nil {
 		return d, err

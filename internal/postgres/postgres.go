@@ -36,6 +36,9 @@ type Enqueuer interface {
 	EnqueueSeal(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID) error
 	// EnqueuePrefetch asks for what a signature will need, when its turn comes.
 	EnqueuePrefetch(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID) error
+	// EnqueueNotices asks that people be told of facts of a dossier, by their
+	// numbers in its journal.
+	EnqueueNotices(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, from, to int) error
 }
 
 // Store is a dossiers.Store. It is safe for concurrent use.

@@ -13,13 +13,18 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/egress"
 	"parapheur/internal/mailer"
+	"parapheur/internal/notice"
 	"parapheur/internal/webhook"
+	"parapheur/internal/work"
 )
 
 // Outward says how a node speaks to programs of others.
 type Outward struct {
-	// SMTP, if its URL is not empty, takes the mails to administrators.
+	// SMTP, if its URL is not empty, takes the mails to people.
 	SMTP mailer.Options
+	// Waiting says when people are told that a letter waits: "immediate",
+	// "digest" or "both"; empty is the first.
+	Waiting string
 	// Rounds is how often webhooks that wait are looked at; 0 is five seconds,
 	// negative is never: only what moves, and what a test asks for.
 	Rounds time.Duration
@@ -52,18 +57,41 @@ func (s *System) outward(vault *certs.Vault) error {
 	parts := webhook.Parts{
 		Store: s.Store, Vault: sealer{vault}, Client: client, Log: s.cfg.Log, Now: s.cfg.Now, Jitter: jitter, Node: hex.EncodeToString(node),
 	}
-	if s.cfg.Outward.SMTP.URL != "" {
-		m, err := mailer.New(s.cfg.Outward.SMTP)
-		if err != nil {
-			return fmt.Errorf("mail: %w", err)
-		}
-		parts.Mail = m
+	if s.mail != nil {
+		parts.Mail = s.mail
 	}
 	s.Webhooks = webhook.New(parts)
 	s.Office.Vault = parts.Vault
 	s.Office.CheckURL = func(url string) error { return egress.CheckURL(url, s.guarded()) }
 	s.moved = make(chan dossiers.TenantID, 64)
 	return nil
+}
+
+// notices makes the mailer of a node and says what it sends.
+func (s *System) notices() (n work.Notices, err error) {
+	out := s.cfg.Outward
+	if out.SMTP.URL == "" {
+		return n, nil
+	}
+	if s.mail, err = mailer.New(out.SMTP); err != nil {
+		return n, fmt.Errorf("mail: %w", err)
+	}
+	if out.Waiting == "" {
+		out.Waiting = "immediate"
+	}
+	n.Mail = post{s.mail}
+	if n.Immediate, n.Digest, err = work.ParseNotices(out.Waiting); err != nil {
+		return n, fmt.Errorf("mail: %w", err)
+	}
+	return n, nil
+}
+
+// post is a mailer in the words of work.
+type post struct{ *mailer.Mailer }
+
+// Post implements work.Mailer.
+func (p post) Post(ctx context.Context, to string, m notice.Mail) error {
+	return p.Mailer.Post(ctx, mailer.Letter{To: to, ID: m.ID, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
 }
 
 // jitter draws a number from 0 to 1.

@@ -31,6 +31,7 @@ import (
 	"parapheur/internal/intake"
 	"parapheur/internal/keyring"
 	"parapheur/internal/live"
+	"parapheur/internal/mailer"
 	"parapheur/internal/postgres"
 	"parapheur/internal/preview"
 	"parapheur/internal/render"
@@ -102,6 +103,7 @@ type System struct {
 	Webhooks *webhook.Sender
 
 	cfg    Config
+	mail   *mailer.Mailer // nil: none is sent
 	cancel context.CancelFunc
 	done   chan struct{}
 	moved  chan dossiers.TenantID // whose webhooks have something to send
@@ -130,9 +132,13 @@ func (s *System) assemble(ctx context.Context) (err error) {
 	if s.Pool, err = postgres.Pool(ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
+	told, err := s.notices()
+	if err != nil {
+		return err
+	}
 	s.Queue, err = work.New(s.Pool, work.Parts{
 		Office: func() *dossiers.Office { return s.Office }, Store: func() work.Store { return s.Store },
-	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, RenewBefore: cfg.RenewBefore, Now: cfg.Now})
+	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, RenewBefore: cfg.RenewBefore, Now: cfg.Now, Notices: told})
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,9 @@ func (SealArgs) Kind() string { return "seal" }
 
 // Queue enqueues jobs. It is a postgres.Enqueuer.
 type Queue struct {
-	client *river.Client[pgx.Tx]
-	store  func() Store
+	client  *river.Client[pgx.Tx]
+	store   func() Store
+	notices Notices
 }
 
 // A Store finds what the jobs are about.
@@ -59,6 +60,7 @@ type Store interface {
 	// timestamp stops serving before a time, the most urgent first.
 	Towns(ctx context.Context) ([]dossiers.TenantID, error)
 	ArchiveDue(ctx context.Context, t dossiers.TenantID, before time.Time, limit int) ([]dossiers.ID, error)
+	Tenant(ctx context.Context, t dossiers.TenantID) (dossiers.Tenant, error)
 	// Sweep removes what has expired.
 	Sweep(ctx context.Context, now time.Time) error
 }
@@ -84,6 +86,8 @@ type Options struct {
 	// ClockEvery is how often reminders, deadlines and absences are looked at;
 	// 0 is DefaultClockEvery.
 	ClockEvery time.Duration
+	// Notices say which mails the node sends.
+	Notices Notices
 	// PollInterval is how often the queue is read when no notification comes;
 	// 0 is one second.
 	PollInterval time.Duration
@@ -110,7 +114,7 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 	if o.ClockEvery == 0 {
 		o.ClockEvery = DefaultClockEvery
 	}
-	q := &Queue{store: p.Store}
+	q := &Queue{store: p.Store, notices: o.Notices}
 	cfg := &river.Config{
 		Logger: o.Log, RescueStuckJobsAfter: o.RescueAfter, FetchPollInterval: o.PollInterval, FetchCooldown: 10 * time.Millisecond,
 		JobTimeout: min(runLimit, o.RescueAfter),
@@ -130,6 +134,9 @@ func New(pool *pgxpool.Pool, p Parts, o Options) (*Queue, error) {
 		}
 		cfg.PeriodicJobs = []*river.PeriodicJob{every(sweepEvery, SweepArgs{}), every(renewEvery, RenewalArgs{}), every(o.ClockEvery, ClockArgs{})}
 		cfg.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}}
+		if err := q.addNotices(cfg, p, o); err != nil {
+			return nil, fmt.Errorf("workers: %w", err)
+		}
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {

@@ -1,0 +1,173 @@
+// Package notice writes the mails that tell people what waits for them, what
+// was refused, asked, answered or finished: short, in French, as text and as
+// simple HTML, with a link to the town's own address.
+//
+// It must not decide who is told what (dossiers does), send anything (mailer
+// does), nor say more of a letter than its number, title and step: no
+// document, no key, no link that opens without signing in. It cannot fail.
+package notice
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"html"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"parapheur/dossiers"
+)
+
+// A Mail is what is sent to one person.
+type Mail struct {
+	ID      string // of the message: the same when it is sent again
+	Subject string
+	Text    string
+	HTML    string
+}
+
+// Of writes the mail about one thing to tell of a dossier. key is the same
+// whenever the same thing is told again.
+func Of(town dossiers.Tenant, d dossiers.Dossier, x dossiers.Telling, key string, zone *time.Location) Mail {
+	name := fmt.Sprintf("n° %d, « %s »", d.Number, d.Title)
+	subject, lines := said(x, name, zone)
+	return write(town, subject, x.Person, lines, town.Origin+"/dossiers/"+string(d.ID), "Ouvrir le dossier", key)
+}
+
+// said is the subject and the paragraphs of a mail.
+func said(x dossiers.Telling, name string, zone *time.Location) (subject string, lines []string) {
+	due := ""
+	if !x.Due.IsZero() {
+		due = " Échéance : " + day(x.Due, zone) + "."
+	}
+	step := " (étape « " + x.Step + " »)"
+	switch x.Kind {
+	case dossiers.TellWaiting:
+		return "Un courrier " + x.Verb + " : " + name, []string{"Le courrier " + name + " est " + x.Verb + step + "." + due}
+	case dossiers.TellReminder:
+		return "Rappel : un courrier " + x.Verb + " : " + name, []string{"Le courrier " + name + " est toujours " + x.Verb + step + "." + due}
+	case dossiers.TellEscalated:
+		return "Un courrier attend depuis trop longtemps : " + name, []string{
+			"Le courrier " + name + " attend toujours" + step + "." + due, "Vous êtes prévenu parce que vous êtes responsable de ce bureau, ou que vous le suppléez.",
+		}
+	case dossiers.TellAsked:
+		return "Votre avis est demandé : " + name, []string{x.By + " vous demande votre avis sur le courrier " + name + " :" + due, "« " + x.Text + " »"}
+	case dossiers.TellAnswered:
+		return "L’avis demandé est rendu : " + name, []string{x.By + " a rendu son avis sur le courrier " + name + " :", opinion(x.Text)}
+	case dossiers.TellRefused:
+		return "Refus du courrier " + name, []string{x.By + " a refusé le courrier " + name + step + ".", "Motif : « " + x.Text + " »", x.Next}
+	case dossiers.TellBlocked:
+		return "Un courrier est bloqué : " + name, []string{
+			"Personne ne peut agir aujourd’hui sur le courrier " + name + step + ".",
+			"Un administrateur peut désigner un titulaire, une délégation ou un remplaçant, ou contourner l’étape. Le courrier repart de lui-même dès que quelqu’un peut agir.",
+		}
+	case dossiers.TellInformed:
+		return "Pour information : " + name, []string{"Le courrier " + name + " vous est transmis pour information" + step + ". Rien ne vous est demandé."}
+	case dossiers.TellOverdue:
+		return "Le circuit du courrier " + name + " est en retard", []string{"Le courrier " + name + " n’est pas arrivé au bout de son circuit à temps." + due}
+	case dossiers.TellCompleted:
+		return "Courrier terminé : " + name, []string{"Le courrier " + name + " est arrivé au bout de son circuit."}
+	case dossiers.TellSuperseded:
+		lines = []string{x.By + " a remplacé le courrier " + name + " par un autre : votre décision n’a plus d’objet."}
+		if x.Text != "" {
+			lines = append(lines, "Motif : « "+x.Text+" »")
+		}
+		return "Courrier remplacé : " + name, lines
+	}
+	return "Courrier " + name, nil
+}
+
+// opinion turns a sense and a text into words.
+func opinion(said string) string {
+	sense, text, _ := strings.Cut(said, "\n")
+	word := map[string]string{"favorable": "Avis favorable", "reserve": "Avis favorable avec réserves", "defavorable": "Avis défavorable"}[sense]
+	if text == "" {
+		return word + "."
+	}
+	return word + " : « " + text + " »"
+}
+
+// Digest writes the mail of a morning.
+func Digest(town dossiers.Tenant, m dossiers.Morning, on string) Mail {
+	letters := "1 courrier à traiter"
+	if m.ToDo > 1 {
+		letters = strconv.Itoa(m.ToDo) + " courriers à traiter"
+	}
+	if m.ToDo >= 1000 {
+		letters = "plus de 1000 courriers à traiter"
+	}
+	late := ""
+	switch {
+	case m.Late == 1:
+		late = ", dont 1 en retard"
+	case m.Late > 1:
+		late = ", dont " + strconv.Itoa(m.Late) + " en retard"
+	}
+	return write(town, "Parapheur : "+letters+late, m.Person, []string{"Vous avez " + letters + late + "."}, town.Origin+"/", "Ouvrir mon parapheur",
+		"digest/"+string(town.ID)+"/"+on+"/"+string(m.Person.ID))
+}
+
+// write lays a mail out.
+func write(town dossiers.Tenant, subject string, to dossiers.Person, lines []string, link, label, key string) Mail {
+	hello := greeting(to)
+	foot := "Parapheur de " + town.Name + ". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès."
+	text := hello + ",\n\n" + strings.Join(lines, "\n\n") + "\n\n" + label + " :\n" + link + "\n\n-- \n" + foot + "\n"
+	var b strings.Builder
+	b.WriteString(`<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>` + html.EscapeString(subject) +
+		`</title></head><body style="font-family:sans-serif;color:#161616;line-height:1.5;max-width:36rem"><p>` + html.EscapeString(hello) + ",</p>")
+	for _, l := range lines {
+		b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(l), "\n", "<br>") + "</p>")
+	}
+	b.WriteString(`<p><a href="` + html.EscapeString(link) + `">` + html.EscapeString(label) + `</a></p><p style="color:#666;font-size:.85em">` +
+		html.EscapeString(foot) + "</p></body></html>\n")
+	return Mail{ID: messageID(town, key), Subject: oneLine(subject), Text: text, HTML: b.String()}
+}
+
+// greeting is « Madame la Maire » for who holds a desk, by their first
+// quality, else by name.
+func greeting(p dossiers.Person) string {
+	title := map[string]string{"M.": "Monsieur", "Mme": "Madame"}[p.Civility]
+	if title == "" {
+		return "Bonjour " + p.Name()
+	}
+	quality := ""
+	if len(p.Seats) > 0 {
+		quality = p.Seats[0].Quality
+	}
+	if strings.EqualFold(quality, "maire") {
+		if p.Civility == "M." {
+			return "Monsieur le Maire"
+		}
+		return "Madame la Maire"
+	}
+	return title + " " + p.FamilyName
+}
+
+// messageID names a message for good, so that mail servers recognise one that
+// is sent a second time.
+func messageID(town dossiers.Tenant, key string) string {
+	host := "parapheur.invalid"
+	if u, err := url.Parse(town.Origin); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16]) + "@" + host
+}
+
+// oneLine keeps a subject on its line.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// day is « 9 mars 2026 ». A deadline at midnight is the day that ends there.
+func day(at time.Time, zone *time.Location) string {
+	at = at.In(zone).Add(-time.Nanosecond)
+	month := [...]string{
+		"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+	}[at.Month()-1]
+	n := strconv.Itoa(at.Day())
+	if at.Day() == 1 {
+		n = "1er"
+	}
+	return n + " " + month + " " + strconv.Itoa(at.Year())
+}
