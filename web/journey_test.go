@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 type town struct {
 	origin  string
 	host    string
+	dsn     string // of the database, as its owner
 	tenant  dossiers.Tenant
 	founded dossiers.Founded
 	system  *wiring.System
@@ -87,7 +88,7 @@ func newTown(t *testing.T) *town {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &town{origin: origin, host: host, tenant: tenant, founded: founded, system: system, handler: handler}
+	return &town{origin: origin, host: host, dsn: dsn, tenant: tenant, founded: founded, system: system, handler: handler}
 }
 
 // A person is somebody with a device of their own: a browser profile and an
@@ -483,7 +484,7 @@ func (p *person) administers() {
 	p.tap("[data-go=seat]")
 	p.until("seated", `document.querySelector(".lines").innerText.includes("Adjoint aux finances")`)
 	p.open("/administration/circuits")
-	p.until("drawn", `document.querySelectorAll(".drawing svg rect").length > 4`)
+	p.until("listed", `document.body.innerText.includes("Courrier simple")`)
 	p.shoot("circuits")
 	p.open("/administration/certificats")
 	p.until("the Mayor's certificate serves", `document.querySelector("[data-certificate]:not([data-stops])")?.innerText.includes("PAdES-BASELINE-LTA")`)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/dossiers"
 	"parapheur/internal/demo"
 )
 
@@ -264,5 +265,51 @@ func TestTownFile(t *testing.T) {
 	}
 	if w := admin.multipart("/administration/fichier", url.Values{"csrf": {"faux"}}, "file", nil); w.Code == http.StatusSeeOther {
 		t.Error("nothing was applied, and said so")
+	}
+}
+
+// The administrator of another town, on the same node, finds nothing of this
+// one: neither by its address nor by naming what it has.
+func TestOrganisationOfAnotherTown(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	if _, err := demo.Furnish(t.Context(), at.system.Office, at.tenant); err != nil {
+		t.Fatal(err)
+	}
+	their := at.organisation(t)
+	next := *at
+	next.host, next.origin = "voisine.localhost:8080", "http://voisine.localhost:8080"
+	var err error
+	next.tenant, next.founded, err = demo.SeedTown(t.Context(), at.system, at.dsn, dossiers.Tenant{
+		SIRET: "21490888800017", Name: "Ville de Saint-Martin-des-Prés", Place: "Saint-Martin-des-Prés", RPID: "voisine.localhost", Origin: next.origin, Demo: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := next.client(t, demo.Administrator)
+	if w := stranger.get("/administration"); w.Code != http.StatusOK {
+		t.Fatalf("at home: %d", w.Code)
+	}
+	for _, path := range []string{
+		"/personnes/" + string(their.People[0].ID), "/bureaux/" + string(their.Desks[0].ID), "/types/" + demo.Subsidy, "/suites/" + their.Sequences[0].Code,
+		"/delegations/" + string(their.Delegations[0].ID), "/delegations/" + string(their.Delegations[0].ID) + "/arrete",
+	} {
+		if w := stranger.get("/administration" + path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	if w := stranger.post("/administration/delegations/"+string(their.Delegations[0].ID)+"/retrait", nil); w.Code != http.StatusNotFound {
+		t.Errorf("withdrawn by a stranger: %d", w.Code)
+	}
+	if body := stranger.get("/administration/journal?" + url.Values{"qui": {string(their.People[0].ID)}}.Encode()).Body.String(); strings.Contains(body, "data-seq=") {
+		t.Error("the journal of this town is read from another")
+	}
+	there := *stranger
+	there.at = at
+	if w := there.get("/administration/delegations"); w.Code != http.StatusSeeOther {
+		t.Errorf("the stranger's session in this town: %d", w.Code)
+	}
+	if after := at.organisation(t); after.Revision != their.Revision {
+		t.Error("a stranger changed this town")
 	}
 }
