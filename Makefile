@@ -56,9 +56,15 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, two OpenAPI linters
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, linters and fuzzing of the OpenAPI document, Bruno
 	@scripts/setup.sh test
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters' -v ./certs ./internal/blobs ./api
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Fuzzing' -v ./certs ./internal/blobs ./api
+	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
+
+.PHONY: load
+load: ## 50 deposits a second of 200 KB letters with webhooks, two cores, two minutes (LOAD_SECONDS, LOAD_RATE); then the cost at 1,000 and at 100,000 letters (LOAD_LETTERS)
+	@scripts/setup.sh run
+	$(GO) test -tags load -count=1 -timeout 30m -run 'TestLoad|TestCostIsFlat' -v ./e2e
 
 .PHONY: conformance
 conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every kind; writes docs/conformance.md
@@ -86,9 +92,10 @@ fmt: ## Format the Go files as the linters want them
 check: lint test ## Everything a reviewer runs
 
 .PHONY: generate
-generate: ## Write the documents that tests compare: table of circuits, OpenAPI
+generate: ## Write the documents that tests compare: table of circuits, OpenAPI, TypeScript types (with npx)
 	$(GO) test ./circuits -run TestTable -update
 	$(GO) test ./api -update
+	@command -v npx >/dev/null && $(GO) test -tags slow ./api -run TypesAreCurrent -update || echo "make generate: no npx: the TypeScript types were not written" >&2
 
 .PHONY: measure
 measure: ## Comments, lengths of functions, tests: where the code stands

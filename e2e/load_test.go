@@ -1,0 +1,366 @@
+//go:build load
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"parapheur/api"
+	"parapheur/api/client"
+	"parapheur/internal/demo"
+	"parapheur/internal/egress"
+	"parapheur/internal/towntest"
+	"parapheur/internal/wiring"
+)
+
+// letterBytes is the size of a letter of the load.
+const letterBytes = 200 << 10
+
+// A hall under load is a node behind a real listener on this machine, and the
+// receiver of its webhooks: server, sender, receiver and depositor share the
+// cores and the memory of one process; PostgreSQL runs beside.
+type loaded struct {
+	*towntest.Town
+	*client.Client
+	told    *heard
+	repeats atomic.Int64 // what the server asked to come back with
+}
+
+// heard counts the messages of each dossier, and what is wrong with them.
+type heard struct {
+	mu    sync.Mutex
+	kinds map[string][]string
+	all   int
+	again int
+	ids   map[string]bool
+	woken chan struct{}
+}
+
+func (h *heard) take(m client.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ids[m.ID] {
+		h.again++
+		return
+	}
+	h.ids[m.ID] = true
+	h.all++
+	h.kinds[m.Data.Dossier] = append(h.kinds[m.Data.Dossier], m.Type)
+	select {
+	case h.woken <- struct{}{}:
+	default:
+	}
+}
+
+type loadHost struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (h loadHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Host = strings.TrimPrefix(towntest.Origin, "http://")
+	return h.RoundTripper.RoundTrip(r)
+}
+
+func newLoaded(t *testing.T) *loaded {
+	t.Helper()
+	allow, err := egress.ParseAllow("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &loaded{told: &heard{kinds: map[string][]string{}, ids: map[string]bool{}, woken: make(chan struct{}, 1)}}
+	x.Town = towntest.New(t, func(c *wiring.Config) { c.Egress, c.Outward.Rounds = allow, time.Second })
+	server := httptest.NewServer(api.New(api.Options{
+		Office: x.Office, Hub: x.Hub, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Spool: t.TempDir(), Rate: 1e6, Burst: 1e6,
+	}))
+	t.Cleanup(server.Close)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	x.Client = &client.Client{
+		URL: server.URL, Key: x.Founded.APIKeys[demo.GEC], HTTP: &http.Client{Transport: loadHost{transport}, Timeout: time.Minute}, Attempts: 20,
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			x.repeats.Add(1)
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-timer.C:
+				return nil
+			}
+		},
+	}
+	return x
+}
+
+// listen adds the webhook of the load.
+func (x *loaded) listen(t *testing.T) {
+	t.Helper()
+	var verifier *client.Verifier
+	hooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		m, verr := verifier.Verify(r.Header, body, time.Now())
+		if err != nil || verr != nil {
+			t.Errorf("a call: %v, %v", err, verr)
+		}
+		x.told.take(m)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(hooks.Close)
+	_, secret, err := x.AddWebhook(t.Context(), hooks.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verifier, err = client.NewVerifier(secret); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// letterOf is a PDF of about 200 KB which no other letter equals.
+func letterOf(n int) client.Letter {
+	var b bytes.Buffer
+	offsets := make([]int, 5)
+	filler := make([]byte, letterBytes-700)
+	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+	_, _ = r.Read(filler)
+	const hex = "0123456789abcdef"
+	for i, c := range filler {
+		filler[i] = hex[c&15]
+	}
+	object := func(i int, text string) {
+		offsets[i] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i, text)
+	}
+	b.WriteString("%PDF-1.7\n")
+	object(1, "<</Type/Catalog/Pages 2 0 R>>")
+	object(2, "<</Type/Pages/Kids[3 0 R]/Count 1>>")
+	object(3, "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<<>>>>")
+	object(4, fmt.Sprintf("<</Length %d>>stream\n%%%s\nendstream", len(filler)+1, filler))
+	at := b.Len()
+	b.WriteString("xref\n0 5\n0000000000 65535 f \n")
+	for _, o := range offsets[1:] {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", at)
+	return client.Letter{
+		Title: "Charge " + strconv.Itoa(n), Recipient: "M. Lefèvre", Type: "courrier-simple", Reference: "CHARGE-" + strconv.Itoa(n),
+		Document: client.Bytes("lettre.pdf", b.Bytes()),
+	}
+}
+
+func setting(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+func at(sorted []time.Duration, share float64) time.Duration {
+	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))].Round(time.Millisecond / 10)
+}
+
+// TestLoad deposits LOAD_RATE letters a second (50) for LOAD_SECONDS (120), a
+// new one each turn whether the last ones were answered or not, and waits for
+// every webhook. Nothing fails, nothing is missing, each dossier's messages
+// come in order.
+func TestLoad(t *testing.T) {
+	runtime.GOMAXPROCS(2)
+	rate, seconds := setting("LOAD_RATE", 50), setting("LOAD_SECONDS", 120)
+	x := newLoaded(t)
+	x.listen(t)
+	total := rate * seconds
+	took := make([]time.Duration, total)
+	var failed atomic.Int64
+	var wg sync.WaitGroup
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	began := time.Now()
+	for n := range total {
+		<-tick.C
+		due := began.Add(time.Duration(n+1) * time.Second / time.Duration(rate))
+		wg.Go(func() {
+			if _, err := x.Client.Deposit(t.Context(), "charge-"+strconv.Itoa(n), letterOf(n)); err != nil {
+				failed.Add(1)
+				t.Errorf("letter %d: %v", n, err)
+			}
+			took[n] = time.Since(due) // waiting for its turn counts
+		})
+	}
+	wg.Wait()
+	all := time.Since(began)
+	slices.Sort(took)
+	deposited := time.Now()
+	limit := time.NewTimer(5 * time.Minute)
+	defer limit.Stop()
+	for {
+		x.told.mu.Lock()
+		n := x.told.all
+		x.told.mu.Unlock()
+		if n >= 2*total {
+			break
+		}
+		select {
+		case <-x.told.woken:
+		case <-limit.C:
+			t.Fatalf("%d of %d messages came", n, 2*total)
+		}
+	}
+	for id, kinds := range x.told.kinds {
+		if !slices.Equal(kinds, []string{"dossier.deposited", "dossier.started"}) {
+			t.Errorf("%s was told %v", id, kinds)
+		}
+	}
+	t.Logf("%d letters of %d KB in %s (%.1f a second), %d failed, %d times asked to come back; p50 %s, p95 %s, p99 %s, worst %s; %d messages, the last %s after the last deposit, %d repeated; %s",
+		total, letterBytes>>10, all.Round(time.Millisecond), float64(total)/all.Seconds(), failed.Load(), x.repeats.Load(), at(took, .5), at(took, .95), at(took, .99), took[total-1].Round(time.Millisecond),
+		x.told.all, time.Since(deposited).Round(time.Millisecond), x.told.again, memory())
+}
+
+// memory is the largest this process was, as the system counts it.
+func memory() string {
+	raw, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return "memory unknown"
+	}
+	for line := range strings.Lines(string(raw)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return "memory at most " + strings.TrimSpace(value)
+		}
+	}
+	return "memory unknown"
+}
+
+// TestCostIsFlat measures what a deposit and a page of the list cost with 1,000
+// letters in the base, and with LOAD_LETTERS (100,000): the same, within what
+// a busy machine makes of it.
+func TestCostIsFlat(t *testing.T) {
+	runtime.GOMAXPROCS(2)
+	x := newLoaded(t)
+	first, err := x.Client.Deposit(t.Context(), "charge-modele", letterOf(1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	medians := map[string][2]time.Duration{}
+	for i, size := range []int{1000, setting("LOAD_LETTERS", 100_000)} {
+		x.fill(t, first.ID, size)
+		for name, run := range map[string]func(n int) error{
+			"deposit": func(n int) error {
+				_, err := x.Client.Deposit(t.Context(), client.NewKey(), letterOf(i<<16+n))
+				return err
+			},
+			"list": func(int) error {
+				for _, err := range x.Dossiers(t.Context(), client.Filter{Phase: "running"}) {
+					return err // the first page
+				}
+				return nil
+			},
+			"by reference": func(n int) error {
+				for _, err := range x.Dossiers(t.Context(), client.Filter{Reference: "copie-" + strconv.Itoa(n+1)}) {
+					return err
+				}
+				return nil
+			},
+		} {
+			var took []time.Duration
+			for n := range 150 {
+				from := time.Now()
+				if err := run(n); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				took = append(took, time.Since(from))
+			}
+			slices.Sort(took)
+			m := medians[name]
+			m[i] = at(took, .5)
+			medians[name] = m
+			t.Logf("%7d letters: %-12s p50 %s, p99 %s", size, name, at(took, .5), at(took, .99))
+		}
+	}
+	for name, m := range medians {
+		if m[1] > 2*m[0]+5*time.Millisecond {
+			t.Errorf("%s: %s, then %s", name, m[0], m[1])
+		}
+	}
+}
+
+// fill copies one letter, with all that the base knows of it, until there are
+// size of them. The copies have no bytes of their own, and their entries of
+// the journal no valid hash: nobody reads those here.
+func (x *loaded) fill(t *testing.T, id string, size int) {
+	t.Helper()
+	pool := x.Owner(t)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		tables, err := tablesOf(t.Context(), tx)
+		if err != nil {
+			return err
+		}
+		for _, statement := range append([]string{
+			`set local session_replication_role = replica`, // the copies need no check
+			`select set_config('parapheur.tenant', $1, true)`,
+			`create temp table copy on commit drop as select gen_random_uuid() as id, n from generate_series((select count(*)::int from dossier), $2::int - 1) n`,
+		}, tables...) {
+			statement = strings.NewReplacer("$1", "'"+string(x.Tenant.ID)+"'", "$2", strconv.Itoa(size), "$3", "'"+id+"'").Replace(statement)
+			if _, err := tx.Exec(t.Context(), statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `analyze`); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := conn.QueryRow(t.Context(), `select count(*) from dossier`).Scan(&n); err != nil || n < size {
+		t.Fatalf("%d letters in the base, %v", n, err)
+	}
+}
+
+// tablesOf writes the copies of every table that is about dossiers.
+func tablesOf(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `select table_name::text, string_agg(quote_ident(column_name), ', ') from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
+		where table_schema = 'public' and table_type = 'BASE TABLE' and is_generated = 'NEVER' and (table_name = 'dossier' or exists (select from information_schema.columns o
+			where o.table_schema = 'public' and o.table_name = c.table_name and o.column_name = 'dossier')) and table_name not in ('idempotency', 'webhook_delivery')
+		group by 1 order by (table_name <> 'dossier'), 1`)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	var name, columns string
+	_, err = pgx.ForEachRow(rows, []any{&name, &columns}, func() error {
+		change, which := `jsonb_build_object('dossier', c.id)`, "dossier"
+		if name == "dossier" {
+			change, which = `jsonb_build_object('id', c.id, 'number', 1000000 + c.n, 'external_reference', 'copie-' || c.n)`, "id"
+		}
+		out = append(out, fmt.Sprintf(`insert into %[1]s (%[2]s) select %[2]s from (select (jsonb_populate_record(null::%[1]s, to_jsonb(x) || %[3]s)).* from %[1]s x, copy c where x.%[4]s = $3) y`, name, columns, change, which))
+		return nil
+	})
+	return append(out,
+		`with h as (select seq from journal_head where tenant = $1), e as (select j.*, row_number() over (order by seq) as rank from journal j where tenant = $1 and subject = $3)
+		 insert into journal (tenant, seq, at, subject, application, kind, body, prev, hash)
+		 select e.tenant, h.seq + (row_number() over (order by c.n, e.rank)), e.at, c.id::text, e.application, e.kind, e.body, e.prev, e.hash from e, copy c, h`,
+		`update journal_head set seq = (select max(seq) from journal where tenant = $1) where tenant = $1`), err
+}
