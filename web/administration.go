@@ -234,13 +234,6 @@ func (s *server) seat(v *visit, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func kindLabel(k circuits.Kind) string {
-	if k == circuits.Signature {
-		return "Signature"
-	}
-	return "Visa"
-}
-
 // expiry reads the life asked for a key, in days.
 func expiry(days string, now time.Time) time.Time {
 	n, err := strconv.Atoi(days)

@@ -236,3 +236,24 @@ func (s *server) circuitPicture(v *visit, w http.ResponseWriter, r *http.Request
 	_, err = w.Write([]byte(drawing))
 	return ignoreGone(err)
 }
+
+// wrap cuts words in lines of at most n characters, where they part.
+func wrap(s string, n int) []string {
+	var out []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= n:
+			line += " " + word
+		default:
+			out = append(out, line)
+			line = word
+		}
+	}
+	if line != "" {
+		out = append(out, line)
+	}
+	return out
+}

@@ -103,8 +103,10 @@ func (p *stepPanel) actors(x dossiers.Trial, st circuits.Step) {
 			row.Desks = append(row.Desks, pick{Value: "desk:" + string(d.ID), Label: d.Name})
 		}
 		row.Rules = []pick{
-			{Value: string(circuits.TheDrafter), Label: "Le rédacteur"}, {Value: string(circuits.HeadOfDrafter), Label: "Le chef du rédacteur"},
-			{Value: string(circuits.HeadOfPrevious), Label: "Le chef du bureau précédent"}, {Value: string(circuits.ChosenAtStart), Label: "Au choix, au départ"},
+			{Value: string(circuits.TheDrafter), Label: "Le rédacteur"},
+			{Value: string(circuits.HeadOfDrafter), Label: "Le chef du rédacteur"},
+			{Value: string(circuits.HeadOfPrevious), Label: "Le chef du bureau précédent"},
+			{Value: string(circuits.ChosenAtStart), Label: "Au choix, au départ"},
 		}
 		for _, f := range x.Fields() {
 			if f.Type == conditions.List || f.Type == conditions.Text {

@@ -14,8 +14,10 @@ import (
 // three cases of which one fails.
 func sampleOrganisation() dossiers.Organisation {
 	people := []dossiers.Member{
-		{ID: "garnier", GivenName: "Hélène", FamilyName: "Garnier", Civility: "Mme", Rank: 1}, {ID: "rousseau", GivenName: "Philippe", FamilyName: "Rousseau", Civility: "M."},
-		{ID: "legoff", GivenName: "Sophie", FamilyName: "Le Goff", Civility: "Mme"}, {ID: "benali", GivenName: "Karim", FamilyName: "Benali", Civility: "M.", Rank: 2, Adjoint: true},
+		{ID: "garnier", GivenName: "Hélène", FamilyName: "Garnier", Civility: "Mme", Rank: 1},
+		{ID: "rousseau", GivenName: "Philippe", FamilyName: "Rousseau", Civility: "M."},
+		{ID: "legoff", GivenName: "Sophie", FamilyName: "Le Goff", Civility: "Mme"},
+		{ID: "benali", GivenName: "Karim", FamilyName: "Benali", Civility: "M.", Rank: 2, Adjoint: true},
 		{ID: "marchand", GivenName: "Claire", FamilyName: "Marchand", Drafter: true},
 	}
 	seat := func(p circuits.PersonID, q string) []dossiers.SeatSetup {
@@ -24,8 +26,10 @@ func sampleOrganisation() dossiers.Organisation {
 	return dossiers.Organisation{
 		People: people,
 		Desks: []dossiers.DeskSetup{
-			{ID: "maire", Code: "maire", Name: "Maire", Holders: seat("garnier", "Maire")}, {ID: "dgs", Code: "dgs", Name: "Direction générale", Parent: "maire", Holders: seat("rousseau", "Directeur général des services")},
-			{ID: "finances", Code: "finances", Name: "Finances", Parent: "dgs"}, {ID: "technique", Code: "technique", Name: "Services techniques", Parent: "dgs", Holders: seat("legoff", "Directrice des services techniques")},
+			{ID: "maire", Code: "maire", Name: "Maire", Holders: seat("garnier", "Maire")},
+			{ID: "dgs", Code: "dgs", Name: "Direction générale", Parent: "maire", Holders: seat("rousseau", "Directeur général des services")},
+			{ID: "finances", Code: "finances", Name: "Finances", Parent: "dgs"},
+			{ID: "technique", Code: "technique", Name: "Services techniques", Parent: "dgs", Holders: seat("legoff", "Directrice des services techniques")},
 			{ID: "adjoint", Code: "adjoint", Name: "Adjoint aux finances", Parent: "maire", Holders: seat("benali", "Adjoint aux finances")},
 		},
 		Types: []dossiers.TypeSetup{{Code: "engagement", Name: "Lettre avec engagement", Circuit: "engagement", Metadata: []dossiers.Field{

@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/conditions"
 	"parapheur/internal/trial"
-
-	"github.com/go-chi/chi/v5"
 )
 
 // setStep changes one step from its form.
