@@ -104,7 +104,7 @@ func Sift(r io.Reader, dir string) (*Sifted, error) {
 				return nil, errors.Join(e, s.out.Close())
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -139,10 +139,10 @@ func blank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t'
 func (s *sifter) next(c byte) error {
 	if s.escape {
 		s.escape = false
-		switch {
-		case c == '/':
+		switch c {
+		case '/':
 			return s.take(c, `\/`)
-		case c == 'n' || c == 'r':
+		case 'n', 'r':
 			return s.take(' ', `\`+string(rune(c)))
 		}
 		if err := s.endRun(); err != nil {
@@ -153,7 +153,7 @@ func (s *sifter) next(c byte) error {
 	switch {
 	case alphabet(c) || blank(c):
 		return s.take(c, "")
-	case c == '\\' && (len(s.run) > 0 || s.file != nil):
+	case c == '\\':
 		s.escape = true
 		return nil
 	}

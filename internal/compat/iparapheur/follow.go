@@ -163,10 +163,10 @@ func ensureSigned(lines []logLine) []logLine {
 }
 
 func accomplished(v circuits.Verdict) string {
-	switch v {
-	case circuits.Signs:
+	if v == circuits.Signs {
 		return signed
-	case circuits.Seals:
+	}
+	if v == circuits.Seals {
 		return sealed
 	}
 	return approved

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/child"
 	"parapheur/internal/compat"
@@ -165,8 +164,10 @@ func (h *hall) letter(t *testing.T) object {
 		"attachments": []object{{"encodedDocument": zipped(t, "plan.pdf", annex), "title": "Plan du chantier", "reference": "MAARCH/2026D/3"}},
 		"workflow": []object{
 			{"userId": dgs, "mode": "visa", "signatureMode": "stamp", "signaturePositions": []any{}, "externalInformations": nil},
-			{"userId": mayor, "mode": "sign", "signatureMode": "eidas", "signaturePositions": []object{{"positionX": 60.5, "positionY": 80, "page": 1}},
-				"datePositions": []object{{"positionX": 10, "positionY": 12, "page": 1, "color": "#135F7F", "font": "Arial", "format": "d/m/Y", "width": 130}}},
+			{
+				"userId": mayor, "mode": "sign", "signatureMode": "eidas", "signaturePositions": []object{{"positionX": 60.5, "positionY": 80, "page": 1}},
+				"datePositions": []object{{"positionX": 10, "positionY": 12, "page": 1, "color": "#135F7F", "font": "Arial", "format": "d/m/Y", "width": 130}},
+			},
 		},
 		"metadata": object{"Priorité": "Normal", "Destinataire": "M. et Mme Lefèvre"}, "mailingId": nil, "linkId": 123,
 		"notes": object{"creator": "Claire", "creationDate": "2026-11-22", "value": "À signer avant vendredi"},
@@ -192,16 +193,6 @@ func (h *hall) numbered(t *testing.T, n int64) (string, dossiers.Dossier) {
 	}
 	raw, _ := json.Marshal(n) //nolint:errchkjson // a number
 	return string(raw), found[0]
-}
-
-// signs has the DGS give a visa and the Mayor sign, and waits for the seal.
-func (h *hall) signs(t *testing.T, id dossiers.ID) dossiers.Dossier {
-	t.Helper()
-	for who, decision := range map[string]string{demo.DGS: "visa"} {
-		h.decide(t, who, id, decision, "")
-	}
-	h.decide(t, demo.Mayor, id, "signature", "")
-	return h.Await(t, id, func(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed })
 }
 
 func (h *hall) decide(t *testing.T, who string, id dossiers.ID, decision, reason string) {
