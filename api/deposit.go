@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -91,12 +92,10 @@ func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
-		return nil, &refusal{Problem: problem.Of(http.StatusServiceUnavailable)}
+	if err := s.turn(ctx); err != nil {
+		return nil, err
 	}
+	defer func() { <-s.uploads }()
 	in.r.Body = http.MaxBytesReader(in.w, in.r.Body, s.MaxUpload)
 	// A server without deadlines has nothing to extend.
 	_ = http.NewResponseController(in.w).SetReadDeadline(s.Now().Add(uploadTime))
@@ -121,6 +120,22 @@ func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error
 		out.Replayed = "true"
 	}
 	return out, nil
+}
+
+// turn waits for one of the places of uploads, for a while: a burst is taken
+// one after the other, and what is more than that is told when to come back.
+// Nothing of the body is read meanwhile.
+func (s *server) turn(ctx context.Context) error {
+	wait := time.NewTimer(uploadQueue)
+	defer wait.Stop()
+	select {
+	case s.uploads <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return &refusal{Problem: problem.Of(http.StatusServiceUnavailable)} // says when to come back
+	}
 }
 
 // idempotencyKey reads the header in both its forms: "k" and k.

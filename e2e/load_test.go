@@ -133,32 +133,29 @@ func (x *loaded) listen(t *testing.T) {
 	}
 }
 
-// letterOf is a PDF of about 200 KB which no other letter equals.
+// letterOf is a PDF of about 200 KB which no other letter equals: one page
+// with a picture, as a scanner makes it.
 func letterOf(n int) client.Letter {
 	var b bytes.Buffer
-	offsets := make([]int, 5)
-	filler := make([]byte, letterBytes-700)
-	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
-	_, _ = r.Read(filler)
-	const hex = "0123456789abcdef"
-	for i, c := range filler {
-		filler[i] = hex[c&15]
-	}
+	offsets := make([]int, 6)
+	picture := make([]byte, 400*(letterBytes/400))
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)}).Read(picture) // never fails
 	object := func(i int, text string) {
 		offsets[i] = b.Len()
 		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i, text)
 	}
-	b.WriteString("%PDF-1.7\n")
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
 	object(1, "<</Type/Catalog/Pages 2 0 R>>")
 	object(2, "<</Type/Pages/Kids[3 0 R]/Count 1>>")
-	object(3, "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<<>>>>")
-	object(4, fmt.Sprintf("<</Length %d>>stream\n%%%s\nendstream", len(filler)+1, filler))
+	object(3, "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>")
+	object(4, "<</Length 34>>stream\nq 400 0 0 500 090 170 cm /I Do Q  \nendstream")
+	object(5, fmt.Sprintf("<</Type/XObject/Subtype/Image/Width 400/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8/Length %d>>stream\n%s\nendstream", len(picture)/400, len(picture), picture))
 	at := b.Len()
-	b.WriteString("xref\n0 5\n0000000000 65535 f \n")
+	b.WriteString("xref\n0 6\n0000000000 65535 f \n")
 	for _, o := range offsets[1:] {
 		fmt.Fprintf(&b, "%010d 00000 n \n", o)
 	}
-	fmt.Fprintf(&b, "trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", at)
+	fmt.Fprintf(&b, "trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", at)
 	return client.Letter{
 		Title: "Charge " + strconv.Itoa(n), Recipient: "M. Lefèvre", Type: "courrier-simple", Reference: "CHARGE-" + strconv.Itoa(n),
 		Document: client.Bytes("lettre.pdf", b.Bytes()),
