@@ -44,6 +44,7 @@ const (
 	uploadTime  = 2 * time.Minute  // to receive a deposit, on a slow uplink
 	streamTime  = 10 * time.Minute // to send a document
 	maxUploads  = 4                // deposits received at the same time by this node
+	uploadQueue = 5 * time.Second  // how long one waits for its turn
 	defaultRate = 20               // requests a second of one key
 )
 
