@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -259,6 +260,29 @@ func (b bin) count() string {
 		select from ` + b.from + ` where ` + strings.ReplaceAll(b.where, `{now}`, `$4`) + ` limit $3) r limit $3) c where $4::timestamptz is not null`
 }
 
+// wanted writes the conditions of a search, those that are asked alone: a plan
+// for any of them would read the whole town.
+func wanted(t dossiers.TenantID, application string, f dossiers.Filter, after cursor, limit int) (where string, args []any) {
+	args = []any{t, after.Key, after.ID}
+	where = ` where d.tenant = $1 and (d.created_at, d.id) < ($2, $3::uuid)`
+	add := func(asked bool, condition string, value any) {
+		if asked {
+			args = append(args, value)
+			where += ` and ` + strings.ReplaceAll(condition, `?`, `$`+strconv.Itoa(len(args)))
+		}
+	}
+	add(application != "", `d.application = ?::uuid`, application)
+	add(f.Phase != "", `d.phase = ?`, string(f.Phase))
+	add(f.ExternalReference != "", `d.external_reference = ?`, f.ExternalReference)
+	add(f.Query != "", `d.search @@ websearch_to_tsquery('french', ?)`, f.Query)
+	add(f.Number != 0, `d.number = ?`, f.Number)
+	add(f.Type != "", `d.type_code = ?`, f.Type)
+	add(len(f.Types) > 0, `d.type_code = any(?)`, f.Types)
+	add(!f.UpdatedAfter.IsZero(), `d.updated_at > ?`, f.UpdatedAfter)
+	args = append(args, limit)
+	return where + ` order by d.created_at desc, d.id desc limit $` + strconv.Itoa(len(args)), args
+}
+
 // Search implements dossiers.Store.
 func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application string, f dossiers.Filter, page dossiers.Page) (out []dossiers.Dossier, next string, err error) {
 	after, err := parseCursor(page.After, bin{newest: true}.start())
@@ -266,15 +290,8 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 		return nil, "", err
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select `+dossierColumns+` from `+dossierTables+`
-			where d.tenant = $1 and ($2 = '' or d.application = nullif($2, '')::uuid) and (d.created_at, d.id) < ($3, $4::uuid)
-			and ($5 = '' or d.phase = $5) and ($6 = '' or d.external_reference = $6)
-			and ($7 = '' or d.search @@ websearch_to_tsquery('french', $7))
-			and ($9 = 0 or d.number = $9) and ($10 = '' or d.type_code = $10) and (cardinality($11::text[]) = 0 or d.type_code = any($11))
-			and ($12::timestamptz is null or d.updated_at > $12)
-			order by d.created_at desc, d.id desc limit $8`,
-			t, application, after.Key, after.ID, string(f.Phase), f.ExternalReference, f.Query, page.Limit+1,
-			f.Number, f.Type, list(f.Types), instant(f.UpdatedAfter))
+		where, args := wanted(t, application, f, after, page.Limit+1)
+		rows, err := tx.Query(ctx, `select `+dossierColumns+` from `+dossierTables+where, args...)
 		if err != nil {
 			return fmt.Errorf("search: %w", err)
 		}
