@@ -102,7 +102,7 @@ func rules() map[string]rule {
 
 		// Where it is put together, and what tests share.
 		"internal/wiring":          {own: "*", third: pgx},
-		"internal/demo":            {own: "certs circuits dossiers internal/postgres internal/wiring", third: pgx + " " + uuid},
+		"internal/demo":            {own: "certs circuits circuits/delegation dossiers internal/conditions internal/postgres internal/wiring", third: pgx + " " + uuid},
 		"cmd/parapheur":            {own: "* api web", third: chi},
 		"internal/arch":            {},
 		"internal/blobs/blobstest": {own: "internal/blobs"},
