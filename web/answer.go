@@ -52,7 +52,9 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, p page
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-cache")
+	if h.Get("Cache-Control") == "" { // a page that shows a secret has said no-store
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	h.Add("Vary", "Cookie")
 	h.Add("Vary", "Accept-Encoding")
 	if status == http.StatusOK && r.Method == http.MethodGet {
