@@ -25,11 +25,18 @@ import (
 
 	"parapheur/api"
 	"parapheur/api/client"
+	"parapheur/internal/child"
 	"parapheur/internal/demo"
 	"parapheur/internal/egress"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
 )
+
+// TestMain lets the checks of letters run in copies of this program.
+func TestMain(m *testing.M) {
+	child.Main(wiring.Jobs()...)
+	os.Exit(m.Run())
+}
 
 // letterBytes is the size of a letter of the load.
 const letterBytes = 200 << 10
@@ -338,10 +345,10 @@ func (x *loaded) fill(t *testing.T, id string, size int) {
 
 // tablesOf writes the copies of every table that is about dossiers.
 func tablesOf(ctx context.Context, tx pgx.Tx) ([]string, error) {
-	rows, err := tx.Query(ctx, `select table_name::text, string_agg(quote_ident(column_name), ', ') from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
-		where table_schema = 'public' and table_type = 'BASE TABLE' and is_generated = 'NEVER' and (table_name = 'dossier' or exists (select from information_schema.columns o
-			where o.table_schema = 'public' and o.table_name = c.table_name and o.column_name = 'dossier')) and table_name not in ('idempotency', 'webhook_delivery')
-		group by 1 order by (table_name <> 'dossier'), 1`)
+	rows, err := tx.Query(ctx, `select c.table_name::text, string_agg(quote_ident(column_name), ', ') from information_schema.columns c join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name
+		where c.table_schema = 'public' and table_type = 'BASE TABLE' and is_generated = 'NEVER' and (c.table_name = 'dossier' or exists (select from information_schema.columns o
+			where o.table_schema = 'public' and o.table_name = c.table_name and o.column_name = 'dossier')) and c.table_name not in ('idempotency', 'webhook_delivery')
+		group by c.table_name order by (c.table_name <> 'dossier'), 1`)
 	if err != nil {
 		return nil, err
 	}
