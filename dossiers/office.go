@@ -82,10 +82,12 @@ type Parts struct {
 	// Seal signs the manifest of an evidence file with the town's seal
 	// (cachet). Nil, or a nil answer without error: the town has none.
 	Seal func(ctx context.Context, t Tenant, manifest []byte) ([]byte, error)
-	// Vault seals the secrets of webhooks.
+	// Vault seals the secrets of webhooks and of identity providers.
 	Vault Secrets
 	// CheckURL says whether an address may be called, as far as it says so itself.
 	CheckURL func(url string) error
+	// Identity speaks to identity providers; nil where nobody signs in by one.
+	Identity IdentityProvider
 	Now      func() time.Time // the only clock read
 	Rand     io.Reader        // nonces, handles, tokens
 	Location *time.Location   // of the dates written on letters

@@ -234,6 +234,7 @@ type Store interface {
 	Access
 	Records
 	Connectors
+	Identities
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)

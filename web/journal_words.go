@@ -76,6 +76,8 @@ func journalFamilies() []journalFamily {
 		{"absence.", "Les absences : tout"},
 		{"signing_key.", "Les certificats : tout"},
 		{"api_key.", "Les clés d’API : tout"},
+		{"sign_on.", "Les fournisseurs d’identité : tout"},
+		{"identity.", "Les comptes rattachés : tout"},
 		{"webhook.", "Les notifications : tout"},
 	}
 }
@@ -104,6 +106,8 @@ func journalWords() map[string]string {
 		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindApplicationSet: "Application réglée",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée", "application.changed": "Accès d’une application changés",
 		"webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée", "webhook.rotated": "Secret de notification renouvelé",
+		"sign_on.set": "Fournisseur d’identité configuré", "sign_on.removed": "Fournisseur d’identité retiré", "identity.linked": "Compte rattaché à une personne",
+		"identity.unlinked": "Compte détaché d’une personne", "identity.refused": "Demande de rattachement refusée",
 		"webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
 		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
 		dossiers.KindTest: "Notification d’essai",

@@ -37,6 +37,7 @@ type signInPage struct {
 	Next    string // path to return to
 	Expired bool   // the session ended; says so
 	Left    bool   // just signed out
+	SignOn  string // name of the identity provider; empty without
 }
 
 // enrolPage is /enrolement/{token}.
@@ -45,6 +46,8 @@ type enrolPage struct {
 	Name  string
 	Token string
 	Demo  bool // no witness is asked for
+
+	SignOn string // name of the identity provider; empty without
 }
 
 // A binLink is a divider of the book.

@@ -321,6 +321,8 @@ func samples(s *server) []sample {
 	correct.frame, correct.MaxSize, correct.Scripts = fr(drafter(), "Corriger la lettre", "bannettes"), size(20<<20), []string{"js/upload.js"}
 	add("corriger", correct)
 
+	add("identites", identitiesSample(fr(administrator(), "Comptes rattachés", "administration")))
+	add("quitter", &leavePage{frame: fr(dossiers.Person{}, "Au revoir", ""), SignOn: "ProConnect", Address: "https://auth.example/fin?state=x"})
 	add("enrolements", enrolmentsSample(fr(administrator(), "Demandes d’enrôlement", "administration")))
 	keys := newKeysPage([]dossiers.Credential{
 		enrolled(credential("Mon téléphone", true, "internal"), "session ouverte avec une clé déjà enrôlée"), enrolled(credential("Clé USB du bureau", false, "usb"), "lien d’invitation"),
@@ -462,6 +464,16 @@ func enrolmentsSample(f frame) *enrolmentsPage {
 			Person: "delattre", Pending: approvals.Pending{Credential: credential("Clé USB", false, "usb")},
 		}},
 	}, "delattre", sampleNow())}
+}
+
+// identitiesSample is an account that waits, and one in service.
+func identitiesSample(f frame) *identitiesPage {
+	p := &identitiesPage{frame: f, SignOn: "ProConnect", People: []personLine{{ID: "garnier", Name: "Mme Hélène Garnier", Email: "helene.garnier@saint-aubin.example"}}}
+	p.Requests, p.Linked = newIdentityLines(
+		[]dossiers.IdentityRequest{{ID: "1", Account: dossiers.Account{Issuer: "https://auth.example", IDP: "idp"}, GivenName: "Hélène", FamilyName: "Garnier", Email: "h.garnier@saint-aubin.example", ACR: "eidas2"}},
+		[]dossiers.Identity{{ID: "2", Person: "delattre", Email: "m.delattre@saint-aubin.example", How: "approval", LinkedBy: "Julien Caron"}},
+		[]dossiers.Person{{ID: "delattre", GivenName: "Marc", FamilyName: "Delattre"}}, sampleNow())
+	return p
 }
 
 func sampleTenant() dossiers.Tenant {

@@ -20,19 +20,31 @@ func (s *server) signIn(v *visit, w http.ResponseWriter, r *http.Request) error 
 		frame: s.frame(v, "Se connecter", ""), Next: next,
 		Expired: r.URL.Query().Has("fin"), Left: r.URL.Query().Has("parti"),
 	}
+	var err error
+	if p.SignOn, err = s.Office.SignOnName(r.Context(), v.tenant); err != nil {
+		return err
+	}
 	p.CSRF, p.Body, p.Scripts = "", "center door-page", []string{"js/signin.js"} // no token beside a parameter: see show
 	return s.show(w, r, http.StatusOK, p)
 }
 
 // quit closes the session.
 func (s *server) quit(v *visit, w http.ResponseWriter, r *http.Request) error {
+	elsewhere := ""
 	if v.token != "" {
+		var err error
+		if elsewhere, err = s.Office.SignOutAddress(r.Context(), v.tenant, v.session); err != nil {
+			return err
+		}
 		if err := s.Office.CloseVisit(r.Context(), v.tenant, v.token); err != nil {
 			return err
 		}
 	}
 	s.dropCookie(w)
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if elsewhere != "" {
+		return s.leave(v, w, r, elsewhere)
+	}
 	http.Redirect(w, r, "/connexion?parti=1", http.StatusSeeOther)
 	return nil
 }
@@ -48,6 +60,9 @@ func (s *server) enrol(v *visit, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := &enrolPage{frame: s.frame(v, "Bienvenue", ""), Name: p.Name(), Token: token, Demo: v.tenant.Demo}
+	if out.SignOn, err = s.Office.SignOnName(r.Context(), v.tenant); err != nil {
+		return err
+	}
 	out.Body, out.Scripts, out.Who = "center door-page", []string{"js/enrol.js"}, ""
 	return s.show(w, r, http.StatusOK, out)
 }

@@ -77,6 +77,8 @@ func (s *server) routes() http.Handler {
 	r.Get("/robots.txt", s.robots)
 
 	r.Get("/connexion", s.anyone(s.signIn))
+	r.Get("/connexion/proconnect", s.anyone(s.beginSignOn))
+	r.Get("/connexion/retour", s.anyone(s.finishSignOn))
 	r.Get("/enrolement/{token}", s.anyone(s.enrol))
 	r.Get("/accessibilite", s.anyone(s.accessibility))
 	r.Get("/panneau/{token}", s.anyone(s.panel))
@@ -140,6 +142,8 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Post("/personnes", s.someone(s.addPerson))
 	r.Post("/personnes/{id}/invitation", s.someone(s.invite))
 	r.Get("/enrolements", s.someone(s.enrolments))
+	r.Get("/identites", s.someone(s.identities))
+	r.Post("/identites/{id}/{act:rattacher|refuser|detacher}", s.someone(s.onIdentity))
 	r.Get("/bureaux", s.someone(s.desks))
 	r.Post("/bureaux", s.someone(s.addDesk))
 	r.Post("/bureaux/titulaires", s.someone(s.seat))

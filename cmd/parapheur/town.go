@@ -26,6 +26,7 @@ func townCommand(ctx context.Context, args []string, out, errOut io.Writer) int 
 		{"add", "crée une collectivité et montre, une fois, le lien de son premier administrateur", addTown},
 		{"invite", "refait un lien d’enrôlement pour une personne, par exemple quand le premier a expiré", inviteFromTown},
 		{"name-admin", "nomme administrateur quelqu’un qui a une clé d’accès, quand plus aucun administrateur n’en a", nameAdmin},
+		{"oidc", "donne à une collectivité un fournisseur d’identité : ProConnect ou un autre", setTownProvider},
 		{"list", "liste les collectivités", listTowns},
 	}, args, out, errOut)
 }

@@ -91,6 +91,7 @@ func rules() map[string]rule {
 		// What programs of others are told and asked.
 		"internal/assertion": {third: "github.com/golang-jwt/jwt/v5", never: handlers},
 		"internal/mailer":    {third: "github.com/wneessen/go-mail", never: handlers},
+		"internal/oidc":      {own: "dossiers", third: "github.com/coreos/go-oidc/v3 golang.org/x/oauth2", never: "database/sql"},
 		"internal/webhook":   {own: "dossiers internal/egress"},
 		"examples/gec":       {},
 		"api/client":         {},

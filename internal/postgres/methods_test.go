@@ -43,6 +43,7 @@ type belonging struct {
 	rule       dossiers.NoticeCode // the one this town refuses, and no other does
 	outward
 	connected
+	identified
 }
 
 func belongings(t *testing.T, town *towntest.Town) belonging {
@@ -90,6 +91,7 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	}
 	b.outward = outwards(t, town, b)
 	b.connected = connects(t, town, b)
+	b.identified = identities(t, town, b)
 	return b
 }
 
@@ -519,6 +521,7 @@ func elsewhere() []string {
 		"CloseSession", "CloseSessions", "TouchAPIKey", // silent: their traces are compared below
 		"Ticking", "Blocked", "OrganisationRevision", // the clock's tests
 		"Ping", "Listen", "Sweep", "Unsealed", "Towns", "WebhookTowns",
+		"SetSignOn", "RemoveSignOn", "AskIdentity", // of the town alone: the tests of web
 		"ReleaseWebhook", // silent likewise
 	}
 }
@@ -543,7 +546,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 		}
 	}
 	for _, group := range []map[string]call{
-		reads(), organisationReads(), outwardReads(), connectorReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), last(), outwardLast(),
+		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), last(), outwardLast(), identityLast(),
 	} {
 		for name, use := range group {
 			covered[name] = true

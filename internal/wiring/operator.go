@@ -127,6 +127,16 @@ func (o *Operator) Ring(in RingOptions) (*keyring.Ring, error) {
 	return keyring.New(opt), nil
 }
 
+// Unlock lets the operator seal secrets under the installation's master key.
+func (o *Operator) Unlock(masterKey []byte) error {
+	vault, err := certs.NewVault(masterKey)
+	if err != nil {
+		return err
+	}
+	o.Office.Vault = sealer{vault}
+	return nil
+}
+
 // ID draws an identifier (UUID, in text).
 func (o *Operator) ID(ctx context.Context) (id string, err error) {
 	if err := o.pool.QueryRow(ctx, `select gen_random_uuid()::text`).Scan(&id); err != nil {

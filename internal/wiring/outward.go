@@ -14,6 +14,7 @@ import (
 	"parapheur/internal/egress"
 	"parapheur/internal/mailer"
 	"parapheur/internal/notice"
+	"parapheur/internal/oidc"
 	"parapheur/internal/webhook"
 	"parapheur/internal/work"
 )
@@ -63,6 +64,9 @@ func (s *System) outward(vault *certs.Vault) error {
 	s.Webhooks = webhook.New(parts)
 	s.Office.Vault = parts.Vault
 	s.Office.CheckURL = func(url string) error { return egress.CheckURL(url, s.guarded()) }
+	provider := s.guarded()
+	provider.MaxBody = 1 << 20
+	s.Office.Identity = oidc.New(egress.NewClient(provider), s.cfg.Now)
 	s.moved = make(chan dossiers.TenantID, 64)
 	return nil
 }
