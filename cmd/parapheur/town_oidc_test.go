@@ -55,4 +55,3 @@ func TestTownOIDC(t *testing.T) {
 	parapheur(t, exitOK, args("--remove")...)
 	parapheur(t, 1, args("--remove")...)
 }
-
