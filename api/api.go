@@ -136,6 +136,7 @@ func (s *server) routes() {
 	s.registerTypes()
 	s.registerDesks()
 	s.registerRecords()
+	s.registerActs()
 	s.registerSlip()
 	s.registerPanels()
 	s.registerWebhooks()

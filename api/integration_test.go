@@ -99,6 +99,7 @@ func TestAccessMatrix(t *testing.T) {
 // what refuses.
 func bodyOf(operation string) io.Reader {
 	bodies := map[string]string{
+		"fileDossier": `{"metadata":{}}`, "supersedeDossier": `{"by":"019b0000-0000-7000-8000-000000000000"}`, "recycleDossier": `{}`,
 		"describeDossier": `{}`, "withdrawDossier": `{}`, "addComment": `{"text":"x"}`, "addDispatch": `{"channel":"courrier","status":"sent"}`,
 		"addPanel": `{}`, "changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
 	}

@@ -109,9 +109,9 @@ func TestNoOperationDecides(t *testing.T) {
 	// do not exist; WrittenCircuit, WriteCircuit and PublishCircuit set the town
 	// up: a circuit decides nothing, people at its desks do.
 	want := []string{
-		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Circuits", "Content", "Correct", "Deliveries", "Deposit", "DeskNames", "Dispatches",
+		"AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Circuits", "Content", "Correct", "Deliveries", "Depart", "Deposit", "DeskNames", "Dispatches",
 		"Events", "Evidence", "Examine", "Hold", "LogCall", "Notes", "Notices", "Once", "Organisation", "PanelToken", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
-		"PublishCircuit", "Receive", "Redeliver", "Redescribe", "RehearseNamed", "RemoveWebhook", "ReplayWebhook", "RevokeToken", "RotateWebhook", "Search", "Slip", "Start",
+		"PublishCircuit", "Receive", "Redeliver", "Redescribe", "RehearseNamed", "RemoveWebhook", "ReplayWebhook", "RevokeToken", "RotateWebhook", "Search", "SetMetadata", "Slip", "Start", "Supersede",
 		"Tenant", "TestWebhook", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "Withdraw", "WriteCircuit", "WrittenCircuit",
 	}
 	if !slices.Equal(asked, want) {
