@@ -57,7 +57,7 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 
 .PHONY: slow
 slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, linters and fuzzing of the OpenAPI document, Bruno
-	@scripts/setup.sh test
+	@scripts/setup.sh slow
 	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Fuzzing' -v ./certs ./internal/blobs ./api
 	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
 

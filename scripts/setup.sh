@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh run     what "make run" needs: the PostgreSQL server programs
 #   scripts/setup.sh test    what "make test" needs: PostgreSQL, PDF tools, OpenSSL, a browser, fonts, a software HSM
+#   scripts/setup.sh slow    what "make slow" needs: the same, Node.js with npm, and Python 3 with venv
 #   scripts/setup.sh conformance    what "make conformance" needs: PDF tools, OpenSSL, Java 17 with Maven, Python 3 with venv
 #
 # It starts no database and touches no existing cluster. Running it again does nothing, quickly.
@@ -12,7 +13,7 @@ set -eu
 minimum=15 # the oldest PostgreSQL that the product supports
 
 usage() {
-	echo "usage: scripts/setup.sh run|test|conformance" >&2
+	echo "usage: scripts/setup.sh run|test|slow|conformance" >&2
 	exit 2
 }
 
@@ -65,7 +66,12 @@ missing() {
 		return 0
 	fi
 	has_postgres || echo postgresql
-	[ "$1" = test ] || return 0
+	[ "$1" != run ] || return 0
+	if [ "$1" = slow ]; then
+		has_any node || echo nodejs
+		has_any npx || echo npm
+		python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+	fi
 	has_any pdfsig && has_any pdftoppm && has_any pdftocairo || echo poppler-utils
 	has_any qpdf || echo qpdf
 	has_any openssl || echo openssl
@@ -123,7 +129,7 @@ give_up() {
 
 [ $# -eq 1 ] || usage
 case $1 in
-run | test | conformance) purpose=$1 ;;
+run | test | slow | conformance) purpose=$1 ;;
 *) usage ;;
 esac
 
