@@ -39,6 +39,9 @@ func (r *Ring) automaticGate(ctx context.Context, t dossiers.Tenant, k StoredKey
 		if !at || !d.Automatic() || d.Evidence != s.Circuit.Hash() || !s.Circuit.Steps[d.Step].Auto {
 			return errors.New("the circuit does not stand at an automatic seal")
 		}
+		if err := r.gestures(ctx, t, id, s); err != nil {
+			return err
+		}
 		st := proof.Statement{
 			Dossier: string(id), Version: d.Version, Step: string(s.Circuit.Steps[d.Step].ID),
 			DocSHA256: proof.Digest(d.Document), CircuitSHA256: proof.Digest(d.Evidence),
@@ -55,6 +58,59 @@ func (r *Ring) automaticGate(ctx context.Context, t dossiers.Tenant, k StoredKey
 		}
 		return nil
 	}
+}
+
+// gestures verifies the evidence of every decision that carries the dossier up
+// to the seal: a journal alone, which whoever writes in the database can write,
+// opens nothing.
+func (r *Ring) gestures(ctx context.Context, t dossiers.Tenant, id dossiers.ID, s circuits.State) error {
+	records, err := r.opt.Store.Evidence(ctx, t.ID, id)
+	if err != nil {
+		return err
+	}
+	files := map[circuits.Digest][]byte{}
+	for _, x := range records {
+		files[circuits.Digest(proof.SHA256(x.File))] = x.File
+	}
+	for i, d := range s.Decisions {
+		if d.Automatic() || d.Standing != circuits.Holds && d.Standing != circuits.Maintained {
+			continue
+		}
+		if err := r.gesture(ctx, t, id, d, files[d.Evidence]); err != nil {
+			return fmt.Errorf("decision %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// gesture is nil when file is the evidence of d: by the person, at the step and
+// on the document of which the journal speaks.
+func (r *Ring) gesture(ctx context.Context, t dossiers.Tenant, id dossiers.ID, d circuits.Decision, file []byte) error {
+	ev, err := proof.ParseEvidence(file)
+	if err != nil {
+		return err
+	}
+	st, err := proof.ParseStatement(ev.Statement)
+	if err != nil {
+		return err
+	}
+	if st.Tenant != t.SIRET || st.Dossier != string(id) || st.Actor != string(d.By.Person) || string(st.Decision) != string(d.Verdict) ||
+		d.StepID != "" && st.Step != string(d.StepID) || st.DocSHA256 != proof.Digest(d.Document) {
+		return errors.New("the evidence is of something else")
+	}
+	enrolment, err := r.enrolment(ctx, t, ev.EnrolmentSHA256)
+	if err != nil {
+		return err
+	}
+	revisions, approved, err := r.document(ctx, t, st)
+	if err != nil {
+		return err
+	}
+	_, err = proof.Verify(ev, proof.Expect{
+		Document:  &proof.Document{SHA256: proof.Digest(revisions[approved].SHA256), Bytes: revisions[approved].Bytes},
+		Enrolment: enrolment, RPID: t.RPID, // the origin may have moved since, the name not
+	})
+	return err
 }
 
 // replayed is the state that the journal of a dossier leads to. Each entry must

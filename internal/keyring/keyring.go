@@ -65,6 +65,8 @@ type Store interface {
 	Enrolments(ctx context.Context, t dossiers.TenantID) ([][]byte, error)
 	EnrolmentHead(ctx context.Context, t dossiers.TenantID) (circuits.Digest, error)
 	Revisions(ctx context.Context, t dossiers.TenantID, id dossiers.ID, n int) ([]dossiers.Revision, error)
+	// Evidence returns the evidence of every decision on a dossier, in order.
+	Evidence(ctx context.Context, t dossiers.TenantID, id dossiers.ID) ([]dossiers.EvidenceRecord, error)
 	// JournalOf returns every entry of the journal about a dossier, in order.
 	JournalOf(ctx context.Context, t dossiers.TenantID, id dossiers.ID) ([]journal.Entry, error)
 	// Sealings returns the signatures laid out for a version of a dossier.
