@@ -231,7 +231,7 @@ func (n narrator) life(e circuits.Event) happening {
 	case circuits.Deposited:
 		return happening{What: "Lettre déposée", Who: acting(e.By)}
 	case circuits.Started:
-		return n.sent("Envoyée dans le circuit ", circuits.Started(e))
+		return n.sent("Envoyée dans le circuit ", e)
 	case circuits.Recycled:
 		return n.sent("Renvoyée telle quelle dans le circuit ", circuits.Started(e))
 	case circuits.Chained:
