@@ -169,7 +169,8 @@ func newIdentityLines(requests []dossiers.IdentityRequest, linked []dossiers.Ide
 
 // onIdentity links, refuses or unlinks an account.
 func (s *server) onIdentity(v *visit, w http.ResponseWriter, r *http.Request) error {
-	id, said := chi.URLParam(r, "id"), ""
+	id := chi.URLParam(r, "id")
+	var said string
 	var err error
 	switch chi.URLParam(r, "act") {
 	case "rattacher":
