@@ -26,6 +26,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/circuits/{code}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Relire un circuit
+         * @description Ce qui arrêterait une lettre aujourd’hui, ce qu’il faut savoir, et ce que deviennent les cas gardés.
+         *
+         *     Droit nécessaire : `circuits:read`.
+         */
+        get: operations["lintCircuit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/circuits/{code}/rehearsals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Essayer un circuit
+         * @description Le chemin que prendrait une lettre, qui agirait ce jour-là et la fin au plus tard. Rien n’est créé, personne n’est prévenu.
+         *
+         *     Droit nécessaire : `circuits:read`.
+         */
+        post: operations["rehearseCircuit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/desks": {
         parameters: {
             query?: never;
@@ -230,6 +274,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/dossiers/{id}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changer les métadonnées d’un dossier
+         * @description Celles du type de courrier ; chaque changement est journalisé. Un champ obligatoire au dépôt ne s’efface pas. Impossible une fois le circuit terminé.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        patch: operations["fileDossier"];
+        trace?: never;
+    };
     "/dossiers/{id}/panel": {
         parameters: {
             query?: never;
@@ -248,6 +314,28 @@ export interface paths {
          *     Droit nécessaire : `dossiers:read`.
          */
         post: operations["addPanel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dossiers/{id}/recycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renvoyer tel quel un dossier refusé ou retiré
+         * @description Il repart dans le circuit de son type, depuis le début, avec le même document. Les décisions prises restent à la trace et ne comptent plus.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        post: operations["recycleDossier"];
         delete?: never;
         options?: never;
         head?: never;
@@ -314,6 +402,28 @@ export interface paths {
         get: operations["listSteps"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dossiers/{id}/supersede": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remplacer un dossier par un autre
+         * @description Le dossier sort du circuit pour de bon et renvoie à celui qui le remplace. Impossible dès qu’une signature est décidée.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        post: operations["supersedeDossier"];
         delete?: never;
         options?: never;
         head?: never;
@@ -424,6 +534,94 @@ export interface paths {
          *     Droit nécessaire : `organisation:manage`.
          */
         post: operations["applyOrganisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisation/circuits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lister les circuits et leurs versions
+         * @description Brouillons et versions retirées compris, avec le nombre de dossiers en route selon chacune.
+         *
+         *     Droit nécessaire : `organisation:read`.
+         */
+        get: operations["listTownCircuits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisation/circuits/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lire la définition d’un circuit
+         * @description Le brouillon, la version en service, ou une version donnée.
+         *
+         *     Droit nécessaire : `organisation:read`.
+         */
+        get: operations["getTownCircuit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisation/circuits/{code}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Enregistrer un brouillon
+         * @description Rien ne le prend avant sa publication. Avec If-Match, un brouillon changé par quelqu’un d’autre n’est pas écrasé.
+         *
+         *     Droit nécessaire : `organisation:manage`.
+         */
+        put: operations["putCircuitDraft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisation/circuits/{code}/publication": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publier un brouillon
+         * @description Refusé tant qu’un constat est bloquant ou qu’un cas gardé ne tient plus. Les dossiers en route gardent leur version.
+         *
+         *     Droit nécessaire : `organisation:manage`.
+         */
+        post: operations["publishCircuit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -732,6 +930,39 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        CircuitCase: {
+            holds: boolean;
+            name: string;
+            /** @description Étapes prises, dans l’ordre */
+            steps: string[];
+            /** @description Pourquoi la lettre s’arrête */
+            stop?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        CircuitDefinition: {
+            /** @description Comme dans le fichier d’organisation */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** @description Du brouillon : à rendre dans If-Match pour le changer */
+            edition?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        CircuitVersion: {
+            /**
+             * Format: int64
+             * @description Dossiers en route selon cette version
+             */
+            dossiers: number;
+            retired: boolean;
+            sha256: string;
+            /** Format: int64 */
+            version: number;
+        } & {
+            [key: string]: unknown;
+        };
         Circuits: {
             data: components["schemas"]["TypeCircuit"][];
         } & {
@@ -750,6 +981,15 @@ export interface components {
         };
         Comments: {
             data: components["schemas"]["Comment"][];
+        } & {
+            [key: string]: unknown;
+        };
+        CoverageStep: {
+            /** Format: int64 */
+            skipped: number;
+            step: string;
+            /** Format: int64 */
+            taken: number;
         } & {
             [key: string]: unknown;
         };
@@ -991,6 +1231,14 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        DraftInBody: {
+            /** @description Comme dans le fichier d’organisation */
+            definition: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
         Event: {
             data: components["schemas"]["EventData"];
             /**
@@ -1029,6 +1277,50 @@ export interface components {
              * @description À passer dans after la fois suivante
              */
             next_after: number;
+        } & {
+            [key: string]: unknown;
+        };
+        Filed: {
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description Numéro chrono, une fois tiré */
+            number?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        Filing: {
+            /**
+             * @description Valeurs par nom de champ du type ; une valeur vide efface la sienne
+             * @example {
+             *       "montant": "1200.50"
+             *     }
+             */
+            metadata: {
+                [key: string]: string;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        Finding: {
+            /**
+             * @description Nom stable
+             * @example desk_empty
+             */
+            code: string;
+            detail: string;
+            /** @enum {string} */
+            gravity: "bloquant" | "a-savoir";
+            step?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        Findings: {
+            cases: components["schemas"]["CircuitCase"][];
+            coverage: components["schemas"]["CoverageStep"][];
+            data: components["schemas"]["Finding"][];
+            /** @description Un brouillon que rien n’empêche de publier */
+            ready: boolean;
         } & {
             [key: string]: unknown;
         };
@@ -1225,9 +1517,34 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        PublishCircuit: {
+            /** @description Codes des types qui prendront aussi ce circuit */
+            types?: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        Recycling: {
+            /** @description Bureau choisi (identifiant), par étape où le circuit laisse choisir */
+            chosen?: {
+                [key: string]: string;
+            };
+        } & {
+            [key: string]: unknown;
+        };
         Remark: {
             /** @description Ce qu’il y a à dire ; ne décide de rien */
             text: string;
+        };
+        Replacement: {
+            /**
+             * Format: uuid
+             * @description Identifiant du dossier qui le remplace
+             */
+            by: string;
+            /** @description Pourquoi */
+            reason?: string;
+        } & {
+            [key: string]: unknown;
         };
         SetupApplication: {
             default_drafter: string;
@@ -1512,8 +1829,80 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        TownCircuit: {
+            code: string;
+            /** @description Un brouillon est en préparation */
+            draft: boolean;
+            /**
+             * Format: int64
+             * @description Version que prennent les nouveaux dossiers ; absente : aucune
+             */
+            in_force?: number;
+            name: string;
+            /** @description Noms des types qui le prennent */
+            types: string[];
+            versions: components["schemas"]["CircuitVersion"][];
+        } & {
+            [key: string]: unknown;
+        };
+        TownCircuits: {
+            data: components["schemas"]["TownCircuit"][];
+        } & {
+            [key: string]: unknown;
+        };
         TownDesks: {
             data: components["schemas"]["SetupDesk"][];
+        } & {
+            [key: string]: unknown;
+        };
+        Trial: {
+            /** @description Par étape, le code du bureau choisi au départ */
+            chosen?: {
+                [key: string]: string;
+            };
+            /** @description Adresse du rédacteur */
+            drafter?: string;
+            /** @description Métadonnées ; aussi annexes et pages */
+            metadata?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Jour du départ ; absent : aujourd’hui
+             * @example 2026-05-04
+             */
+            on?: string;
+            /** @description Code du type ; absent : le premier qui prend le circuit */
+            type?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        TrialPath: {
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Jours ouvrés du départ à la fin
+             */
+            days: number;
+            /**
+             * Format: date-time
+             * @description Fin au plus tard
+             */
+            ends?: string;
+            steps: components["schemas"]["TrialStep"][];
+            /** @description Pourquoi elle s’arrête */
+            stop?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        TrialStep: {
+            /** @enum {string} */
+            outcome: "taken" | "skipped" | "stopped" | "not_reached";
+            step: string;
+            title: string;
+            /** Format: date-time */
+            until?: string;
+            /** @description Qui pourrait agir ce jour-là, délégations comprises */
+            who: string[];
         } & {
             [key: string]: unknown;
         };
@@ -1695,6 +2084,200 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lintCircuit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Code du circuit */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearseCircuit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Code du circuit */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trial"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialPath"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3098,6 +3681,147 @@ export interface operations {
             };
         };
     };
+    fileDossier: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Filing"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Filed"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     addPanel: {
         parameters: {
             query?: never;
@@ -3181,6 +3905,148 @@ export interface operations {
             };
             /** @description Information incorrecte */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recycleDossier: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Recycling"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3511,6 +4377,148 @@ export interface operations {
             };
             /** @description Information incorrecte */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    supersedeDossier: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replacement"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3933,6 +4941,403 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTownCircuits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TownCircuits"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTownCircuit: {
+        parameters: {
+            query?: {
+                /** @description Absente ou 0 : le brouillon, ou la version en service s’il n’y en a pas */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Code du circuit */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitDefinition"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putCircuitDraft: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Édition du brouillon qui a été lu, entre guillemets, ou « * » */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Code du circuit */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftInBody"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitDefinition"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishCircuit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Édition du brouillon qui a été lu, entre guillemets, ou « * » */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Code du circuit */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishCircuit"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitDefinition"];
                 };
             };
             /** @description Demande mal formée */
