@@ -14,10 +14,26 @@ import (
 // Dossier implements dossiers.Store.
 func (s *Store) Dossier(ctx context.Context, t dossiers.TenantID, id dossiers.ID) (d dossiers.Dossier, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		d, err = load(ctx, tx, t, id)
+		for range untorn {
+			if d, err = load(ctx, tx, t, id); err != nil || !torn(d) {
+				break
+			}
+		}
 		return err
 	})
 	return d, err
+}
+
+// untorn is how often a reading is taken again that another transaction's
+// commit fell into.
+const untorn = 3
+
+// torn reports whether the state and the documents of d were read on either
+// side of a commit: each statement sees what had committed when it began, and
+// a letter that is sealed between the two would be read as signed and waiting
+// for its signature.
+func torn(d dossiers.Dossier) bool {
+	return len(d.Documents) > 0 && d.Documents[0].Revision.SHA256 != d.State.LastSealed()
 }
 
 const dossierColumns = `d.id::text, d.number, d.title, d.recipient, d.type_code, d.type_name, coalesce(d.external_reference, ''), d.note,

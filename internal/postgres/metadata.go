@@ -37,21 +37,31 @@ func (s *Store) Matter(ctx context.Context, t dossiers.TenantID, id dossiers.ID)
 		return m, fmt.Errorf("dossier: %w", dossiers.ErrNotFound)
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		queueLoad(b, t, id, "", &m.Dossier)
-		b.Queue(`select metadata, coalesce(number, '') from filing where tenant = $1 and dossier = $2`, t, id).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				if err := rows.Scan(&m.Filing.Values, &m.Filing.Number); err != nil {
-					return err
-				}
+		for range untorn {
+			m = dossiers.Matter{}
+			if err := matter(ctx, tx, t, id, &m); err != nil || !torn(m.Dossier) {
+				return err
 			}
-			return rows.Err()
-		})
-		collect(b, &m.Recusals, scanRecord[delegation.Recusal], `select record from recusal where tenant = $1 and dossier = $2 order by person`, t, id)
-		b.Queue(revisionQuery, t).QueryRow(func(row pgx.Row) error { return row.Scan(&m.Revision) })
-		return one("dossier", run(ctx, tx, b))
+		}
+		return nil
 	})
 	return m, err
+}
+
+func matter(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, m *dossiers.Matter) error {
+	b := &pgx.Batch{}
+	queueLoad(b, t, id, "", &m.Dossier)
+	b.Queue(`select metadata, coalesce(number, '') from filing where tenant = $1 and dossier = $2`, t, id).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := rows.Scan(&m.Filing.Values, &m.Filing.Number); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	collect(b, &m.Recusals, scanRecord[delegation.Recusal], `select record from recusal where tenant = $1 and dossier = $2 order by person`, t, id)
+	b.Queue(revisionQuery, t).QueryRow(func(row pgx.Row) error { return row.Scan(&m.Revision) })
+	return one("dossier", run(ctx, tx, b))
 }
 
 // SetMetadata implements dossiers.Store. The dossier is locked first, as for
