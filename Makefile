@@ -56,10 +56,15 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, linters and fuzzing of the OpenAPI document, Bruno
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, linters of the OpenAPI document, Bruno
 	@scripts/setup.sh slow
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Fuzzing' -v ./certs ./internal/blobs ./api
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks' -v ./certs ./internal/blobs ./api
 	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
+
+.PHONY: fuzz/api
+fuzz/api: ## Drive every operation of a real server with what schemathesis makes up from the OpenAPI document
+	@scripts/setup.sh slow
+	$(GO) test -tags slow $(TESTFLAGS) -run Fuzzing -v ./api
 
 .PHONY: load
 load: ## 50 deposits a second of 200 KB letters with webhooks, two cores, two minutes (LOAD_SECONDS, LOAD_RATE); then the cost at 1,000 and at 100,000 letters (LOAD_LETTERS)

@@ -114,7 +114,7 @@ type circuitIn struct {
 type versionIn struct {
 	caller
 	Code    string `path:"code" minLength:"1" maxLength:"60" doc:"Code du circuit"`
-	Version int    `query:"version" minimum:"0" doc:"Absente ou 0 : le brouillon, ou la version en service s’il n’y en a pas"`
+	Version int    `query:"version" minimum:"0" maximum:"2147483647" doc:"Absente ou 0 : le brouillon, ou la version en service s’il n’y en a pas"`
 }
 
 type draftIn struct {

@@ -332,6 +332,7 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 	if err != nil {
 		return nil, "", err
 	}
+	f.Query = strings.ReplaceAll(f.Query, "\x00", " ") // which PostgreSQL's text cannot hold
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		words, err := rarest(ctx, tx, t, f.Query)
 		if err != nil {
