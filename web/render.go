@@ -20,9 +20,10 @@ type templates map[string]*template.Template
 // parseTemplates reads every page. Files that begin with "_" are shared.
 func parseTemplates(a *assets) (templates, error) {
 	funcs := template.FuncMap{
-		"asset":  a.url,
-		"vendor": func() string { return a.vendor },
-		"icon":   func(name string) template.HTML { return icon(a, name, "i") },
+		"asset":      a.url,
+		"vendor":     func() string { return a.vendor },
+		"adminAreas": adminAreas,
+		"icon":       func(name string) template.HTML { return icon(a, name, "i") },
 		"bigIcon": func(name string) template.HTML {
 			return icon(a, name, "i i-l")
 		},
