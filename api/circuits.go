@@ -258,7 +258,7 @@ func (s *server) findings(ctx context.Context, in *circuitIn) (*struct{ Body Fin
 	}
 	out := &struct{ Body Findings }{Findings{Ready: x.Ready(), Data: []Finding{}, Cases: []CircuitCase{}, Steps: []CoverageStep{}}}
 	for _, f := range x.Findings {
-		out.Body.Data = append(out.Body.Data, Finding{Gravity: string(f.Gravity), Code: f.Code, Step: string(f.Step), Detail: f.Text})
+		out.Body.Data = append(out.Body.Data, findingWire(f))
 	}
 	for _, r := range x.Results {
 		c := CircuitCase{Name: r.Name, Holds: r.OK, Stop: r.Stop, Steps: []string{}}
@@ -271,6 +271,10 @@ func (s *server) findings(ctx context.Context, in *circuitIn) (*struct{ Body Fin
 		out.Body.Steps = append(out.Body.Steps, CoverageStep{Step: string(c.Step.ID), Taken: len(c.Taken), Skipped: len(c.Skipped)})
 	}
 	return out, nil
+}
+
+func findingWire(f trial.Finding) Finding {
+	return Finding{Gravity: string(f.Gravity), Code: f.Code, Step: string(f.Step), Detail: f.Text}
 }
 
 func (s *server) rehearse(ctx context.Context, in *trialIn) (*struct{ Body TrialPath }, error) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
@@ -175,6 +174,17 @@ type SetupApplication struct {
 type Plan struct {
 	Plan  string     `json:"plan" doc:"Empreinte du plan, à passer à l’application : ce qui a été montré est ce qui est fait"`
 	Lines []PlanLine `json:"lines"`
+	// Ready says whether applying it would be refused for its circuits.
+	Ready    bool          `json:"ready" doc:"Rien, dans les circuits que le plan publie, n’empêche de l’appliquer"`
+	Findings []PlanFinding `json:"findings" doc:"Ce qu’il faut savoir des circuits, relus et essayés avec leurs cas gardés"`
+}
+
+// A PlanFinding is one thing to know about a circuit before applying a plan.
+type PlanFinding struct {
+	Circuit string `json:"circuit"`
+	Finding
+	Enrolment bool `json:"enrolment" doc:"Disparaît quand les personnes ont leur clé d’accès et leur certificat : before_enrolment passe outre"`
+	Elsewhere bool `json:"elsewhere" doc:"D’un circuit que le plan ne publie pas mais qu’il fait trébucher : n’empêche rien"`
 }
 
 // A PlanLine is one change.
@@ -200,8 +210,9 @@ type planIn struct {
 
 type applyIn struct {
 	caller
-	Plan string `query:"plan" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]{64}$" doc:"Empreinte du plan montré ; sans elle, ce qui est demandé est fait quel que soit le plan"`
-	Body SetupTown
+	Plan     string `query:"plan" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]{64}$" doc:"Empreinte du plan montré ; sans elle, ce qui est demandé est fait quel que soit le plan"`
+	Founding bool   `query:"before_enrolment" doc:"Publie aussi les circuits où personne n’a encore de clé d’accès ou de certificat : une collectivité qui commence. Rien d’autre n’est passé"`
+	Body     SetupTown
 }
 
 type planOut struct {
@@ -224,7 +235,7 @@ func (s *server) registerOrganisation() {
 	add(s, operation{
 		id: "applyOrganisation", method: http.MethodPost, path: "/organisation/apply", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Appliquer une organisation",
-		description: "Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.",
+		description: "Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. Chaque circuit publié est d’abord relu et essayé avec ses cas gardés : refusé (409) tant qu’une lettre s’y arrêterait. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.",
 		errors:      invalid, body: maxSetup,
 	}, s.applyOrganisation)
 	s.registerPeople()
@@ -261,13 +272,13 @@ func (s *server) applyOrganisation(ctx context.Context, in *applyIn) (*planOut, 
 	if err != nil {
 		return nil, err
 	}
-	var shown circuits.Digest
+	terms := dossiers.Terms{Founding: in.Founding}
 	if in.Plan != "" {
-		if err := shown.UnmarshalText([]byte(in.Plan)); err != nil {
+		if err := terms.Shown.UnmarshalText([]byte(in.Plan)); err != nil {
 			return nil, &dossiers.InvalidError{Field: "plan", Reason: "Ce n’est pas l’empreinte d’un plan."}
 		}
 	}
-	r, err := s.Office.ApplySetup(ctx, in.viewer, setup, shown)
+	r, err := s.Office.ApplySetup(ctx, in.viewer, setup, terms)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +286,10 @@ func (s *server) applyOrganisation(ctx context.Context, in *applyIn) (*planOut, 
 }
 
 func planned(r dossiers.Reform) *planOut {
-	out := &planOut{Body: Plan{Plan: r.Digest().String(), Lines: []PlanLine{}}}
+	out := &planOut{Body: Plan{Plan: r.Digest().String(), Lines: []PlanLine{}, Ready: r.Refusal(false) == nil, Findings: []PlanFinding{}}}
+	for _, f := range r.Findings {
+		out.Body.Findings = append(out.Body.Findings, PlanFinding{f.Circuit, findingWire(f.Finding), f.Enrolment, f.Elsewhere})
+	}
 	for _, l := range r.Lines {
 		out.Body.Lines = append(out.Body.Lines, PlanLine{Sign: l.Sign, What: l.What, Details: append([]string{}, l.Details...)})
 	}

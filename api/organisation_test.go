@@ -178,3 +178,37 @@ func TestOrganisationOverREST(t *testing.T) {
 	h.tell(t, "/organisation/plan", map[string]any{"circuits": []any{map[string]any{"code": "x", "bureau": 1}}}).is(http.StatusUnprocessableEntity, "invalid-input")
 	h.tell(t, "/organisation/plan", map[string]any{"people": []any{}}).is(http.StatusUnprocessableEntity, "invalid-input") // administrators would be gone
 }
+
+// A circuit that would stop letters is not published by a plan either; what
+// only waits for passkeys may be, knowingly.
+func TestApplyTriesCircuits(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	var town SetupTown
+	h.ask(t, http.MethodGet, base+"/organisation", nil).is(http.StatusOK).into(&town)
+	when := func(condition string) map[string]any {
+		for _, c := range town.Circuits {
+			if c["code"] == "courrier-simple" {
+				c["steps"].([]any)[0].(map[string]any)["when"] = condition
+			}
+		}
+		return map[string]any{"circuits": town.Circuits}
+	}
+	var plan Plan
+	h.tell(t, "/organisation/plan", when("annexes > 0")).is(http.StatusOK).into(&plan)
+	if plan.Ready || len(plan.Findings) == 0 || plan.Findings[0].Circuit != "courrier-simple" || plan.Findings[0].Code != "no_passkey" || !plan.Findings[0].Enrolment {
+		t.Errorf("%+v", plan)
+	}
+	h.tell(t, "/organisation/apply", when("annexes > 0")).is(http.StatusConflict, "circuit-not-ready")
+	h.tell(t, "/organisation/apply?before_enrolment=true", when("annexes < 0 && annexes > 0")).is(http.StatusConflict, "circuit-not-ready")
+	h.tell(t, "/organisation/apply?before_enrolment=true", when("annexes > 0")).is(http.StatusOK).into(&plan)
+	if len(plan.Lines) != 1 {
+		t.Errorf("%+v", plan)
+	}
+	h.Person(t, demo.DGS)
+	h.Person(t, demo.Mayor)
+	h.tell(t, "/organisation/apply", when("annexes > 1")).is(http.StatusOK).into(&plan)
+	if !plan.Ready {
+		t.Errorf("%+v", plan)
+	}
+}

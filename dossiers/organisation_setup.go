@@ -34,7 +34,10 @@ type Setup struct {
 
 // A Reform is what a Setup would change, said and ready.
 type Reform struct {
-	Lines      []ReformLine
+	Lines []ReformLine
+	// Findings are what is to be known of the circuits that the plan publishes,
+	// and of those in force that it makes stumble.
+	Findings   []ReformFinding
 	amendments []Amendment
 }
 
@@ -540,7 +543,8 @@ func inFile(a Amendment, err error) error {
 	return &InvalidError{invalid.Field, capitalised(name) + " : " + invalid.Reason}
 }
 
-// PlanSetup says what applying s would change, and changes nothing.
+// PlanSetup says what applying s would change, and changes nothing. The
+// circuits that it would publish are tried: see Reform.Findings.
 func (o *Office) PlanSetup(ctx context.Context, v Viewer, s Setup) (Reform, error) {
 	if err := v.manages(); err != nil {
 		return Reform{}, err
@@ -549,24 +553,60 @@ func (o *Office) PlanSetup(ctx context.Context, v Viewer, s Setup) (Reform, erro
 	if err != nil {
 		return Reform{}, err
 	}
-	return o.planned(v, g, s)
+	r, err := o.planned(v, g, s)
+	if err != nil {
+		return r, err
+	}
+	found, err := o.resources(ctx, v.Tenant, r.after(g), r.inForce(g)...)
+	if err != nil {
+		return r, err
+	}
+	r.Findings, err = r.tried(g, found, o.Now().In(o.location()))
+	return r, err
+}
+
+// Terms are those on which a Setup is applied.
+type Terms struct {
+	// Shown is the Digest of the plan that was shown; zero: whatever the plan.
+	Shown circuits.Digest
+	// Founding lets circuits be published at which nobody can act yet, because
+	// passkeys and certificates are still to come: a town that begins. Nothing
+	// else is let through.
+	Founding bool
 }
 
 // ApplySetup brings the town to s, in one transaction; doing it twice is doing
-// it once. shown is the Digest of the plan that was shown, or zero: a plan
-// that has become another one is ErrConflict.
-func (o *Office) ApplySetup(ctx context.Context, v Viewer, s Setup, shown circuits.Digest) (Reform, error) {
-	if err := v.manages(); err != nil {
+// it once. A plan that has become another one than was shown is ErrConflict.
+// Every circuit that it publishes is tried first, with its kept cases: an
+// *UnreadyError says what a letter would stumble on, and nothing is done.
+func (o *Office) ApplySetup(ctx context.Context, v Viewer, s Setup, terms Terms) (Reform, error) {
+	r, err := o.PlanSetup(ctx, v, s)
+	if err != nil {
 		return Reform{}, err
 	}
-	var r Reform
-	_, err := o.Store.Organise(ctx, v.Tenant.ID, v.Actor(""), o.now(), func(g Organisation) ([]Amendment, error) {
+	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
+	if err != nil {
+		return Reform{}, err
+	}
+	// Keys are looked up before the transaction, which nothing slow enters: who
+	// appears meanwhile is taken for unable.
+	found, err := o.resources(ctx, v.Tenant, r.after(g), r.inForce(g)...)
+	if err != nil {
+		return Reform{}, err
+	}
+	_, err = o.Store.Organise(ctx, v.Tenant.ID, v.Actor(""), o.now(), func(g Organisation) ([]Amendment, error) {
 		var err error
 		if r, err = o.planned(v, g, s); err != nil {
 			return nil, err
 		}
-		if !shown.IsZero() && shown != r.Digest() {
+		if !terms.Shown.IsZero() && terms.Shown != r.Digest() {
 			return nil, fmt.Errorf("apply the set-up: %w", ErrConflict)
+		}
+		if r.Findings, err = r.tried(g, found, o.Now().In(o.location())); err != nil {
+			return nil, err
+		}
+		if err := r.Refusal(terms.Founding); err != nil {
+			return nil, err
 		}
 		return o.handled(r.amendments)
 	})

@@ -64,11 +64,11 @@ func TestApplySetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			done, err := o.ApplySetup(ctx, admin, s, plan.Digest())
+			done, err := o.ApplySetup(ctx, admin, s, dossiers.Terms{Shown: plan.Digest(), Founding: true})
 			if err != nil || done.Digest() != plan.Digest() {
 				t.Fatalf("applied %v, %v", done.Lines, err)
 			}
-			again, err := o.ApplySetup(ctx, admin, s, circuits.Digest{})
+			again, err := o.ApplySetup(ctx, admin, s, dossiers.Terms{Founding: true})
 			if err != nil || len(again.Lines) != 0 {
 				t.Errorf("the second time: %+v, %v", again.Lines, err)
 			}
@@ -87,12 +87,12 @@ func TestApplySetup(t *testing.T) {
 			if err := townfile.Format(&second, g.Setup()); err != nil || first.String() != second.String() {
 				t.Error("two exports differ")
 			}
-			if _, err := o.ApplySetup(ctx, admin, back, plan.Digest()); !errors.Is(err, dossiers.ErrConflict) {
+			if _, err := o.ApplySetup(ctx, admin, back, dossiers.Terms{Shown: plan.Digest()}); !errors.Is(err, dossiers.ErrConflict) {
 				t.Errorf("another plan than the one shown: %v", err)
 			}
 			s.Closures = []dossiers.Closure{}
 			s.Delegations = s.Delegations[1:]
-			r, err := o.ApplySetup(ctx, admin, s, circuits.Digest{})
+			r, err := o.ApplySetup(ctx, admin, s, dossiers.Terms{Founding: true})
 			if err != nil || len(r.Lines) != 2 || r.Lines[0].Sign != "-" || !strings.HasPrefix(r.Lines[0].What, "délégation") || r.Lines[1].What != "fermeture du 7 mai 2027" {
 				t.Errorf("%+v, %v", r.Lines, err)
 			}

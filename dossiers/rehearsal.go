@@ -180,7 +180,7 @@ func (o *Office) Trial(ctx context.Context, v Viewer, code string) (Trial, error
 	if err != nil {
 		return Trial{}, err
 	}
-	found, err := o.resources(ctx, v.Tenant, g, code)
+	found, err := o.resources(ctx, v.Tenant, g, g.tried(code))
 	if err != nil {
 		return Trial{}, err
 	}
@@ -271,9 +271,17 @@ func (g Organisation) letter(y TypeSetup) trial.Letter {
 	return l
 }
 
+// tried is what a trial of a circuit is about, by itself.
+func (g Organisation) tried(code string) circuits.Definition {
+	c, _ := g.Circuit(code)
+	d, _ := c.tried(g)
+	return d
+}
+
 // resources looks up the passkeys of people, and the keys that the signatures and
-// the seals of a circuit need. It uses no key.
-func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, code string) (Resources, error) {
+// the seals of circuits need. It uses no key. Who is only in g, as the set-up
+// that a file would make, has nothing.
+func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, list ...circuits.Definition) (Resources, error) {
 	m := Resources{People: map[circuits.PersonID]trial.Means{}}
 	people, err := o.Store.People(ctx, t.ID)
 	if err != nil {
@@ -282,8 +290,6 @@ func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, code s
 	for _, p := range people {
 		m.People[p.ID] = trial.Means{Passkey: p.Active && p.Passkeys > 0}
 	}
-	c, _ := g.Circuit(code)
-	d, _ := c.tried(g)
 	usable := func(p circuits.PersonID) (bool, error) {
 		r, err := o.Keys.Readiness(ctx, t, p)
 		if err != nil {
@@ -291,14 +297,24 @@ func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, code s
 		}
 		return r.Usable, nil
 	}
-	for _, p := range g.signatories(d, o.today()) {
-		can := m.People[p]
+	var signatories []circuits.PersonID
+	sealed := false
+	for _, d := range list {
+		signatories = append(signatories, g.signatories(d, o.today())...)
+		sealed = sealed || slices.ContainsFunc(d.Steps, func(st circuits.Step) bool { return st.Kind == circuits.Seal })
+	}
+	slices.Sort(signatories)
+	for _, p := range slices.Compact(signatories) {
+		can, there := m.People[p]
+		if !there {
+			continue
+		}
 		if can.Certificate, err = usable(p); err != nil {
 			return m, err
 		}
 		m.People[p] = can
 	}
-	if slices.ContainsFunc(d.Steps, func(st circuits.Step) bool { return st.Kind == circuits.Seal }) {
+	if sealed {
 		ready, err := usable("")
 		if err != nil {
 			return m, err

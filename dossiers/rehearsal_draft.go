@@ -294,7 +294,7 @@ func (o *Office) PublishCircuit(ctx context.Context, v Viewer, code string, p Pu
 	if err != nil {
 		return d, err
 	}
-	found, err := o.resources(ctx, v.Tenant, g, code)
+	found, err := o.resources(ctx, v.Tenant, g, g.tried(code))
 	if err != nil {
 		return d, err
 	}

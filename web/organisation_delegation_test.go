@@ -268,6 +268,50 @@ func TestTownFile(t *testing.T) {
 	}
 }
 
+// A file whose circuit would stop letters is shown with why, and not applied;
+// in a town that begins, passkeys may come after.
+func TestTownFileOfUnreadyCircuits(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	admin := at.client(t, demo.Administrator)
+	exported := admin.get("/administration/fichier/organisation.yaml").Body.String()
+	_, circuitsPart, _ := strings.Cut(exported, "\ncircuits:\n")
+	if !strings.Contains(circuitsPart, "kind: visa\n") {
+		t.Fatalf("no visa to change:\n%s", circuitsPart)
+	}
+	plan := func(when string) (string, url.Values) {
+		file := strings.Replace(exported, "kind: visa\n", "kind: visa\n        when: "+when+"\n", 1)
+		w := admin.multipart("/administration/fichier", url.Values{}, "file", []byte(file))
+		page := w.Body.String()
+		_, shown, _ := strings.Cut(page, `name="shown" value="`)
+		return page, url.Values{"shown": {(shown + strings.Repeat("0", 64))[:64]}, "content": {file}}
+	}
+	version := func() (n int) {
+		for _, c := range at.organisation(t).Circuits {
+			n += len(c.Versions)
+		}
+		return n
+	}
+	before := version()
+	page, _ := plan("annexes < 0 && annexes > 0")
+	says(t, "a condition that never holds", page, "jamais remplie", "Bloquant", "data-refused")
+	if strings.Contains(page, "Appliquer ce plan") {
+		t.Error("what cannot be applied has a button")
+	}
+	page, apply := plan("annexes > 0")
+	says(t, "a town that begins", page, "clé d’accès", `name="founding"`, "Appliquer ce plan")
+	refused := admin.multipart("/administration/fichier", apply, "", nil)
+	if refused.Code != http.StatusConflict || version() != before {
+		t.Errorf("applied: %d", refused.Code)
+	}
+	says(t, "not applied", refused.Body.String(), "Rien n’est appliqué")
+	apply.Set("founding", "1")
+	sent(t, "knowingly", admin.multipart("/administration/fichier", apply, "", nil), "/administration/fichier?dit=applique")
+	if version() != before+1 {
+		t.Error("not published")
+	}
+}
+
 // The administrator of another town, on the same node, finds nothing of this
 // one: neither by its address nor by naming what it has.
 func TestOrganisationOfAnotherTown(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/townfile"
 )
@@ -29,7 +28,15 @@ type filePage struct {
 	Lines   []reformLine
 	Content string // of the file that was planned, sent back to be applied
 	Digest  string // of the plan shown
+	// Findings are what is to be known of the circuits. Refused is set when the
+	// plan cannot be applied, Founding when it can once the administrator ticks
+	// that nobody has a passkey yet.
+	Findings          []findingLine
+	Refused, Founding bool
 }
+
+// A findingLine is one thing to know about a circuit of the plan.
+type findingLine struct{ Kind, Icon, Sign, What string }
 
 func (*filePage) template() string { return "fichier" }
 
@@ -62,7 +69,7 @@ func (s *server) planTown(v *visit, w http.ResponseWriter, r *http.Request) erro
 	if err := administers(v); err != nil {
 		return err
 	}
-	content, shown, err := s.receiveTown(v, r)
+	content, terms, err := s.receiveTown(v, r)
 	if err != nil {
 		return err
 	}
@@ -81,12 +88,15 @@ func (s *server) planTown(v *visit, w http.ResponseWriter, r *http.Request) erro
 	case err != nil:
 		return err
 	}
-	if !shown.IsZero() {
-		_, err := s.Office.ApplySetup(r.Context(), v.viewer, setup, shown)
+	if !terms.Shown.IsZero() {
+		_, err := s.Office.ApplySetup(r.Context(), v.viewer, setup, terms)
 		if err == nil {
 			return saying(w, r, "/administration/fichier", "applique")
 		}
-		if !errors.Is(err, dossiers.ErrConflict) {
+		switch {
+		case errors.Is(err, dossiers.ErrUnready):
+			return s.unreadyFile(v, w, r, p, setup, content)
+		case !errors.Is(err, dossiers.ErrConflict):
 			return s.refusedFile(w, r, p, err)
 		}
 		p.Problem = "L’organisation a changé depuis que le plan a été montré. Rien n’est appliqué : voici le plan d’aujourd’hui."
@@ -109,6 +119,17 @@ func (s *server) refusedFile(w http.ResponseWriter, r *http.Request, p *filePage
 	return s.show(w, r, status, p)
 }
 
+// unreadyFile shows the plan again, with why it is not applied.
+func (s *server) unreadyFile(v *visit, w http.ResponseWriter, r *http.Request, p *filePage, setup dossiers.Setup, content []byte) error {
+	reform, err := s.Office.PlanSetup(r.Context(), v.viewer, setup)
+	if err != nil {
+		return s.refusedFile(w, r, p, err)
+	}
+	p.Problem = typeset("Rien n’est appliqué : une lettre s’arrêterait dans ces circuits.")
+	p.plan(reform, content)
+	return s.show(w, r, http.StatusConflict, p)
+}
+
 // plan puts a reform in words.
 func (p *filePage) plan(reform dossiers.Reform, content []byte) {
 	digest := reform.Digest()
@@ -126,14 +147,23 @@ func (p *filePage) plan(reform dossiers.Reform, content []byte) {
 		}
 		p.Lines = append(p.Lines, line)
 	}
+	p.Refused = reform.Refusal(true) != nil
+	p.Founding = !p.Refused && reform.Refusal(false) != nil
+	for _, f := range reform.Findings {
+		line := findingLine{"late", "info", "À savoir", typeset(f.French())}
+		if f.Blocks(false) {
+			line.Kind, line.Icon, line.Sign = "urgent", "triangle-alert", "Bloquant"
+		}
+		p.Findings = append(p.Findings, line)
+	}
 }
 
 // receiveTown reads the form of a plan: the file, or the one that was planned
 // with the digest of what was shown.
-func (s *server) receiveTown(v *visit, r *http.Request) (content []byte, shown circuits.Digest, err error) {
+func (s *server) receiveTown(v *visit, r *http.Request) (content []byte, terms dossiers.Terms, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, shown, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
+		return nil, terms, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
 	}
 	trusted := false
 	for {
@@ -142,25 +172,27 @@ func (s *server) receiveTown(v *visit, r *http.Request) (content []byte, shown c
 			break
 		}
 		if err != nil {
-			return nil, shown, fmt.Errorf("read a file: %w", err)
+			return nil, terms, fmt.Errorf("read a file: %w", err)
 		}
 		raw, err := io.ReadAll(io.LimitReader(part, townfile.MaxBytes+1))
 		if err != nil {
-			return nil, shown, fmt.Errorf("read a file: %w", err)
+			return nil, terms, fmt.Errorf("read a file: %w", err)
 		}
 		switch part.FormName() {
 		case "csrf":
 			trusted = sameToken(string(raw), v.session.CSRF)
 		case "shown":
-			if d, err := hex.DecodeString(string(raw)); err == nil && len(d) == len(shown) {
-				copy(shown[:], d)
+			if d, err := hex.DecodeString(string(raw)); err == nil && len(d) == len(terms.Shown) {
+				copy(terms.Shown[:], d)
 			}
+		case "founding":
+			terms.Founding = string(raw) == "1"
 		case "content", "file":
 			content = raw
 		}
 	}
 	if !trusted {
-		return nil, shown, errForged
+		return nil, terms, errForged
 	}
-	return content, shown, nil
+	return content, terms, nil
 }

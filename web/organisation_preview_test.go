@@ -6,6 +6,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
 	"parapheur/dossiers"
+	"parapheur/internal/trial"
 )
 
 // furnishedTown is a town set up well enough to show every page.
@@ -132,6 +133,21 @@ func organisationSamples(fr func(dossiers.Person, string, string) frame) (all []
 		{Sign: "-", What: "type « ancien » (Ancien courrier)"},
 	}}, []byte("town: x\n"))
 	add("organisation-fichier-plan", plan)
+	finding := func(gravity trial.Gravity, code, text string) dossiers.ReformFinding {
+		return dossiers.ReformFinding{Circuit: "courrier-simple", Finding: trial.Finding{Gravity: gravity, Code: code, Text: text}, Enrolment: code == "no_passkey"}
+	}
+	lines := []dossiers.ReformLine{{Sign: "~", What: "circuit « courrier-simple » (Courrier simple)", Details: []string{"steps : [2 étapes] → [3 étapes]"}}}
+	founding := &filePage{frame: admin("Le fichier d’organisation")}
+	founding.plan(dossiers.Reform{Lines: lines, Findings: []dossiers.ReformFinding{
+		finding(trial.Blocking, "no_passkey", "« Signature du Maire » : au bureau « Maire », personne n’a encore de clé d’accès : Hélène Garnier."),
+		finding(trial.Warning, "always", "« Visa » : sa condition est toujours remplie : elle ne sert à rien."),
+	}}, []byte("town: x\n"))
+	add("organisation-fichier-debut", founding)
+	refused := &filePage{frame: admin("Le fichier d’organisation"), Problem: typeset("Rien n’est appliqué : une lettre s’arrêterait dans ces circuits.")}
+	refused.plan(dossiers.Reform{Lines: lines, Findings: []dossiers.ReformFinding{
+		finding(trial.Blocking, "never", "« Visa » : sa condition n’est jamais remplie : l’étape n’aurait jamais lieu."),
+	}}, []byte("town: x\n"))
+	add("organisation-fichier-refuse", refused)
 	add("organisation-fichier-erreurs", &filePage{frame: admin("Le fichier d’organisation"), Errors: []string{"ligne 3" + nbsp + ": la clé «" + nbsp + "persones" + nbsp + "» n’est pas connue."}})
 	search := newJournalPage(nil, nil, sampleNow())
 	search.search(g, url.Values{"dossier": {"x"}}, &dossiers.InvalidError{Field: "dossier", Reason: "Le numéro d’un dossier s’écrit en chiffres."})

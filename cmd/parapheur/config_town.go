@@ -17,6 +17,10 @@ import (
 // exitDifferent is the code of "config diff" when the file and the town differ.
 const exitDifferent = 2
 
+// exitUnready is the code of "config diff" and "config apply" when a circuit of
+// the file would stop letters: nothing is, or would be, applied.
+const exitUnready = 3
+
 // configCommand is "parapheur config export|diff|apply|starter": the
 // organisation of a town as one file, to keep in a repository.
 func configCommand(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -31,7 +35,7 @@ func configCommand(ctx context.Context, args []string, out, errOut io.Writer) in
 // A townFile is what the commands about the file of a town are told.
 type townFile struct {
 	dsn, siret, file string
-	yes              bool
+	yes, founding    bool
 }
 
 func (c *townFile) flags(name string) *flag.FlagSet {
@@ -39,6 +43,11 @@ func (c *townFile) flags(name string) *flag.FlagSet {
 	fs.StringVar(&c.dsn, "database-url", "", "adresse de PostgreSQL")
 	fs.StringVar(&c.siret, "siret", "", "SIRET de la collectivité")
 	return fs
+}
+
+// begins adds the option of a town whose people have no passkey yet.
+func (c *townFile) begins(fs *flag.FlagSet) {
+	fs.BoolVar(&c.founding, "before-enrolment", false, "publie aussi les circuits où personne n’a encore de clé d’accès ou de certificat (collectivité qui commence)")
 }
 
 func exportConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -74,6 +83,7 @@ func diffConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c townFile
 	fs := c.flags("diff")
 	fs.StringVar(&c.file, "file", "", "fichier à comparer (« - » : l’entrée standard)")
+	c.begins(fs)
 	if err := parse(fs, args, os.Getenv, errOut); err != nil {
 		return usage(errOut, err)
 	}
@@ -83,8 +93,11 @@ func diffConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
 		if err != nil {
 			return err
 		}
-		if show(out, r); len(r.Lines) > 0 {
+		if c.show(out, r); len(r.Lines) > 0 {
 			code = exitDifferent
+		}
+		if r.Refusal(c.founding) != nil {
+			code = exitUnready
 		}
 		return nil
 	})
@@ -98,32 +111,53 @@ func applyConfig(ctx context.Context, args []string, out, errOut io.Writer) int 
 	var c townFile
 	fs := c.flags("apply")
 	fs.StringVar(&c.file, "file", "", "fichier à appliquer (« - » : l’entrée standard)")
+	c.begins(fs)
 	fs.BoolVar(&c.yes, "yes", false, "applique ce qui est montré ; sans cette option, rien n’est changé")
 	if err := parse(fs, args, os.Getenv, errOut); err != nil {
 		return usage(errOut, err)
 	}
-	return operate(ctx, c.dsn, errOut, func(o *wiring.Operator) error {
-		v, s, r, err := c.plan(ctx, o)
-		if err != nil {
-			return err
-		}
-		show(out, r)
-		switch {
-		case len(r.Lines) == 0:
-			return nil
-		case !c.yes:
-			fmt.Fprintln(out, "\nRien n’est changé. Pour appliquer : la même commande avec --yes.")
-			return nil
-		}
-		if _, err := o.Office.ApplySetup(ctx, v, s, r.Digest()); err != nil {
-			return said(err)
-		}
-		fmt.Fprintln(out, "\nC’est appliqué, et inscrit au journal de la collectivité.")
-		if newcomers(r) {
-			fmt.Fprintln(out, "Les personnes ajoutées n’ont pas encore de clé d’accès : invitez-les (« parapheur town invite », ou la page Personnes).")
-		}
-		return nil
+	code := exitOK
+	done := operate(ctx, c.dsn, errOut, func(o *wiring.Operator) error {
+		var err error
+		code, err = c.apply(ctx, o, out)
+		return err
 	})
+	if done != exitOK {
+		return done
+	}
+	return code
+}
+
+// apply shows the plan and, when told to, applies it.
+func (c *townFile) apply(ctx context.Context, o *wiring.Operator, out io.Writer) (code int, err error) {
+	v, s, r, err := c.plan(ctx, o)
+	if err != nil {
+		return exitOK, err
+	}
+	c.show(out, r)
+	switch {
+	case r.Refusal(c.founding) != nil:
+		fmt.Fprintln(out, "\nRien n’est changé : une lettre s’arrêterait dans ces circuits. Corrigez ce qui est marqué « ! », puis recommencez.")
+		return exitUnready, nil
+	case len(r.Lines) == 0:
+		return exitOK, nil
+	case !c.yes:
+		fmt.Fprintln(out, "\nRien n’est changé. Pour appliquer : la même commande avec --yes.")
+		return exitOK, nil
+	}
+	_, err = o.Office.ApplySetup(ctx, v, s, dossiers.Terms{Shown: r.Digest(), Founding: c.founding})
+	if errors.Is(err, dossiers.ErrUnready) {
+		fmt.Fprintln(out, "\nRien n’est changé :", said(err))
+		return exitUnready, nil
+	}
+	if err != nil {
+		return exitOK, said(err)
+	}
+	fmt.Fprintln(out, "\nC’est appliqué, et inscrit au journal de la collectivité.")
+	if newcomers(r) {
+		fmt.Fprintln(out, "Les personnes ajoutées n’ont pas encore de clé d’accès : invitez-les (« parapheur town invite », ou la page Personnes).")
+	}
+	return exitOK, nil
 }
 
 func starterConfig(_ context.Context, args []string, out, errOut io.Writer) int {
@@ -187,17 +221,25 @@ func (c *townFile) read() (dossiers.Setup, error) {
 // said gives the French sentence of what is wrong with a set-up.
 func said(err error) error {
 	var invalid *dossiers.InvalidError
+	var unready *dossiers.UnreadyError
 	switch {
 	case errors.As(err, &invalid):
 		return errors.New(invalid.Reason)
+	case errors.As(err, &unready):
+		var lines []string
+		for _, r := range unready.Reasons {
+			lines = append(lines, r.Reason)
+		}
+		return errors.New(strings.Join(lines, "\n"))
 	case errors.Is(err, dossiers.ErrConflict):
 		return errors.New("l’organisation a changé depuis que le plan a été montré : relancez la commande")
 	}
 	return err
 }
 
-// show writes a plan.
-func show(out io.Writer, r dossiers.Reform) {
+// show writes a plan, and what is to be known of its circuits: "!" keeps it from
+// being applied, "?" does not.
+func (c *townFile) show(out io.Writer, r dossiers.Reform) {
 	if len(r.Lines) == 0 {
 		fmt.Fprintln(out, "Rien à changer : la collectivité est comme le fichier la décrit.")
 		return
@@ -211,6 +253,16 @@ func show(out io.Writer, r dossiers.Reform) {
 		}
 	}
 	fmt.Fprintf(out, "\n%d ajout(s), %d modification(s), %d mise(s) hors d’usage.\n", count["+"], count["~"], count["-"])
+	if len(r.Findings) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, f := range r.Findings {
+		mark := "?"
+		if f.Blocks(c.founding) {
+			mark = "!"
+		}
+		fmt.Fprintf(out, "%s %s\n", mark, f.French())
+	}
 }
 
 // newcomers reports whether the plan adds somebody.

@@ -31,18 +31,30 @@ func TestConfig(t *testing.T) {
 	}
 	write(starter)
 
-	out, _ := parapheur(t, exitDifferent, at("diff", "--file", file)...)
+	// Nobody has a passkey yet: letters would stop, and the command says so.
+	out, _ := parapheur(t, exitUnready, at("diff", "--file", file)...)
+	if !strings.Contains(out, "! Circuit « ") || !strings.Contains(out, "personne n’a encore de clé d’accès") {
+		t.Errorf("what would stop is not told:\n%s", out)
+	}
+	out, _ = parapheur(t, exitUnready, at("apply", "--file", file, "--yes")...)
+	if !strings.Contains(out, "Rien n’est changé : une lettre s’arrêterait") {
+		t.Errorf("applied unready:\n%s", out)
+	}
+	out, _ = parapheur(t, exitDifferent, at("diff", "--file", file, "--before-enrolment")...)
+	if !strings.Contains(out, "? Circuit « ") {
+		t.Errorf("what is let through is not told:\n%s", out)
+	}
 	for _, want := range []string{"+ personne « maire@commune.exemple.fr »", "+ type « decision »", "- circuit « courrier-cabinet »", "+ délégation 2026-012"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the plan lacks %q:\n%s", want, out)
 		}
 	}
-	out, _ = parapheur(t, exitOK, at("apply", "--file", file)...)
+	out, _ = parapheur(t, exitOK, at("apply", "--file", file, "--before-enrolment")...)
 	if !strings.Contains(out, "Rien n’est changé") {
 		t.Errorf("without --yes:\n%s", out)
 	}
-	parapheur(t, exitDifferent, at("diff", "--file", file)...) // nothing was
-	out, _ = parapheur(t, exitOK, at("apply", "--file", file, "--yes")...)
+	parapheur(t, exitDifferent, at("diff", "--file", file, "--before-enrolment")...) // nothing was
+	out, _ = parapheur(t, exitOK, at("apply", "--file", file, "--before-enrolment", "--yes")...)
 	if !strings.Contains(out, "C’est appliqué") || !strings.Contains(out, "town invite") {
 		t.Errorf("applied:\n%s", out)
 	}

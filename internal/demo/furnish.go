@@ -32,7 +32,7 @@ func Furnish(ctx context.Context, o *dossiers.Office, t dossiers.Tenant) (bool, 
 	if _, there := g.Type(Subsidy); there {
 		return false, nil
 	}
-	if _, err := o.ApplySetup(ctx, operator, furnished(g.Setup()), circuits.Digest{}); err != nil {
+	if _, err := o.ApplySetup(ctx, operator, furnished(g.Setup()), dossiers.Terms{Founding: true}); err != nil {
 		return false, fmt.Errorf("furnish: %w", err)
 	}
 	return true, nil

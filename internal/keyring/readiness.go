@@ -72,6 +72,32 @@ func (r *Ring) Readiness(ctx context.Context, t dossiers.Tenant, p circuits.Pers
 	return r.Judge(ctx, t, k)
 }
 
+// Stored is Readiness as far as the store alone tells it, without the vault nor
+// the roots: whether p brought a key, that was not suspended, whose certificate
+// is in force. A Ring without Vault answers it.
+func (r *Ring) Stored(ctx context.Context, t dossiers.Tenant, p circuits.PersonID) (Readiness, error) {
+	k, err := r.opt.Store.SigningKey(ctx, t.ID, p)
+	if errors.Is(err, dossiers.ErrNotFound) {
+		return Readiness{Seal: p == "", Problems: []Problem{NoKey}}, nil
+	}
+	if err != nil {
+		return Readiness{}, err
+	}
+	chain, err := k.certificates()
+	if err != nil {
+		return Readiness{}, err
+	}
+	out := Readiness{Seal: p == "", Kind: k.Kind, Holder: chain[0].Subject.CommonName, Issuer: chain[0].Issuer.CommonName, NotAfter: chain[0].NotAfter}
+	if k.Suspended != "" {
+		out.Problems = append(out.Problems, Suspended)
+	}
+	if why, bad := usable(chain[0], r.opt.Now()); bad {
+		out.Problems = append(out.Problems, why)
+	}
+	out.Usable = len(out.Problems) == 0
+	return out, nil
+}
+
 // Judge is Readiness for a key at hand.
 func (r *Ring) Judge(ctx context.Context, t dossiers.Tenant, k StoredKey) (Readiness, error) {
 	chain, err := r.chain(ctx, t, k)

@@ -300,6 +300,28 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// An operator, who has the database and no vault, is told who brought a key.
+func TestReadinessOfWhatIsStored(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	end := h.prepared.Certificate().NotAfter
+	stranger := h.Person(t, demo.Drafter).Viewer(t).Person.ID
+	for name, c := range map[string]struct {
+		at   time.Time
+		who  circuits.PersonID
+		want []keyring.Problem
+	}{
+		"today":        {time.Now(), h.mayor, nil},
+		"over":         {end.Add(time.Hour), h.mayor, []keyring.Problem{keyring.Expired}},
+		"nobody's key": {time.Now(), stranger, []keyring.Problem{keyring.NoKey}},
+	} {
+		got, err := keyring.New(keyring.Options{Store: h.Store, Now: func() time.Time { return c.at }}).Stored(t.Context(), h.Tenant, c.who)
+		if err != nil || got.Usable != (c.want == nil) || !slices.Equal(got.Problems, c.want) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 func selfSigned(t *testing.T) *x509.Certificate {
 	t.Helper()
 	s, err := qtsp.New(qtsp.Options{ClientID: "x", Now: time.Now})

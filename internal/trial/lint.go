@@ -117,6 +117,9 @@ func (x *linter) identity(st circuits.Step, seen map[circuits.StepID]bool) {
 	if st.ID == "" || seen[st.ID] {
 		x.block("same_identifier", "deux étapes ont le même identifiant.")
 	}
+	if !slices.Contains(levels(), st.Level) {
+		x.block("level_unknown", "le niveau de signature « %s » n’existe pas : choisissez B-B, B-T, B-LT ou B-LTA.", st.Level)
+	}
 	if st.Kind == circuits.Information || st.Auto {
 		return
 	}
@@ -129,6 +132,12 @@ func (x *linter) identity(st circuits.Step, seen map[circuits.StepID]bool) {
 	case need.Mode == circuits.One && n > 1:
 		x.block("how_many", "%d bureaux sont désignés : dites s’ils agissent tous, ou l’un d’eux, ou combien.", n)
 	}
+}
+
+// levels are those that a step may ask for, as the sealing reads them; empty is
+// the town's.
+func levels() []string {
+	return []string{"", "B-B", "B-T", "B-LT", "B-LTA", "PAdES-BASELINE-B", "PAdES-BASELINE-T", "PAdES-BASELINE-LT", "PAdES-BASELINE-LTA"}
 }
 
 // actors looks at who would act at a step today.

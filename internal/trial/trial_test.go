@@ -96,9 +96,10 @@ func TestLintNames(t *testing.T) {
 		"condition_optional": {
 			func(_ *circuits.Definition, _ *trial.Town, l *trial.Letter) { l.Required = nil }, trial.Warning, "Le rendre obligatoire",
 		},
-		"desk_empty":   {step(1, func(s *circuits.Step) { s.Desk = "d-vide" }), trial.Blocking, "« Urbanisme » n’a pas de titulaire"},
-		"desk_unknown": {step(1, func(s *circuits.Step) { s.Desk = "d-rien" }), trial.Blocking, "n’existe pas"},
-		"no_passkey":   {func(_ *circuits.Definition, t *trial.Town, _ *trial.Letter) { t.Able["dgs"] = trial.Means{} }, trial.Blocking, "clé d’accès : Philippe Rousseau"},
+		"desk_empty":    {step(1, func(s *circuits.Step) { s.Desk = "d-vide" }), trial.Blocking, "« Urbanisme » n’a pas de titulaire"},
+		"level_unknown": {step(2, func(s *circuits.Step) { s.Level = "B-XL" }), trial.Blocking, "« B-XL » n’existe pas"},
+		"desk_unknown":  {step(1, func(s *circuits.Step) { s.Desk = "d-rien" }), trial.Blocking, "n’existe pas"},
+		"no_passkey":    {func(_ *circuits.Definition, t *trial.Town, _ *trial.Letter) { t.Able["dgs"] = trial.Means{} }, trial.Blocking, "clé d’accès : Philippe Rousseau"},
 		"no_certificate": {
 			func(_ *circuits.Definition, t *trial.Town, _ *trial.Letter) {
 				t.Able["maire"] = trial.Means{Passkey: true}

@@ -21,7 +21,8 @@ import (
 // first link, signing keys. It opens no document, works no job and writes no
 // folder, so it runs beside the nodes, as any user of the system.
 type Operator struct {
-	// Office knows people and settings only; what needs blobs or keys fails.
+	// Office knows people and settings only, and whether people brought keys;
+	// what needs blobs or uses keys fails.
 	Office *dossiers.Office
 	Store  *postgres.Store
 
@@ -39,7 +40,7 @@ func OpenOperator(ctx context.Context, dsn string, now func() time.Time) (*Opera
 		return nil, err
 	}
 	o := &Operator{Store: postgres.New(pool, nil), pool: pool, dsn: dsn, now: now}
-	o.Office = dossiers.Open(dossiers.Parts{Store: o.Store, Now: now, Rand: rand.Reader, Location: time.UTC})
+	o.Office = dossiers.Open(dossiers.Parts{Store: o.Store, Keys: storedKeys{ring: keyring.New(keyring.Options{Store: o.Store, Now: now})}, Now: now, Rand: rand.Reader, Location: time.UTC})
 	if err := o.Store.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("connect to the database: %w", err)

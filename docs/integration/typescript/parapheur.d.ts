@@ -529,7 +529,7 @@ export interface paths {
         put?: never;
         /**
          * Appliquer une organisation
-         * @description Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.
+         * @description Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. Chaque circuit publié est d’abord relu et essayé avec ses cas gardés : refusé (409) tant qu’une lettre s’y arrêterait. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.
          *
          *     Droit nécessaire : `organisation:manage`.
          */
@@ -1474,9 +1474,31 @@ export interface components {
             [key: string]: unknown;
         };
         Plan: {
+            /** @description Ce qu’il faut savoir des circuits, relus et essayés avec leurs cas gardés */
+            findings: components["schemas"]["PlanFinding"][];
             lines: components["schemas"]["PlanLine"][];
             /** @description Empreinte du plan, à passer à l’application : ce qui a été montré est ce qui est fait */
             plan: string;
+            /** @description Rien, dans les circuits que le plan publie, n’empêche de l’appliquer */
+            ready: boolean;
+        } & {
+            [key: string]: unknown;
+        };
+        PlanFinding: {
+            circuit: string;
+            /**
+             * @description Nom stable
+             * @example desk_empty
+             */
+            code: string;
+            detail: string;
+            /** @description D’un circuit que le plan ne publie pas mais qu’il fait trébucher : n’empêche rien */
+            elsewhere: boolean;
+            /** @description Disparaît quand les personnes ont leur clé d’accès et leur certificat : before_enrolment passe outre */
+            enrolment: boolean;
+            /** @enum {string} */
+            gravity: "bloquant" | "a-savoir";
+            step?: string;
         } & {
             [key: string]: unknown;
         };
@@ -4923,6 +4945,8 @@ export interface operations {
             query?: {
                 /** @description Empreinte du plan montré ; sans elle, ce qui est demandé est fait quel que soit le plan */
                 plan?: string;
+                /** @description Publie aussi les circuits où personne n’a encore de clé d’accès ou de certificat : une collectivité qui commence. Rien d’autre n’est passé */
+                before_enrolment?: boolean;
             };
             header?: never;
             path?: never;
