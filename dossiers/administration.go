@@ -201,6 +201,38 @@ func (o *Office) InvitePerson(ctx context.Context, v Viewer, person circuits.Per
 	return o.invite(ctx, v.Tenant, person, v.Actor(""))
 }
 
+// An InvitationMail is an invitation as its person will read it.
+type InvitationMail struct {
+	To      Person
+	By      string // who invites
+	Link    string
+	Expires time.Time
+}
+
+// MailsInvitations reports whether MailInvitation can send anything.
+func (o *Office) MailsInvitations() bool { return o.Mail != nil }
+
+// MailInvitation sends the link of an open invitation to the address of its
+// person, before it returns. ErrInvitation: the token opens nothing.
+// ErrUnavailable: the mail was not accepted, and the link still serves.
+func (o *Office) MailInvitation(ctx context.Context, v Viewer, token string) (Person, error) {
+	if err := v.administers(); err != nil {
+		return Person{}, err
+	}
+	in, p, err := o.invitation(ctx, v.Tenant, token)
+	if err != nil {
+		return Person{}, err
+	}
+	if o.Mail == nil {
+		return p, fmt.Errorf("no mail leaves: %w", ErrUnavailable)
+	}
+	err = o.Mail(ctx, v.Tenant, InvitationMail{To: p, By: in.InvitedBy, Link: v.Tenant.Origin + "/enrolement/" + token, Expires: in.Expires})
+	if err != nil {
+		return p, fmt.Errorf("mail an invitation: %w: %w", ErrUnavailable, err)
+	}
+	return p, nil
+}
+
 func (o *Office) invite(ctx context.Context, t Tenant, person circuits.PersonID, by circuits.Actor) (token string, expires time.Time, err error) {
 	p, err := o.Store.Person(ctx, t.ID, person)
 	if err != nil {

@@ -84,6 +84,9 @@ type Parts struct {
 	Seal func(ctx context.Context, t Tenant, manifest []byte) ([]byte, error)
 	// Vault seals the secrets of webhooks and of identity providers.
 	Vault Secrets
+	// Mail sends an invitation to the person it is for; nil where no mail
+	// leaves. The link is never stored: what is not sent at once is not sent.
+	Mail func(ctx context.Context, t Tenant, x InvitationMail) error
 	// CheckURL says whether an address may be called, as far as it says so itself.
 	CheckURL func(url string) error
 	// Identity speaks to identity providers; nil where nobody signs in by one.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -29,7 +30,7 @@ func (s *server) showPeople(v *visit, w http.ResponseWriter, r *http.Request, st
 		return err
 	}
 	p.frame = s.frame(v, "Les personnes", "administration")
-	p.People = personLines(all)
+	p.People, p.Mails = personLines(all), s.Office.MailsInvitations()
 	for i := range p.People {
 		p.People[i].Oneself = p.People[i].ID == string(v.viewer.Person.ID)
 	}
@@ -118,7 +119,7 @@ func (s *server) setActive(v *visit, w http.ResponseWriter, r *http.Request, id 
 	return nil
 }
 
-// invite makes an invitation and shows its link, once.
+// invite makes an invitation, and mails its link or shows it, once.
 func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error {
 	id := circuits.PersonID(chi.URLParam(r, "id"))
 	token, expires, err := s.Office.InvitePerson(r.Context(), v.viewer, id)
@@ -135,7 +136,22 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 			note.Name, note.Again = p.Name(), p.Passkeys > 0
 		}
 	}
+	if r.PostForm.Get("par") == "courriel" {
+		s.mailInvitation(r.Context(), v, token, note)
+	}
 	return s.showPeople(v, w, r, http.StatusOK, &peoplePage{Invited: note})
+}
+
+// mailInvitation sends a link to its person. A link that no server took is
+// handed over by the administrator instead.
+func (s *server) mailInvitation(ctx context.Context, v *visit, token string, note *invitationNote) {
+	p, err := s.Office.MailInvitation(ctx, v.viewer, token)
+	if err != nil {
+		s.Log.WarnContext(ctx, "invitation not mailed", "person", p.ID, "error", err)
+		note.Unsent = true
+		return
+	}
+	note.Mailed = p.Email
 }
 
 // desks is /administration/bureaux.

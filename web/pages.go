@@ -364,7 +364,9 @@ type personLine struct {
 // An invitationNote shows a link that is shown once.
 type invitationNote struct {
 	Name, Link, Expires string
-	Again               bool // they have a passkey already, and will be told
+	Again               bool   // they have a passkey already, and will be told
+	Mailed              string // the address it was sent to: the link is not shown
+	Unsent              bool   // no mail server took it: the link is shown instead
 }
 
 // peoplePage is /administration.
@@ -372,6 +374,7 @@ type peoplePage struct {
 	frame
 	People  []personLine
 	Invited *invitationNote
+	Mails   bool // an invitation may go by mail
 	Problem string
 	Said    string
 	Form    personForm

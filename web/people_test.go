@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,6 +57,32 @@ func says(t *testing.T, what, body string, texts ...string) {
 			t.Errorf("%s does not say %q", what, text)
 		}
 	}
+}
+
+// Where mail leaves, an invitation may go by it: its link is not shown then,
+// unless no server took it.
+func TestInvitationByMail(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	admin, path := at.client(t, demo.Administrator), "/administration/personnes/"+string(at.personID(t, demo.Mayor))+"/invitation"
+	if strings.Contains(admin.get("/administration").Body.String(), "Par courriel") {
+		t.Error("proposes to mail where no mail leaves")
+	}
+	var sent []dossiers.InvitationMail
+	var refused error
+	at.system.Office.Mail = func(_ context.Context, _ dossiers.Tenant, x dossiers.InvitationMail) error {
+		sent = append(sent, x)
+		return refused
+	}
+	says(t, "the list of people", admin.get("/administration").Body.String(), "Par courriel")
+	byMail := url.Values{"par": {"courriel"}}
+	body := admin.post(path, byMail).Body.String()
+	if says(t, "what was sent", body, "Le lien est parti à <strong>"+demo.Mayor+"</strong>"); len(sent) != 1 || strings.Contains(body, "data-invitation-link") || strings.Contains(body, sent[0].Link) {
+		t.Errorf("%+v", sent)
+	}
+	refused = errors.New("relay down")
+	body = admin.post(path, byMail).Body.String()
+	says(t, "what was not sent", body, "n’a pas pris le message", "data-invitation-link", sent[1].Link)
 }
 
 // An administrator's link that adds a key to the Mayor's is told to her, and

@@ -339,7 +339,7 @@ func samples(s *server) []sample {
 	fresh := administrator()
 	people := &peoplePage{
 		frame: fr(administrator(), "Les personnes", "administration"), People: personLines([]dossiers.Person{mayor(), manager(), drafter(), fresh, gone}),
-		Invited: &invitationNote{"Claire Marchand", "https://parapheur.saint-aubin.example/enrolement/8YxXqK2mB0o1zJ3n5rWcVt7uLsEaPdGhIjFkQ9", "le 30 novembre 2026 à 12" + nbsp + "h" + nbsp + "47", true},
+		Invited: &invitationNote{Name: "Claire Marchand", Link: "https://parapheur.saint-aubin.example/enrolement/8YxXqK2mB0o1zJ3n5rWcVt7uLsEaPdGhIjFkQ9", Expires: "le 30 novembre 2026 à 12" + nbsp + "h" + nbsp + "47", Again: true}, Mails: true,
 	}
 	add("administration", people)
 	add("bureaux", &desksPage{

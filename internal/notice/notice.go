@@ -4,7 +4,8 @@
 //
 // It must not decide who is told what (dossiers does), send anything (mailer
 // does), nor say more of a letter than its number, title and step: no
-// document, no key, no link that opens without signing in. It cannot fail.
+// document, no key, no link that opens without signing in but that of an
+// invitation, sent once and not stored. It cannot fail.
 package notice
 
 import (
@@ -109,10 +110,28 @@ func Digest(town dossiers.Tenant, m dossiers.Morning, on string) Mail {
 		"digest/"+string(town.ID)+"/"+on+"/"+string(m.Person.ID))
 }
 
-// write lays a mail out.
+// Invitation writes the mail by which somebody registers a first passkey, or
+// another one.
+func Invitation(town dossiers.Tenant, x dossiers.InvitationMail, zone *time.Location) Mail {
+	expires := x.Expires.In(zone)
+	until := day(expires, zone) + ", " + strconv.Itoa(expires.Hour()) + " h " + fmt.Sprintf("%02d", expires.Minute())
+	return lay(town, "Votre accès au parapheur de "+town.Name, x.To, []string{
+		x.By + " vous invite à enregistrer une clé d’accès. Elle ouvrira le parapheur, et prouvera vos décisions : ni mot de passe, ni code.",
+		"Ouvrez le lien sur l’appareil dont vous vous servirez (téléphone, ordinateur, clé de sécurité). Il sert une seule fois, jusqu’au " + until + ".",
+		"Votre clé servira quand un administrateur vous aura reconnu. Ne transmettez ce message à personne. Si vous n’attendiez pas cette invitation, dites-le à votre administrateur.",
+	}, x.Link, "Enregistrer ma clé d’accès", "invitation/"+string(town.ID)+"/"+x.Link,
+		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas.")
+}
+
+// write lays a mail about letters out.
 func write(town dossiers.Tenant, subject string, to dossiers.Person, lines []string, link, label, key string) Mail {
+	return lay(town, subject, to, lines, link, label, key,
+		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès.")
+}
+
+// lay lays a mail out, as text and as HTML.
+func lay(town dossiers.Tenant, subject string, to dossiers.Person, lines []string, link, label, key, foot string) Mail {
 	hello := greeting(to)
-	foot := "Parapheur de " + town.Name + ". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès."
 	text := hello + ",\n\n" + strings.Join(lines, "\n\n") + "\n\n" + label + " :\n" + link + "\n\n-- \n" + foot + "\n"
 	var b strings.Builder
 	b.WriteString(`<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>` + html.EscapeString(subject) +

@@ -2,6 +2,7 @@ package notice_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -228,6 +229,39 @@ func TestCompletedIsTold(t *testing.T) {
 	town.Await(t, d.ID, func(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed })
 	if got := r.next(1)[0]; !strings.Contains(got.to, demo.Drafter) || !strings.HasPrefix(got.subject, "Courrier terminé") {
 		t.Errorf("%+v", got)
+	}
+	r.none(town)
+}
+
+// An invitation goes to the address of its person, while it is open; a relay
+// that refuses it is told, and the link goes on serving.
+func TestInvitationByMail(t *testing.T) {
+	t.Parallel()
+	town, r := mailing(t, 1, "digest")
+	o, admin, mayor := town.Office, town.Person(t, demo.Administrator).Viewer(t), town.Person(t, demo.Mayor).Viewer(t)
+	token, _, err := o.InvitePerson(t.Context(), admin, mayor.Person.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.MailInvitation(t.Context(), admin, token); !errors.Is(err, dossiers.ErrUnavailable) {
+		t.Errorf("a relay that refuses: %v", err)
+	}
+	if p, err := o.MailInvitation(t.Context(), admin, token); err != nil || p.Email != mayor.Person.Email {
+		t.Errorf("%+v, %v", p, err)
+	}
+	got, link := r.next(1)[0], towntest.Origin+"/enrolement/"+token
+	if !strings.Contains(got.to, demo.Mayor) || !strings.HasPrefix(got.subject, "Votre accès au parapheur de ") || !strings.Contains(got.text, "\n"+link+"\n") ||
+		!strings.Contains(got.html, `<a href="`+link+`">`) || !strings.Contains(got.text, "vous invite à enregistrer une clé d’accès") || strings.Contains(got.text, "le lien demande votre clé") {
+		t.Errorf("%+v", got)
+	}
+	if _, err := o.MailInvitation(t.Context(), mayor, token); !errors.Is(err, dossiers.ErrForbidden) {
+		t.Errorf("by who administers nothing: %v", err)
+	}
+	if _, _, err := o.InvitePerson(t.Context(), admin, mayor.Person.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.MailInvitation(t.Context(), admin, token); !errors.Is(err, dossiers.ErrInvitation) {
+		t.Errorf("a link that was replaced: %v", err)
 	}
 	r.none(town)
 }

@@ -60,6 +60,9 @@ func (s *System) outward(vault *certs.Vault) error {
 	}
 	if s.mail != nil {
 		parts.Mail = s.mail
+		s.Office.Mail = func(ctx context.Context, t dossiers.Tenant, x dossiers.InvitationMail) error {
+			return post{s.mail}.Post(ctx, x.To.Email, notice.Invitation(t, x, s.Office.Location))
+		}
 	}
 	s.Webhooks = webhook.New(parts)
 	s.Office.Vault = parts.Vault
