@@ -21,6 +21,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"sync"
 	"time"
@@ -33,7 +34,9 @@ import (
 
 	"parapheur/dossiers"
 	"parapheur/internal/live"
+	"parapheur/internal/peer"
 	"parapheur/internal/problem"
+	"parapheur/internal/rates"
 )
 
 const (
@@ -67,9 +70,9 @@ type Options struct {
 	// StrangerBurst is how many requests without a key in force one address may
 	// make at once, and two a second after that; default 60.
 	StrangerBurst int
-	// ClientAddress returns the address a request comes from; nil takes the
-	// peer's. Behind a proxy, give what the proxy says.
-	ClientAddress func(*http.Request) string
+	// ClientAddress returns the address a request comes from (see package
+	// peer); nil believes no proxy.
+	ClientAddress func(*http.Request) netip.Addr
 	// Spool is the folder for evidence files under way; default that of the
 	// system.
 	Spool string
@@ -84,8 +87,8 @@ type server struct {
 	Options
 	api       huma.API
 	uploads   chan struct{} // one token for each deposit being received
-	rates     rates
-	strangers rates        // by address: who shows nothing, or something wrong
+	rates     *rates.Table
+	strangers *rates.Table // by address: who shows nothing, or something wrong
 	deposit   *huma.Schema // of the JSON part
 	spec      document
 	handler   http.Handler
@@ -99,8 +102,7 @@ func New(o Options) http.Handler { return newServer(o).handler }
 func newServer(o Options) *server {
 	configure()
 	s := &server{Options: withDefaults(o), uploads: make(chan struct{}, maxUploads)}
-	s.rates.limit, s.rates.burst = s.Rate, s.Burst
-	s.strangers.limit, s.strangers.burst = strangerRate, s.StrangerBurst
+	s.rates, s.strangers = rates.New(s.Rate, s.Burst), rates.New(strangerRate, s.StrangerBurst)
 
 	root := chi.NewRouter()
 	root.Use(s.trace, s.recover, middleware.GetHead)
@@ -157,6 +159,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.StrangerBurst <= 0 {
 		o.StrangerBurst = strangerBurst
+	}
+	if o.ClientAddress == nil {
+		o.ClientAddress = peer.Proxies(nil).Address
 	}
 	if o.Now == nil {
 		o.Now = time.Now

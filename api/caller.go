@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -20,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
 	"parapheur/internal/problem"
 )
 
@@ -87,7 +86,7 @@ func (s *server) admit(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	noteOf(r.Context()).operation = ctx.Operation().OperationID
-	if wait := s.rates.wait(string(town.ID)+"/"+grant.Credential, s.Now()); wait > 0 {
+	if wait := s.rates.Wait(string(town.ID)+"/"+grant.Credential, s.Now()); wait > 0 {
 		tooMany(w, r, wait)
 		return
 	}
@@ -110,7 +109,7 @@ func (s *server) recognise(w http.ResponseWriter, r *http.Request, town dossiers
 		s.unknown(w, r, `Bearer realm="parapheur"`)
 		return dossiers.Grant{}, false
 	}
-	grant, err := s.Office.Admit(r.Context(), town, key, s.address(r))
+	grant, err := s.Office.Admit(r.Context(), town, key, s.ClientAddress(r))
 	if grant.Application != nil {
 		noteOf(r.Context()).grant = grant
 	}
@@ -127,7 +126,7 @@ func (s *server) recognise(w http.ResponseWriter, r *http.Request, town dossiers
 
 // unknown answers 401 with a challenge, or 429 to an address that goes on.
 func (s *server) unknown(w http.ResponseWriter, r *http.Request, challenge string) {
-	if wait := s.strangers.wait(s.address(r).String(), s.Now()); wait > 0 {
+	if wait := s.strangers.Wait(peer.Network(s.ClientAddress(r)), s.Now()); wait > 0 {
 		tooMany(w, r, wait)
 		return
 	}
@@ -154,21 +153,6 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
 func bearer(r *http.Request) (string, bool) {
 	kind, key, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.TrimSpace(key), ok && strings.EqualFold(kind, "Bearer")
-}
-
-// address is where a request comes from, as the node in front of this one says.
-func (s *server) address(r *http.Request) netip.Addr {
-	host := ""
-	if s.ClientAddress != nil {
-		host = s.ClientAddress(r)
-	} else if h, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		host = h
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.IPv6Unspecified()
-	}
-	return ip.Unmap()
 }
 
 // outdated says that an operation will go, and when (RFC 9745, RFC 8594).
@@ -199,7 +183,7 @@ func (s *server) trace(next http.Handler) http.Handler {
 		}
 		call := dossiers.Call{
 			At: started.UTC(), Application: n.grant.Application.ID, Credential: n.grant.Credential, Operation: n.operation,
-			Method: r.Method, Path: r.URL.EscapedPath(), Status: max(seen.Status(), http.StatusOK), Took: s.Now().Sub(started), Request: id, Address: s.address(r).String(),
+			Method: r.Method, Path: r.URL.EscapedPath(), Status: max(seen.Status(), http.StatusOK), Took: s.Now().Sub(started), Request: id, Address: peer.Network(s.ClientAddress(r)),
 		}
 		// The call was made, whether the client is still there or not.
 		if err := s.Office.LogCall(context.WithoutCancel(ctx), n.grant.Tenant, call); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
 	"parapheur/internal/problem"
 )
 
@@ -96,7 +97,7 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request) {
 // clientRequest reads who the client says it is. One way of saying so a
 // request: RFC 6749, 2.3.
 func (s *server) clientRequest(w http.ResponseWriter, r *http.Request) (dossiers.Tenant, dossiers.TokenRequest, bool) {
-	req := dossiers.TokenRequest{From: s.address(r)}
+	req := dossiers.TokenRequest{From: s.ClientAddress(r)}
 	town, err := s.Office.Tenant(r.Context(), r.Host)
 	if err != nil {
 		s.deny(w, r, err)
@@ -146,7 +147,7 @@ func (s *server) clientRequest(w http.ResponseWriter, r *http.Request) (dossiers
 func (s *server) oauthRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, dossiers.ErrClient):
-		if wait := s.strangers.wait(s.address(r).String(), s.Now()); wait > 0 {
+		if wait := s.strangers.Wait(peer.Network(s.ClientAddress(r)), s.Now()); wait > 0 {
 			retryAfter(w.Header(), problem.Problem{RetryAfter: wait})
 			oauthFault(w, http.StatusTooManyRequests, "temporarily_unavailable", "too many attempts; see Retry-After")
 			return

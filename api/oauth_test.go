@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -235,7 +236,9 @@ func TestKeysRotateWithoutAPause(t *testing.T) {
 func TestAnApplicationIsHeldToItsAddressesAndTypes(t *testing.T) {
 	t.Parallel()
 	from := "192.0.2.10"
-	h := newHall(t, func(o *Options) { o.ClientAddress = func(*http.Request) string { return from } })
+	h := newHall(t, func(o *Options) {
+		o.ClientAddress = func(*http.Request) netip.Addr { return netip.MustParseAddr(from) }
+	})
 	d := h.put(t, "cle-0001", nil)
 	admin := h.Person(t, demo.Administrator).Viewer(t)
 	var me dossiers.Application

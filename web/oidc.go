@@ -8,6 +8,7 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
 )
 
 // An identityLine is an account that waits, or that is somebody's.
@@ -47,7 +48,7 @@ func (s *server) beginSignOn(v *visit, w http.ResponseWriter, r *http.Request) e
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
-	if !s.addresses.allow(s.ClientAddress(r)) {
+	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()) {
 		return errTooMany
 	}
 	if name, err := s.Office.SignOnName(r.Context(), v.tenant); err != nil || name == "" {
@@ -75,7 +76,7 @@ func orNotFound(err error) error {
 // finishSignOn is where the provider sends the browser back. The session that
 // set out is the only one that may come back; what it opens is a new one.
 func (s *server) finishSignOn(v *visit, w http.ResponseWriter, r *http.Request) error {
-	if !s.addresses.allow(s.ClientAddress(r)) {
+	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()) {
 		return errTooMany
 	}
 	if v.session.ID == "" {

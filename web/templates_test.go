@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 
@@ -244,24 +243,6 @@ func TestScriptsWriteNoMarkup(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestLimiterIsBounded(t *testing.T) {
-	t.Parallel()
-	l := newLimiter(0, 2)
-	first, second, third := l.allow("a"), l.allow("a"), l.allow("a")
-	if !first || !second || third {
-		t.Error("a burst of two lets two through")
-	}
-	for i := range 3 * limiterRoom {
-		l.allow(time.Unix(int64(i), 0).String())
-		if i%100 == 0 && l.allow("a") {
-			t.Fatal("a key in use lost its count")
-		}
-	}
-	if n := len(l.young) + len(l.old); n > 2*limiterRoom {
-		t.Errorf("%d keys are kept", n)
 	}
 }
 

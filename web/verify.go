@@ -7,11 +7,14 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
+	"parapheur/internal/rates"
 )
 
 // Limits of verifications, which anybody may ask.
@@ -38,20 +41,20 @@ type verifyPage struct {
 
 // A verifier counts the verifications of strangers.
 type verifier struct {
-	addresses *limiter
+	addresses *rates.Table
 	held      chan struct{}
 	working   chan struct{}
 }
 
 func newVerifier() *verifier {
 	return &verifier{
-		addresses: newLimiter(verifyRate, verifyBurst), held: make(chan struct{}, verifyHeld), working: make(chan struct{}, verifyAtOnce),
+		addresses: rates.New(verifyRate, verifyBurst), held: make(chan struct{}, verifyHeld), working: make(chan struct{}, verifyAtOnce),
 	}
 }
 
-// enter reserves the reception of files for who asks from address, until leave is called.
-func (f *verifier) enter(address string) (leave func(), err error) {
-	if !f.addresses.allow(address) {
+// enter reserves the reception of files for who asks from an address, until leave is called.
+func (f *verifier) enter(from netip.Addr, now time.Time) (leave func(), err error) {
+	if !f.addresses.Allow(peer.Network(from), now) {
 		return nil, errTooMany
 	}
 	select {
@@ -106,7 +109,7 @@ func (s *server) stranger(h handler) http.HandlerFunc {
 }
 
 func (s *server) receiveStranger(h handler, v *visit, w http.ResponseWriter, r *http.Request) error {
-	leave, err := s.verifications.enter(s.ClientAddress(r))
+	leave, err := s.verifications.enter(s.ClientAddress(r), s.now())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -165,16 +166,16 @@ func TestFilesDrawNothing(t *testing.T) {
 // TestVerifierIsBounded fills the room for files and asks too often.
 func TestVerifierIsBounded(t *testing.T) {
 	t.Parallel()
-	f := newVerifier()
+	f, now := newVerifier(), time.Unix(0, 0)
 	var leaves []func()
 	for i := range verifyHeld {
-		leave, err := f.enter(time.Unix(int64(i), 0).String())
+		leave, err := f.enter(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		leaves = append(leaves, leave)
 	}
-	if _, err := f.enter("un autre"); err != errBusy { //nolint:errorlint // the very one
+	if _, err := f.enter(netip.AddrFrom4([4]byte{198, 51, 100, 1}), now); err != errBusy { //nolint:errorlint // the very one
 		t.Errorf("a full room: %v", err)
 	}
 	for _, leave := range leaves {
@@ -182,7 +183,7 @@ func TestVerifierIsBounded(t *testing.T) {
 	}
 	refused := false
 	for range verifyBurst + 1 {
-		leave, err := f.enter("le même")
+		leave, err := f.enter(netip.AddrFrom4([4]byte{198, 51, 100, 2}), now)
 		if err != nil {
 			refused = err == errTooMany //nolint:errorlint // the very one
 			break

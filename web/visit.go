@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
 )
 
 // A visit is one request's town, session and person, established before its
@@ -169,7 +170,7 @@ func (s *server) ceremony(h handler) http.HandlerFunc {
 			err = errForged
 		case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 			err = &dossiers.InvalidError{Field: "body", Reason: "Cette demande doit être en JSON."}
-		case !s.addresses.allow(s.ClientAddress(r)), v.session.ID != "" && !s.sessions.allow(v.session.ID):
+		case !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()), v.session.ID != "" && !s.sessions.Allow(v.session.ID, s.now()):
 			err = errTooMany
 		case v.session.ID != "" && !sameToken(r.Header.Get("X-CSRF-Token"), v.session.CSRF) && !strings.HasSuffix(r.URL.Path, "/connexion/debut"):
 			err = errForged

@@ -3,12 +3,15 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"parapheur/dossiers"
 	"parapheur/internal/live"
+	"parapheur/internal/peer"
+	"parapheur/internal/rates"
 )
 
 // Options are what the pages are made of. Office, Live and Log are required.
@@ -20,9 +23,9 @@ type Options struct {
 	// Secure and named __Host-.
 	Secure  bool
 	Version string // shown at the foot of pages, may be empty
-	// ClientAddress returns the address to which ceremonies are counted; nil
-	// takes the peer's. Behind a proxy, give what the proxy says.
-	ClientAddress func(*http.Request) string
+	// ClientAddress returns the address a request comes from, to which
+	// ceremonies are counted (see package peer); nil believes no proxy.
+	ClientAddress func(*http.Request) netip.Addr
 }
 
 // server answers the routes.
@@ -30,8 +33,8 @@ type server struct {
 	Options
 	assets        *assets
 	pages         templates
-	addresses     *limiter
-	sessions      *limiter
+	addresses     *rates.Table
+	sessions      *rates.Table
 	verifications *verifier
 }
 
@@ -55,11 +58,11 @@ func newServer(o Options) (*server, error) {
 		return nil, err
 	}
 	if o.ClientAddress == nil {
-		o.ClientAddress = remoteAddress
+		o.ClientAddress = peer.Proxies(nil).Address
 	}
 	return &server{
 		Options: o, assets: a, pages: pages,
-		addresses: newLimiter(addressRate, addressBurst), sessions: newLimiter(sessionRate, sessionBurst),
+		addresses: rates.New(addressRate, addressBurst), sessions: rates.New(sessionRate, sessionBurst),
 		verifications: newVerifier(),
 	}, nil
 }

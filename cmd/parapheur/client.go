@@ -3,10 +3,9 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
-	"slices"
-	"strings"
 	"time"
+
+	"parapheur/internal/peer"
 )
 
 // How long one exchange may take. A client that sends or reads more slowly
@@ -39,57 +38,11 @@ func sendTime(size int64) time.Duration {
 	return min(patience+time.Duration(size/slowestSend)*time.Second, longestSend)
 }
 
-// A proxies is the list of those whose X-Forwarded-For is believed.
-type proxies []netip.Prefix
-
-// parseProxies reads addresses and networks, separated by commas.
-func parseProxies(list string) (proxies, error) {
-	var out proxies
-	for item := range strings.SplitSeq(list, ",") {
-		item = strings.TrimSpace(item)
-		if item == "" {
-			continue
-		}
-		prefix, err := netip.ParsePrefix(item)
-		if err != nil {
-			address, err := netip.ParseAddr(item)
-			if err != nil {
-				return nil, fmt.Errorf("--trusted-proxies : %q n’est ni une adresse ni un réseau", item)
-			}
-			prefix = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
-		}
-		out = append(out, prefix.Masked())
-	}
-	return out, nil
-}
-
-func (p proxies) include(a netip.Addr) bool {
-	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
-}
-
-// client returns the address to which requests are counted. X-Forwarded-For
-// is read from its end, where the nearest proxy wrote: the first address that
-// is no proxy of ours is the client's. What stands before it is the client's
-// own say, and counts for nothing. IPv6 clients are taken by /64, which is
-// what one of them is given.
-func (p proxies) client(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+// proxies are those whose X-Forwarded-For is believed.
+func (c *config) proxies() (peer.Proxies, error) {
+	list, err := peer.Parse(c.trustedProxies)
 	if err != nil {
-		return r.RemoteAddr
+		return nil, fmt.Errorf("--trusted-proxies : %w", err)
 	}
-	client := peer.Addr().Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && p.include(client); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break // what is not an address hides what stands before it
-		}
-		client = hop.Unmap().WithZone("")
-	}
-	if client.Is6() {
-		if prefix, err := client.WithZone("").Prefix(64); err == nil {
-			return prefix.Addr().String()
-		}
-	}
-	return client.String()
+	return list, nil
 }

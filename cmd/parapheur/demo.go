@@ -53,7 +53,7 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	if err := os.MkdirAll(c.data, mode); err != nil {
 		return fmt.Errorf("dossier de données : %w", err)
 	}
-	trusted, err := parseProxies(c.trustedProxies)
+	trusted, err := c.proxies()
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (c *config) serve(ctx context.Context, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	trusted, err := parseProxies(c.trustedProxies)
+	trusted, err := c.proxies()
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"parapheur/internal/compat/iparapheur"
 	"parapheur/internal/compat/maarch"
 	"parapheur/internal/metrics"
+	"parapheur/internal/peer"
 	"parapheur/internal/wiring"
 	"parapheur/web"
 )
@@ -34,8 +35,8 @@ type server struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 	leaving atomic.Bool
-	limit   int64   // of one document, in bytes
-	proxies proxies // whose X-Forwarded-For is believed
+	limit   int64        // of one document, in bytes
+	proxies peer.Proxies // whose X-Forwarded-For is believed
 	// elsewhere, if set, is where a newcomer who typed the address of this
 	// machine instead of its name is sent: passkeys want a name.
 	elsewhere string
@@ -53,7 +54,7 @@ func (s *server) handler(secure bool) http.Handler {
 		r.Mount("/pki", s.system.Demo.Handler())
 	}
 	programs := api.New(api.Options{
-		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit, ClientAddress: s.proxies.client,
+		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit, ClientAddress: s.proxies.Address,
 	})
 	r.Mount("/api", programs)
 	for _, path := range []string{api.TokenPath, api.RevokePath, api.MetadataPath} {
@@ -62,7 +63,7 @@ func (s *server) handler(secure bool) http.Handler {
 	s.connectors(r)
 	// Mounted as the router it is: what answers HEAD looks through it.
 	r.With(s.byName).Mount("/", web.New(web.Options{
-		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.client,
+		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.Address,
 	}))
 	return r
 }
@@ -71,7 +72,7 @@ func (s *server) handler(secure bool) http.Handler {
 // that turned it on.
 func (s *server) connectors(r chi.Router) {
 	o := compat.Options{
-		Office: s.system.Office, Log: s.log, MaxBody: 4 * s.limit, Spool: s.system.Office.Spool, ClientAddress: s.proxies.client,
+		Office: s.system.Office, Log: s.log, MaxBody: 4 * s.limit, Spool: s.system.Office.Spool, ClientAddress: s.proxies.Address,
 	}
 	r.Mount(maarch.Base, maarch.New(o))
 	soap := iparapheur.New(o)

@@ -62,11 +62,13 @@ func rules() map[string]rule {
 		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
-		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial internal/live internal/problem", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/townfile internal/trial journal internal/live internal/problem", third: chi + " " + rates},
+		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
+		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},
+		"internal/peer":       {never: "database/sql"},
+		"internal/rates":      {third: rates, never: handlers},
 		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":      {never: handlers},
 		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions", std: "cmp crypto/sha256 errors fmt reflect regexp slices strconv strings time", never: handlers},
@@ -97,7 +99,7 @@ func rules() map[string]rule {
 		"api/client":         {},
 		"internal/slip":      {third: "golang.org/x/image", never: handlers},
 		// What other products' clients speak.
-		"internal/compat":            {own: "dossiers internal/conditions internal/problem", third: rates},
+		"internal/compat":            {own: "dossiers internal/conditions internal/peer internal/problem internal/rates"},
 		"internal/compat/iparapheur": {own: "circuits dossiers internal/compat"},
 		"internal/compat/maarch":     {own: "circuits dossiers internal/compat"},
 

@@ -5,17 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"parapheur/dossiers"
+	"parapheur/internal/peer"
 	"parapheur/internal/problem"
+	"parapheur/internal/rates"
 )
 
 const (
@@ -23,7 +21,6 @@ const (
 	clientBurst   = 120
 	strangerRate  = 1 // of one address that shows nothing right
 	strangerBurst = 20
-	ratesRoom     = 4096
 	uploads       = 3 // bodies received at the same time by this node
 	uploadTime    = 2 * time.Minute
 )
@@ -37,9 +34,9 @@ type Options struct {
 	MaxBody int64
 	// Spool is the folder of requests under way; default that of the system.
 	Spool string
-	// ClientAddress returns the address a request comes from; nil takes the
-	// peer's. Behind a proxy, give what the proxy says.
-	ClientAddress func(*http.Request) string
+	// ClientAddress returns the address a request comes from (see package
+	// peer); nil believes no proxy.
+	ClientAddress func(*http.Request) netip.Addr
 	Now           func() time.Time // of rates and durations; default time.Now
 }
 
@@ -48,7 +45,7 @@ type Gate struct {
 	Options
 	kind               dossiers.ConnectorKind
 	uploads            chan struct{}
-	clients, strangers rates
+	clients, strangers *rates.Table
 }
 
 // NewGate returns the gate of a kind.
@@ -56,12 +53,15 @@ func NewGate(kind dossiers.ConnectorKind, o Options) *Gate {
 	if o.MaxBody <= 0 {
 		o.MaxBody = 192 << 20
 	}
+	if o.ClientAddress == nil {
+		o.ClientAddress = peer.Proxies(nil).Address
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Gate{
 		Options: o, kind: kind, uploads: make(chan struct{}, uploads),
-		clients: rates{limit: clientRate, burst: clientBurst}, strangers: rates{limit: strangerRate, burst: strangerBurst},
+		clients: rates.New(clientRate, clientBurst), strangers: rates.New(strangerRate, strangerBurst),
 	}
 }
 
@@ -107,8 +107,8 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, refuse Refuser, nex
 	if !ok {
 		return
 	}
-	from := g.address(r)
-	if wait := g.strangers.waits(from.String(), g.Now()); wait {
+	from := g.ClientAddress(r)
+	if g.strangers.Spent(peer.Network(from), g.Now()) {
 		refuse(seen, r, http.StatusTooManyRequests, "Trop d’essais : réessayez dans une minute.")
 		return
 	}
@@ -124,7 +124,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, refuse Refuser, nex
 	}
 	switch {
 	case errors.Is(err, dossiers.ErrSignInNeeded):
-		g.strangers.count(from.String(), g.Now())
+		g.strangers.Allow(peer.Network(from), g.Now())
 		w.Header().Set("WWW-Authenticate", `Basic realm="parapheur", charset="UTF-8"`)
 		refuse(seen, r, http.StatusUnauthorized, "Identifiant ou mot de passe refusé.")
 	case errors.Is(err, dossiers.ErrAddress):
@@ -132,11 +132,10 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, refuse Refuser, nex
 	case err != nil:
 		status, why := g.Explain(r.Context(), "admit", err)
 		refuse(seen, r, status, why)
-	case g.clients.waits(in.Connector.ID, g.Now()):
+	case !g.clients.Allow(in.Connector.ID, g.Now()):
 		w.Header().Set("Retry-After", "5")
 		refuse(seen, r, http.StatusTooManyRequests, "Trop de demandes à la fois : réessayez dans quelques secondes.")
 	default:
-		g.clients.count(in.Connector.ID, g.Now())
 		next(c)
 	}
 }
@@ -185,7 +184,7 @@ func (g *Gate) keep(c *Caller, seen *recorder, started time.Time) {
 	}
 	call := dossiers.Call{
 		At: started.UTC(), Application: c.Connector.Application, Credential: string(g.kind) + ":" + c.Connector.Login, Operation: string(g.kind) + "." + c.Operation,
-		Method: c.R.Method, Path: c.R.URL.EscapedPath(), Status: status, Took: g.Now().Sub(started), Request: rand.Text(), Address: g.address(c.R).String(),
+		Method: c.R.Method, Path: c.R.URL.EscapedPath(), Status: status, Took: g.Now().Sub(started), Request: rand.Text(), Address: g.ClientAddress(c.R).String(),
 	}
 	ctx := context.WithoutCancel(c.R.Context()) // the call was made, whoever left
 	if err := g.Office.LogCall(ctx, c.Tenant, call); err != nil {
@@ -207,20 +206,6 @@ func (g *Gate) survive(w *recorder, r *http.Request, refuse Refuser) {
 		}
 	}
 	panic(http.ErrAbortHandler)
-}
-
-func (g *Gate) address(r *http.Request) netip.Addr {
-	host := ""
-	if g.ClientAddress != nil {
-		host = g.ClientAddress(r)
-	} else if h, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		host = h
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.IPv6Unspecified()
-	}
-	return ip.Unmap()
 }
 
 // A recorder remembers the status that was answered.
@@ -247,36 +232,3 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-// rates counts by a key, in bounded memory: two generations, of which the
-// older is dropped when the younger is full.
-type rates struct {
-	limit rate.Limit
-	burst int
-
-	mu         sync.Mutex // guards what follows
-	young, old map[string]*rate.Limiter
-}
-
-// waits reports whether the key has nothing left.
-func (x *rates) waits(key string, now time.Time) bool { return x.bucket(key).TokensAt(now) < 1 }
-
-// count takes one from the key.
-func (x *rates) count(key string, now time.Time) { x.bucket(key).AllowN(now, 1) }
-
-func (x *rates) bucket(key string) *rate.Limiter {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	l, ok := x.young[key]
-	if ok {
-		return l
-	}
-	if l, ok = x.old[key]; !ok {
-		l = rate.NewLimiter(x.limit, x.burst)
-	}
-	if x.young == nil || len(x.young) >= ratesRoom {
-		x.old, x.young = x.young, map[string]*rate.Limiter{}
-	}
-	x.young[key] = l
-	return l
-}
