@@ -195,6 +195,7 @@ func TestLoad(t *testing.T) {
 	var wg sync.WaitGroup
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
+	before := x.Spent(t)
 	began := time.Now()
 	for n := range total {
 		<-tick.C
@@ -231,9 +232,9 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s was told %v", id, kinds)
 		}
 	}
-	t.Logf("%d letters of %d KB in %s (%.1f a second), %d failed, %d times asked to come back; p50 %s, p95 %s, p99 %s, worst %s; %d messages, the last %s after the last deposit, %d repeated; %s",
+	t.Logf("%d letters of %d KB in %s (%.1f a second), %d failed, %d times asked to come back; p50 %s, p95 %s, p99 %s, worst %s; %d messages, the last %s after the last deposit, %d repeated; %s for each letter; %s",
 		total, letterBytes>>10, all.Round(time.Millisecond), float64(total)/all.Seconds(), failed.Load(), x.repeats.Load(), at(took, .5), at(took, .95), at(took, .99), took[total-1].Round(time.Millisecond),
-		x.told.all, time.Since(deposited).Round(time.Millisecond), x.told.again, memory())
+		x.told.all, time.Since(deposited).Round(time.Millisecond), x.told.again, x.Spent(t).Since(before).Each(total), memory())
 }
 
 // memory is the largest this process was, as the system counts it.

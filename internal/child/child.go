@@ -1,5 +1,5 @@
-// Package child runs work on bytes that may be hostile in a short-lived copy of this very program: killable, with limits
-// on time, memory and output, with an empty environment and with nothing inherited but the files of its task.
+// Package child runs work on bytes that may be hostile in a copy of this very program: killable, with limits on time,
+// memory and output, with an empty environment and with nothing inherited but the files of its task.
 //
 // It exists because a goroutine cannot be killed: one page of 114 KB can keep a PDF engine busy for hours, freeze the
 // garbage collector of the whole process, or exhaust its memory.
@@ -8,6 +8,10 @@
 //	 │
 //	 └─ Pool.Run(ctx, Task) ─ fork, exec ─> child.Main finds its job, sets its own limits, runs it, exits
 //	        stdin: the input file · stdout: frames (see frame.go) · stderr: the beginning is kept for the error
+//
+// A child serves one task, unless its pool keeps children (kept.go): then one may serve several, as long as it answers
+// each to its end. What a child that served before refuses or does not finish is asked of a new one, so that no verdict
+// on a file depends on the files before it.
 //
 // It is no sandbox against native code: what runs in a child is either memory-safe Go or WebAssembly.
 //
@@ -26,10 +30,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -61,7 +67,7 @@ type Job struct {
 	Run func(input *os.File, argument []byte, answer *Writer) error
 }
 
-// Limits bounds one child. Every field is required.
+// Limits bounds one task. Every field is required.
 type Limits struct {
 	Wall   time.Duration // real time, and processor time too
 	Memory int64         // bytes of private memory; the Go part is told to collect before it gets there
@@ -90,6 +96,7 @@ const (
 	envArgument = "PARAPHEUR_CHILD_ARGUMENT"
 	envMemory   = "PARAPHEUR_CHILD_MEMORY"
 	envSeconds  = "PARAPHEUR_CHILD_SECONDS"
+	envTasks    = "PARAPHEUR_CHILD_TASKS" // of a kept child
 
 	stderrKept = 4 << 10
 	maxStack   = 64 << 20 // bytes: endless recursion ends soon instead of eating a gigabyte
@@ -120,20 +127,17 @@ func run(job Job) int {
 		return 2
 	}
 	debug.SetMemoryLimit(memory - memory/4) // what is not Go's own memory needs some too
-	if err := limitSelf(uint64(memory), seconds); err != nil {
+	tasks, err := strconv.ParseUint(os.Getenv(envTasks), 10, 16)
+	kept := err == nil
+	endInTime()
+	if err := limitSelf(uint64(memory), seconds, seconds*max(tasks, 1)+1); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	w := NewWriter(os.Stdout)
-	err := job.Run(os.Stdin, []byte(os.Getenv(envArgument)), w)
-	if err == nil {
-		err = w.end()
+	if kept {
+		err = serve(job)
 	} else {
-		var failure *Failure
-		if !errors.As(err, &failure) {
-			failure = &Failure{"error", err.Error()}
-		}
-		err = w.fail(failure)
+		_, err = answer(job, os.Stdin, []byte(os.Getenv(envArgument)), os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -142,11 +146,31 @@ func run(job Job) int {
 	return 0
 }
 
-// Pool bounds how many children run at once. It is safe for concurrent use.
-type Pool struct{ slots chan struct{} }
+// answer runs a job and ends its answer; refused says that the job said no.
+func answer(job Job, input *os.File, argument []byte, to io.Writer) (refused bool, err error) {
+	w := NewWriter(to)
+	if err = job.Run(input, argument, w); err == nil {
+		return false, w.end()
+	}
+	var failure *Failure
+	if !errors.As(err, &failure) {
+		failure = &Failure{"error", err.Error()}
+	}
+	return true, w.fail(failure)
+}
 
-// NewPool allows atMost children at a time, and at least one.
-func NewPool(atMost int) *Pool { return &Pool{make(chan struct{}, max(atMost, 1))} }
+// Pool bounds how many children work at once. It is safe for concurrent use.
+type Pool struct {
+	slots chan struct{}
+	keep  Keep
+
+	mu     sync.Mutex // guards the two below
+	idle   []*kept    // the most recently used last
+	closed bool
+}
+
+// NewPool allows atMost children at a time, and at least one. Each serves one task.
+func NewPool(atMost int) *Pool { return NewKeepingPool(atMost, Keep{}) }
 
 // Run waits for a free slot, runs the task in a child process and returns the frames of its answer, the final one
 // excluded. The wall clock starts once the slot is free.
@@ -157,9 +181,19 @@ func (p *Pool) Run(ctx context.Context, t Task) ([]Frame, error) {
 		return nil, fmt.Errorf("wait for a free child process: %w", ctx.Err())
 	}
 	defer func() { <-p.slots }()
+	if p.keep.takes(t) {
+		if frames, err, done := p.ask(ctx, t); done {
+			return frames, err
+		}
+	}
 	limited, cancel := context.WithTimeout(ctx, t.Limits.Wall)
 	defer cancel()
 	out, stderr, err := execute(limited, t)
+	return verdict(ctx, limited, t, out, stderr, err)
+}
+
+// verdict says what the end of a child means. ctx is the caller's, limited the one with the time of the task.
+func verdict(ctx, limited context.Context, t Task, out, stderr []byte, err error) ([]Frame, error) {
 	frames, failure, complete := Decode(out)
 	switch {
 	case ctx.Err() != nil:
@@ -191,21 +225,12 @@ func execute(ctx context.Context, t Task) (stdout, stderr []byte, err error) {
 	out := &bounded{limit: t.Limits.Output, full: kill}
 	said := &head{}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Args = []string{"parapheur-" + t.Job} // what ps shows
-	cmd.Env = []string{
-		envJob + "=" + t.Job, envArgument + "=" + string(t.Argument),
-		envMemory + "=" + strconv.FormatInt(t.Limits.Memory, 10),
-		envSeconds + "=" + strconv.Itoa(int(t.Limits.Wall/time.Second)+2),
-		"GOTRACEBACK=none",
-	}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", out, said
-	cmd.WaitDelay = time.Second
+	prepare(cmd, t.Job, t.Limits, envArgument+"="+string(t.Argument))
+	cmd.Stdout, cmd.Stderr = out, said
 	if t.Input != nil {
 		cmd.Stdin = t.Input
 	}
 	cmd.ExtraFiles = t.More
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
 	// The parent-death signal follows the thread that forks: it must not end before the child does.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -216,14 +241,37 @@ func execute(ctx context.Context, t Task) (stdout, stderr []byte, err error) {
 	return out.buf.Bytes(), said.b, err
 }
 
-// killedForTime says that the kernel ended the child because its processor time was used up.
+// prepare sets what every child has in common: its environment, its limits and its end.
+func prepare(cmd *exec.Cmd, job string, l Limits, more string) {
+	cmd.Args = []string{"parapheur-" + job} // what ps shows
+	cmd.Env = []string{
+		envJob + "=" + job, envMemory + "=" + strconv.FormatInt(l.Memory, 10), envSeconds + "=" + strconv.Itoa(seconds(l)), "GOTRACEBACK=none", more,
+	}
+	cmd.Dir, cmd.WaitDelay = "/", time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+}
+
+// seconds of processor time are a little more than the wall clock gives: it is the wall clock that should end a task.
+func seconds(l Limits) int { return int(l.Wall/time.Second) + 2 }
+
+// endInTime ends this process when its processor time is used up, which the Go runtime would ignore. Code that keeps
+// even this from running is ended by the kernel, at the second limit, or by the parent's clock.
+func endInTime() {
+	used := make(chan os.Signal, 1)
+	signal.Notify(used, syscall.SIGXCPU)
+	go func() {
+		<-used
+		os.Exit(exitTime)
+	}()
+}
+
+// exitTime is how a child ends whose processor time is used up.
+const exitTime = 3
+
 func killedForTime(err error) bool {
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return false
-	}
-	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGXCPU
+	return errors.As(err, &exit) && exit.ExitCode() == exitTime
 }
 
 func firstLine(b []byte) string {

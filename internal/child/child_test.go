@@ -62,6 +62,7 @@ func TestMain(m *testing.M) {
 			_, err = More(1).WriteAt(b, 3)
 			return err
 		}},
+		obey(),
 		Job{"exit", func(*os.File, []byte, *Writer) error { os.Exit(0); return nil }},
 	)
 	os.Exit(m.Run())

@@ -10,15 +10,16 @@ func executable() (string, error) { return "/proc/self/exe", nil }
 
 func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
-// limitSelf lowers the kernel's limits for this process: private memory, processor time, and no core file.
+// limitSelf lowers the kernel's limits for this process: private memory, processor time (seconds for one task, most in
+// its life), and no core file.
 // RLIMIT_DATA counts what can be written, so the address space that Go merely reserves does not trip it.
-func limitSelf(memory, seconds uint64) error {
-	limits := map[int]uint64{syscall.RLIMIT_CPU: seconds, syscall.RLIMIT_CORE: 0}
+func limitSelf(memory, seconds, most uint64) error {
+	limits := map[int]syscall.Rlimit{syscall.RLIMIT_CPU: {Cur: seconds, Max: most}, syscall.RLIMIT_CORE: {}}
 	if !raceEnabled { // the race detector maps terabytes
-		limits[syscall.RLIMIT_DATA] = memory
+		limits[syscall.RLIMIT_DATA] = syscall.Rlimit{Cur: memory, Max: memory}
 	}
 	for which, value := range limits {
-		if err := syscall.Setrlimit(which, &syscall.Rlimit{Cur: value, Max: value}); err != nil {
+		if err := syscall.Setrlimit(which, &value); err != nil {
 			return fmt.Errorf("set resource limit %d: %w", which, err)
 		}
 	}

@@ -122,8 +122,23 @@ func New(l Limits) *Inspector {
 	if l.MaxChildren <= 0 {
 		l.MaxChildren = 2
 	}
-	return &Inspector{limits: l, pool: child.NewPool(l.MaxChildren)}
+	return &Inspector{limits: l, pool: child.NewKeepingPool(l.MaxChildren, child.Keep{
+		Tasks: keptFor, Idle: keptWaiting, Memory: l.memory(keptSize), Wall: l.Timeout,
+	})}
 }
+
+// Children that check ordinary letters are kept, see child.Keep. Larger files and rewritings get one of their own.
+const (
+	keptFor     = 64 // files
+	keptWaiting = 30 * time.Second
+	keptSize    = 4 << 20 // bytes
+)
+
+// memory is what a check of so many bytes may use.
+func (l Limits) memory(size int64) int64 { return int64(l.MemoryMiB)<<20 + 3*size }
+
+// Close ends the children that wait for a file. The Inspector may still be used.
+func (i *Inspector) Close() { i.pool.Close() }
 
 // headerWithin is how far from the beginning readers look for the header (ISO 32000-1, annex H.3.4.1).
 const headerWithin = 1024
@@ -212,7 +227,7 @@ func (i *Inspector) run(ctx context.Context, t child.Task, size int64, q request
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	t.Job, t.Argument = jobName, argument
-	t.Limits = child.Limits{Wall: i.limits.Timeout, Memory: int64(i.limits.MemoryMiB)<<20 + 3*size, Output: 1 << 20}
+	t.Limits = child.Limits{Wall: i.limits.Timeout, Memory: i.limits.memory(size), Output: 1 << 20}
 	frames, err := i.pool.Run(ctx, t)
 	if err != nil {
 		return nil, translate(err)

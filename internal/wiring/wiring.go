@@ -104,6 +104,7 @@ type System struct {
 
 	cfg    Config
 	mail   *mailer.Mailer // nil: none is sent
+	checks func()         // ends the children that wait for a file
 	cancel context.CancelFunc
 	done   chan struct{}
 	moved  chan dossiers.TenantID // whose webhooks have something to send
@@ -197,6 +198,7 @@ func (s *System) office(store dossiers.Blobs, revocation signing.EvidenceSource)
 		return err
 	}
 	inspector := intake.New(intake.Limits{MaxBytes: cfg.MaxDocument})
+	s.checks = inspector.Close
 	s.Office = dossiers.Open(dossiers.Parts{
 		Store: s.Store, Blobs: store, Keys: keyRing{s.Ring}, Render: preview.New(s.Render, 64<<20),
 		Inspect: func(ctx context.Context, pdf *os.File) (dossiers.Intake, error) {
@@ -327,6 +329,9 @@ func (s *System) Close(ctx context.Context) error {
 	}
 	if s.Ring != nil {
 		s.Ring.Close()
+	}
+	if s.checks != nil {
+		s.checks()
 	}
 	s.closePool()
 	return err
