@@ -41,11 +41,11 @@ func (o *Office) BeginDecision(ctx context.Context, v Viewer, s Session, items [
 		if err := o.read(ctx, v, m.Dossier, len(items)); err != nil {
 			return DecisionRequest{}, err
 		}
-		if err := o.proven(ctx, items[i]); err != nil {
-			return DecisionRequest{}, err
-		}
 		if statements[i], err = circumstances.statement(m.Dossier, p, items[i], o.now()); err != nil {
 			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", m.Dossier.ID, circumstances.explain(err, m.Dossier.State.Circuit))
+		}
+		if err := o.proven(ctx, v.Tenant.ID, m.Dossier, circumstances, p, items[i]); err != nil {
+			return DecisionRequest{}, fmt.Errorf("decide on %s: %w", m.Dossier.ID, err)
 		}
 	}
 	c, req, err := rp.BeginDecision(u, []byte(s.ID), statements)

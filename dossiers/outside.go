@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
@@ -18,6 +19,24 @@ type OutsideProof struct {
 	SHA256 circuits.Digest
 	Bytes  int64
 	Kind   string // "application/pdf", "image/jpeg" or "image/png"
+}
+
+// A FiledProof is a proof as it was handed in: for which step of which
+// dossier, and by whom. A decision cites no other.
+type FiledProof struct {
+	OutsideProof
+	Dossier        ID
+	Version, Round int // of the dossier, at that moment
+	Step           circuits.StepID
+	Person         circuits.PersonID
+	At             time.Time
+}
+
+// filed is what p hands in, or cites, at the step that g is about.
+func (x OutsideProof) filed(d Dossier, p Person, g gesture) FiledProof {
+	return FiledProof{
+		OutsideProof: x, Dossier: d.ID, Version: d.State.Version, Round: d.State.Round, Step: d.State.Circuit.Steps[g.step].ID, Person: p.ID,
+	}
 }
 
 // proofKind recognises the files that may prove an act, by their first bytes.
@@ -52,7 +71,8 @@ func (b *limited) Read(p []byte) (int, error) {
 }
 
 // KeepProof keeps the proof of an act that v is about to record at an open
-// step of the dossier. Kept twice is kept once.
+// step of the dossier, and journals that they handed it in there. Kept twice
+// is kept once.
 func (o *Office) KeepProof(ctx context.Context, v Viewer, id ID, r io.Reader) (OutsideProof, error) {
 	p, err := v.person()
 	if err != nil {
@@ -83,19 +103,27 @@ func (o *Office) KeepProof(ctx context.Context, v Viewer, id ID, r io.Reader) (O
 		return out, fmt.Errorf("keep a proof of %s: %w", id, err)
 	}
 	out.SHA256, out.Bytes = digest, size
-	return out, nil
+	filed := out.filed(m.Dossier, p, g)
+	filed.At = o.now()
+	return out, o.Store.FileProof(ctx, v.Tenant.ID, filed, g.by)
 }
 
-// proven refuses to record an act whose proof was not kept.
-func (o *Office) proven(ctx context.Context, i DecisionItem) error {
+// proven refuses to record an act with a proof that p did not hand in for this
+// very step: who knows the digest of a file kept for something else proves
+// nothing with it.
+func (o *Office) proven(ctx context.Context, t TenantID, d Dossier, c circumstances, p Person, i DecisionItem) error {
 	if i.Outside == nil {
 		return nil
 	}
-	b, err := o.Blobs.Open(ctx, i.Outside.Proof)
+	g, err := c.gesture(d, p, i)
 	if err != nil {
-		return &InvalidError{"outside", "Joignez la preuve de l’acte, puis recommencez."}
+		return err
 	}
-	return b.Close()
+	filed, err := o.Store.ProofFiled(ctx, t, OutsideProof{SHA256: i.Outside.Proof}.filed(d, p, g))
+	if err == nil && !filed {
+		err = &InvalidError{"outside", "Joignez la preuve de l’acte, puis recommencez."}
+	}
+	return err
 }
 
 // Proof opens the proof of an act recorded in a dossier that v may see. Close

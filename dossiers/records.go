@@ -67,6 +67,10 @@ type Records interface {
 	Notes(ctx context.Context, t TenantID, id ID) ([]Note, error)
 	AddDispatch(ctx context.Context, t TenantID, d Dispatch, by circuits.Actor) (Dispatch, bool, error)
 	Dispatches(ctx context.Context, t TenantID, id ID) ([]Dispatch, error)
+	// FileProof records that a proof was handed in, once; ProofFiled says
+	// whether one was: bytes, kind and moment are not looked at.
+	FileProof(ctx context.Context, t TenantID, p FiledProof, by circuits.Actor) error
+	ProofFiled(ctx context.Context, t TenantID, p FiledProof) (bool, error)
 }
 
 // mayRedescribe reports whether v is the drafter or the application that deposited.

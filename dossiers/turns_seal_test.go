@@ -175,6 +175,7 @@ func TestOutsideAct(t *testing.T) {
 		t.Fatal(err)
 	}
 	item.Outside.Proof = kept.SHA256
+	h.citesNoOther(t, dgs, item, scan)
 	got, err := h.act(t, dgs, item)
 	if err != nil || got.State.Steps[0].Status != circuits.Done {
 		t.Fatalf("%+v, %v", got.State.Steps, err)
@@ -191,6 +192,49 @@ func TestOutsideAct(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+}
+
+// citesNoOther tries to record acts with a proof that was handed in for
+// another step, by somebody else, or for nothing.
+func (h *hall) citesNoOther(t *testing.T, dgs *towntest.Person, item dossiers.DecisionItem, scan []byte) {
+	t.Helper()
+	refused := func(what string, p *towntest.Person, i dossiers.DecisionItem) {
+		t.Helper()
+		var why *dossiers.InvalidError
+		if _, err := h.act(t, p, i); !errors.As(err, &why) || why.Field != "outside" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	other := item
+	other.Dossier = h.letter(t, nil).ID
+	refused("the proof of another dossier", dgs, other)
+	refused("the proof of somebody else", h.holder(t, "autre@essai.fr", demo.DeskDGS), item)
+	kept := *item.Outside
+	kept.Proof = h.Item(t, item.Dossier, "", "").Seen
+	other = item
+	other.Outside = &kept
+	refused("the letter itself, which is kept", dgs, other)
+	if _, err := h.Office.KeepProof(t.Context(), dgs.Viewer(t), item.Dossier, bytes.NewReader(scan)); err != nil {
+		t.Errorf("handed in twice: %v", err)
+	}
+	if n := h.filed(t, item.Dossier); n != 1 {
+		t.Errorf("%d entries for one proof", n)
+	}
+}
+
+// filed is how many proofs were handed in for a dossier, by the journal.
+func (h *hall) filed(t *testing.T, id dossiers.ID) (n int) {
+	t.Helper()
+	entries, err := h.Store.JournalOf(t.Context(), h.Tenant.ID, id+"/proof")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Kind == dossiers.KindProofFiled {
+			n++
+		}
+	}
+	return n
 }
 
 // A circuit is followed by another: the steps go on after those that are done,

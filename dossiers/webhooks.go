@@ -22,6 +22,11 @@ const (
 	KindDispatched = "dossier.dispatched" // how the letter was sent
 )
 
+// KindProofFiled is the kind of the entry of a proof that was handed in for an
+// act done outside: its subject is the dossier's identifier and "/proof". It is
+// no event of the feed: the decision that cites the proof is.
+const KindProofFiled = "proof.filed"
+
 // KindTest is the type of the message of the test button. It is in no journal.
 const KindTest = "webhook.test"
 

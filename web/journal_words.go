@@ -99,7 +99,7 @@ func journalWords() map[string]string {
 		"signing_key.suspended": "Certificat de signature suspendu",
 		"person.invited":        "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée",
 		"passkey.registered": "Clé d’accès en attente de confirmation", "passkey.enrolled": "Clé d’accès enrôlée", "passkey.refused": "Clé d’accès non confirmée", "passkey.revoked": "Clé d’accès révoquée",
-		"document.received": "Fichiers reçus", "document.kept": "PDF d’un arrêté reçu", "deposit_rules.set": "Règles de dépôt changées",
+		dossiers.KindProofFiled: "Preuve d’un acte externe reçue", "document.received": "Fichiers reçus", "document.kept": "PDF d’un arrêté reçu", "deposit_rules.set": "Règles de dépôt changées",
 		dossiers.KindMemberSet: "Personne réglée", dossiers.KindDeskSet: "Bureau réglé", dossiers.KindSequenceSet: "Suite de numéros réglée", dossiers.KindTypeSet: "Type de courrier réglé",
 		dossiers.KindDrafted: "Brouillon de circuit", dossiers.KindDraftDropped: "Brouillon de circuit abandonné", dossiers.KindRetired: "Circuit retiré", dossiers.KindCasesSet: "Cas d’essai d’un circuit",
 		dossiers.KindDelegationSet: "Délégation inscrite", dossiers.KindAbsenceSet: "Absence planifiée", dossiers.KindImpedimentSet: "Empêchement déclaré", dossiers.KindRecusalSet: "Déport",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/postgres"
@@ -58,6 +59,7 @@ func outwards(t *testing.T, town *towntest.Town, b belonging) (out outward) {
 	fail(err)
 	_, _, err = s.AddDispatch(ctx, b.t, aDispatch(b.signed.ID, now), by)
 	fail(err)
+	fail(s.FileProof(ctx, b.t, aProof(b, now), by))
 	gec, _, err := town.Office.Authenticate(ctx, town.Tenant, town.Founded.APIKeys[demo.GEC])
 	fail(err)
 	out.letter, _, err = town.Office.Deposit(ctx, gec, dossiers.Draft{Title: "Un brouillon", Recipient: "Quelqu’un", TypeCode: "courrier-simple", Main: town.Letter(t), Key: "k9"})
@@ -67,6 +69,13 @@ func outwards(t *testing.T, town *towntest.Town, b belonging) (out outward) {
 
 func aDispatch(id dossiers.ID, at time.Time) dossiers.Dispatch {
 	return dossiers.Dispatch{ID: uuid.NewString(), Dossier: id, Channel: "courrier", Status: "sent", OccurredAt: at, By: "x", At: at}
+}
+
+func aProof(b belonging, at time.Time) dossiers.FiledProof {
+	return dossiers.FiledProof{
+		OutsideProof: dossiers.OutsideProof{SHA256: circuits.Digest(sha256.Sum256([]byte(b.t))), Bytes: 1, Kind: "application/pdf"},
+		Dossier:      b.signed.ID, Version: 1, Round: 1, Step: "paper", Person: b.person.ID, At: at,
+	}
 }
 
 // What programs leave behind goes in its time, and not before.
@@ -113,6 +122,13 @@ func outwardReads() map[string]call {
 		"Notes": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Notes(ctx, t, b.signed.ID)
 			return some(len(x), err, x)
+		},
+		"ProofFiled": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			filed, err := s.ProofFiled(ctx, t, aProof(b, time.Now()))
+			if err == nil && !filed {
+				return nothing
+			}
+			return err
 		},
 		"Dispatches": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			x, err := s.Dispatches(ctx, t, b.signed.ID)
@@ -187,6 +203,11 @@ func outwardWrites() map[string]call {
 		"AddDispatch": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			_, _, err := s.AddDispatch(ctx, t, aDispatch(b.signed.ID, at), by)
 			return err
+		},
+		"FileProof": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			p := aProof(b, at)
+			p.Step = "again"
+			return s.FileProof(ctx, t, p, by)
 		},
 		"Redescribe": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			_, err := s.Redescribe(ctx, t, b.letter.ID, by, at, func(d *dossiers.Dossier) error { d.Note += "."; return nil })
