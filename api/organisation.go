@@ -22,6 +22,7 @@ const setupPrefix = "Setup"
 // config » says, in JSON.
 type SetupTown struct {
 	Town         string             `json:"town,omitempty" doc:"SIRET de la collectivité : une garde contre le mauvais fichier"`
+	Territory    *SetupTerritory    `json:"territory,omitempty" doc:"Absent : inchangé"`
 	People       []SetupPerson      `json:"people,omitzero"`
 	Desks        []SetupDesk        `json:"desks,omitzero"`
 	Sequences    []SetupSequence    `json:"sequences,omitzero"`
@@ -30,6 +31,12 @@ type SetupTown struct {
 	Delegations  []SetupDelegation  `json:"delegations,omitzero"`
 	Closures     []SetupClosure     `json:"closures,omitzero"`
 	Applications []SetupApplication `json:"applications,omitzero"`
+}
+
+// A SetupTerritory is where the town is, for its public holidays and its hours.
+type SetupTerritory struct {
+	Region string `json:"region,omitempty" doc:"Vide : métropole, hors Alsace et Moselle. Sinon alsace-moselle, alsace-moselle-sans-vendredi-saint, guadeloupe, guyane, martinique, mayotte, reunion, saint-barthelemy, saint-martin, saint-pierre-et-miquelon, nouvelle-caledonie, polynesie-francaise, wallis-et-futuna" example:"reunion"`
+	Zone   string `json:"zone,omitempty" doc:"Fuseau horaire, dans la base IANA ; vide : celui du territoire" example:"Indian/Reunion"`
 }
 
 // A SetupPerson is somebody of the town, named everywhere by the address.

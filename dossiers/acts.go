@@ -153,7 +153,7 @@ func (o *Office) Recuse(ctx context.Context, v Viewer, id ID, r delegation.Recus
 		return err
 	}
 	if r.On == "" {
-		r.On = o.today()
+		r.On = o.today(v.Tenant.Territory)
 	}
 	err := o.organise(ctx, v, func(g Organisation) ([]Amendment, error) {
 		return []Amendment{RecusalSet{Dossier: id, Recusal: r}}, nil

@@ -69,7 +69,7 @@ func (o *Office) readerOf(ctx context.Context, v Viewer) (Reader, error) {
 		return Reader{}, err
 	}
 	g, err := o.setUp(ctx, v.Tenant.ID, revision)
-	return Reader{Person: p, InPlaceOf: g.inPlaceOf(p, o.today()), Now: o.now()}, err
+	return Reader{Person: p, InPlaceOf: g.inPlaceOf(p, o.today(g.Territory)), Now: o.now()}, err
 }
 
 // Bins counts what waits in each of the viewer's bins. BinDelegated is counted

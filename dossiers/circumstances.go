@@ -58,16 +58,17 @@ func (o *Office) circumstances(ctx context.Context, t TenantID, m Matter) (circu
 	}
 	kind, _ := g.Type(m.Dossier.TypeCode) // a type that is gone asks for nothing
 	c := circumstances{
-		town: g, snapshot: g.Snapshot(), kind: kind, act: g.Act(m.Dossier.TypeCode, m.Filing), calendar: g.Calendar(o.location()),
-		values: derived(m.Filing.Values, len(m.Dossier.Documents)-1, m.Dossier.Main().Pages), now: o.Now().In(o.location()),
+		town: g, snapshot: g.Snapshot(), kind: kind, act: g.Act(m.Dossier.TypeCode, m.Filing), calendar: g.Calendar(o.LocationOf(g.Territory)),
+		values: derived(m.Filing.Values, len(m.Dossier.Documents)-1, m.Dossier.Main().Pages), now: o.here(g.Territory),
 	}
 	c.act.Recusals = m.Recusals
 	return c, nil
 }
 
-// Calendar is that of the town: its closures, and where its days begin.
+// Calendar is that of the town: its holidays, its closures, and where its days
+// begin.
 func (g Organisation) Calendar(zone *time.Location) calendar.Calendar {
-	c := calendar.Calendar{Zone: zone}
+	c := calendar.Calendar{Region: g.Territory.Region, Zone: zone}
 	for _, x := range g.Closures {
 		var day calendar.Date
 		if day.UnmarshalText([]byte(x.On)) == nil {

@@ -131,7 +131,7 @@ func (o *Office) redirect(ctx context.Context, v Viewer) (moved int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	today := o.today()
+	today := o.today(g.Territory)
 	var errs []error
 	for _, a := range g.Absences {
 		if a.Tray != delegation.MoveTray || a.Cancelled || a.Replacement == "" || today < a.From || today > a.To {
@@ -151,27 +151,37 @@ func (o *Office) moveTray(ctx context.Context, v Viewer, g Organisation, a deleg
 			holders = append(holders, string(d.ID))
 		}
 	}
-	var ids []ID
-	for _, h := range holders {
-		found, err := o.Store.Waiting(ctx, v.Tenant.ID, h, maxSweep)
-		if err != nil {
-			return 0, err
-		}
-		ids = append(ids, found...)
-	}
-	slices.Sort(ids)
 	who, _ := g.Member(a.Person)
 	absent := circuits.Actor{Person: a.Person, Name: who.Name()}
-	return o.sweep(ctx, v, slices.Compact(ids), "redirect", func(w Work, c circumstances) (Change, error) {
+	moved, errs := 0, []error(nil)
+	for _, h := range holders {
+		for after := ID(""); ctx.Err() == nil; {
+			ids, err := o.Store.Waiting(ctx, v.Tenant.ID, h, after, maxSweep)
+			if err != nil || len(ids) == 0 {
+				errs = append(errs, err)
+				break
+			}
+			after = ids[len(ids)-1]
+			n, err := o.sweep(ctx, v, ids, "redirect", o.redirected(absent, a.Replacement, holders))
+			moved, errs = moved+n, append(errs, err)
+		}
+	}
+	return moved, errors.Join(append(errs, ctx.Err())...)
+}
+
+// redirected passes the turns of somebody absent, in one dossier, to who
+// replaces them.
+func (o *Office) redirected(absent circuits.Actor, replacement circuits.PersonID, holders []string) func(Work, circumstances) (Change, error) {
+	return func(w Work, c circumstances) (Change, error) {
 		var all []circuits.Event
 		s := w.Dossier.State
 		for _, turn := range s.OpenTurns() {
 			kind := s.Circuit.Steps[turn.Step].Kind
-			mine := turn.Person == a.Person || turn.Person == "" && slices.Contains(holders, string(turn.Desk))
+			mine := turn.Person == absent.Person || turn.Person == "" && slices.Contains(holders, string(turn.Desk))
 			if !mine || kind == circuits.Signature || kind == circuits.Seal {
 				continue // who replaces somebody does not sign by that alone
 			}
-			to := circuits.Recipient{Desk: turn.Desk, Person: a.Replacement}
+			to := circuits.Recipient{Desk: turn.Desk, Person: replacement}
 			events, err := s.Redirect(absent, turn.Step, turn.Turn, to, "Absence", c.facts(s, s.Circuit, nil), o.now())
 			if errors.Is(err, circuits.ErrRecipient) || errors.Is(err, circuits.ErrRecused) {
 				continue
@@ -185,5 +195,5 @@ func (o *Office) moveTray(ctx context.Context, v Viewer, g Organisation, a deleg
 			all = append(all, events...)
 		}
 		return Change{Events: all}, nil
-	})
+	}
 }

@@ -254,7 +254,7 @@ func (o *Office) Mornings(ctx context.Context, t Tenant) ([]Morning, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone := o.location()
+	zone := o.LocationOf(g.Territory)
 	if !g.Calendar(zone).Working(calendar.On(o.Now().In(zone))) {
 		return nil, nil
 	}

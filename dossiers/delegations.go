@@ -23,7 +23,7 @@ func (o *Office) Powers(ctx context.Context, t TenantID, d Dossier, desk circuit
 		return delegation.Resolution{}, err
 	}
 	act.Internal = internal
-	return g.Snapshot().Powers(desk, act, o.today()), nil
+	return g.Snapshot().Powers(desk, act, o.today(g.Territory)), nil
 }
 
 // act is the dossier as the law of delegation reads it.

@@ -142,7 +142,7 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	if err != nil {
 		return Dossier{}, false, err
 	}
-	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Filing: filing, Sequence: sequence, FiledAt: now.In(o.location()), Dossier: Dossier{
+	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Filing: filing, Sequence: sequence, FiledAt: now.In(o.LocationOf(v.Tenant.Territory)), Dossier: Dossier{
 		ID: ID(id.String()), Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
 		ExternalReference: d.ExternalReference, Note: d.Note, Drafter: Holder{Person: drafter.ID, Name: drafter.Name()},
 		Documents: []Document{received(1, d.Main, now)}, CreatedAt: now, UpdatedAt: now,

@@ -139,7 +139,7 @@ func (o *Office) Compose(ctx context.Context, t Tenant, main Received, annexes [
 		made.Notices = append(made.Notices, Notice{Code: NoticeJoined, Name: a.Name})
 	}
 	if add.Stamp != nil {
-		lines := add.Stamp.lines(t.Place, o.now().In(o.Location))
+		lines := add.Stamp.lines(t.Place, o.here(t.Territory))
 		if e.Stamps, err = o.marks(ctx, letter, main, add.Stamp.AllPages, lines); err != nil {
 			return main, annexes, err
 		}

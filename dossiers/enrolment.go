@@ -84,7 +84,7 @@ func (o *Office) finishRegistration(ctx context.Context, t Tenant, s Session, p 
 		return out, false, err
 	}
 	if how.label == "" {
-		how.label = "Clé d’accès du " + o.Now().In(o.location()).Format("02/01/2006")
+		how.label = "Clé d’accès du " + o.here(t.Territory).Format("02/01/2006")
 	}
 	by := circuits.Actor{Person: p.ID, Name: p.Name()}
 	// Enrolments of a town form a chain: one that was overtaken is made again

@@ -199,7 +199,7 @@ func (o *Office) file(ctx context.Context, v Viewer, d Draft) (circuit circuits.
 	case d.Circuit != nil:
 		circuit, err = *d.Circuit, g.asked(y, *d.Circuit)
 	case d.Start:
-		circuit, err = g.CircuitFor(y, derived(f.Values, len(d.Annexes), d.Main.Pages), o.Now().In(o.location()))
+		circuit, err = g.CircuitFor(y, derived(f.Values, len(d.Annexes), d.Main.Pages), o.here(g.Territory))
 	}
 	return circuit, f, sequence, err
 }

@@ -93,7 +93,7 @@ type Parts struct {
 	Identity IdentityProvider
 	Now      func() time.Time // the only clock read
 	Rand     io.Reader        // nonces, handles, tokens
-	Location *time.Location   // of the dates written on letters
+	Location *time.Location   // of towns that did not say where they are
 	Spool    string           // folder for uploads under way
 	MaxBytes int64            // of one document
 	Software string           // version, named in evidence
@@ -108,6 +108,7 @@ type Office struct {
 	Parts
 	parties sync.Map // TenantID -> *approvals.RelyingParty
 	towns   sync.Map // TenantID -> Organisation, as last read
+	zones   sync.Map // name of a zone -> *time.Location
 	secrets secrets  // of connectors, those that were right
 }
 

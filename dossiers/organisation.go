@@ -45,6 +45,7 @@ type OrganisationStore interface {
 type Organisation struct {
 	// Revision grows with each change made by Organise.
 	Revision     int64
+	Territory    Territory
 	People       []Member
 	Desks        []DeskSetup
 	Sequences    []Sequence
@@ -271,8 +272,8 @@ func (v Viewer) consults() error {
 	return v.administers()
 }
 
-// today is the day in the town.
-func (o *Office) today() delegation.Date { return delegation.DateOf(o.Now().In(o.location())) }
+// today is the day in a town.
+func (o *Office) today(x Territory) delegation.Date { return delegation.DateOf(o.here(x)) }
 
 func (o *Office) location() *time.Location {
 	if o.Location == nil {
@@ -286,9 +287,10 @@ func (o *Office) location() *time.Location {
 // by itself the day before: this only puts the records in order. It answers
 // how many people it was about.
 func (o *Office) EndMandates(ctx context.Context, t TenantID) (int, error) {
-	ended, today := 0, o.today()
+	ended := 0
 	_, err := o.Store.Organise(ctx, t, circuits.Actor{Name: "Fin de mandat"}, o.now(), func(g Organisation) ([]Amendment, error) {
 		var list []Amendment
+		today := o.today(g.Territory)
 		gone := map[circuits.PersonID]delegation.Date{}
 		for _, m := range g.People {
 			if m.MandateEnd != "" && m.MandateEnd < today {

@@ -10,7 +10,9 @@ import (
 
 // An AbsencePlan is what a person sees to plan their own absences.
 type AbsencePlan struct {
-	Absences   []delegation.Absence
+	Absences []delegation.Absence
+	// Impediments are those declared about the person: declared by others.
+	Impediments []delegation.Impediment
 	Colleagues []Person // who may replace them: names only
 }
 
@@ -25,6 +27,11 @@ func (o *Office) MyAbsences(ctx context.Context, v Viewer) (AbsencePlan, error) 
 		return AbsencePlan{}, err
 	}
 	out := AbsencePlan{Absences: slices.DeleteFunc(slices.Clone(g.Absences), func(a delegation.Absence) bool { return a.Person != p.ID })}
+	for _, i := range g.Impediments {
+		if i.Person == p.ID {
+			out.Impediments = append(out.Impediments, i)
+		}
+	}
 	for _, m := range g.People {
 		if m.ID != p.ID && !m.Inactive {
 			out.Colleagues = append(out.Colleagues, Person{ID: m.ID, Civility: m.Civility, GivenName: m.GivenName, FamilyName: m.FamilyName})

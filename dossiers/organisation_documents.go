@@ -60,16 +60,43 @@ func (o *Office) Arrete(ctx context.Context, v Viewer, id delegation.ID) (Blob, 
 	if !ok || d.Arrete.IsZero() {
 		return nil, d, fmt.Errorf("arrêté of delegation %s: %w", id, ErrNotFound)
 	}
-	kept, err := o.Kept(ctx, v, d.Arrete)
-	if err != nil {
-		return nil, d, err
-	}
-	if !kept {
-		return nil, d, fmt.Errorf("arrêté %s was never received here: %w", d.Number, ErrNotFound)
-	}
-	b, err := o.Blobs.Open(ctx, d.Arrete)
+	b, err := o.openKept(ctx, v.Tenant.ID, d.Arrete)
 	if err != nil {
 		return nil, d, fmt.Errorf("arrêté %s: %w", d.Number, err)
 	}
 	return b, d, nil
+}
+
+// ImpedimentProof opens the PDF that proves an impediment, for those who may
+// read the set-up and for the person who is impeded, under the rule of Arrete:
+// it may be about somebody's health. Close it.
+func (o *Office) ImpedimentProof(ctx context.Context, v Viewer, id delegation.ID) (Blob, delegation.Impediment, error) {
+	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
+	if err != nil {
+		return nil, delegation.Impediment{}, err
+	}
+	i, ok := find(g.Impediments, func(x delegation.Impediment) bool { return x.ID == id })
+	if denied := v.consults(); denied != nil && (!ok || v.Person == nil || v.Person.ID != i.Person) {
+		return nil, delegation.Impediment{}, denied
+	}
+	if !ok || i.Document.IsZero() {
+		return nil, i, fmt.Errorf("proof of impediment %s: %w", id, ErrNotFound)
+	}
+	b, err := o.openKept(ctx, v.Tenant.ID, i.Document)
+	if err != nil {
+		return nil, i, fmt.Errorf("proof of impediment %s: %w", id, err)
+	}
+	return b, i, nil
+}
+
+// openKept opens what KeepDocument received in this town, and nothing else.
+func (o *Office) openKept(ctx context.Context, t TenantID, digest circuits.Digest) (Blob, error) {
+	kept, err := o.Store.KeptDocument(ctx, t, digest)
+	if err != nil {
+		return nil, err
+	}
+	if !kept {
+		return nil, fmt.Errorf("document %s was never received here: %w", digest, ErrNotFound)
+	}
+	return o.Blobs.Open(ctx, digest)
 }

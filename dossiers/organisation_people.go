@@ -30,7 +30,7 @@ func (o *Office) Expected(ctx context.Context, v Viewer, person circuits.PersonI
 	if err != nil {
 		return nil, err
 	}
-	asked, err := o.Store.Waiting(ctx, v.Tenant.ID, string(person), manyLetters)
+	asked, err := o.Store.Waiting(ctx, v.Tenant.ID, string(person), "", manyLetters)
 	if err != nil {
 		return nil, fmt.Errorf("what waits for %s: %w", person, err)
 	}
@@ -46,7 +46,7 @@ func (o *Office) Expected(ctx context.Context, v Viewer, person circuits.PersonI
 		if !held {
 			continue
 		}
-		there, err := o.Store.Waiting(ctx, v.Tenant.ID, string(d.ID), manyLetters)
+		there, err := o.Store.Waiting(ctx, v.Tenant.ID, string(d.ID), "", manyLetters)
 		if err != nil {
 			return nil, fmt.Errorf("what waits at %s: %w", d.ID, err)
 		}

@@ -22,6 +22,7 @@ import (
 // is complete: what it does not list is taken out of use.
 type Setup struct {
 	Town         string                  `json:"town,omitempty"` // SIRET: a guard against the wrong file
+	Territory    *Territory              `json:"territory,omitempty"`
 	People       []Member                `json:"people,omitzero"`
 	Desks        []DeskSetup             `json:"desks,omitzero"`
 	Sequences    []Sequence              `json:"sequences,omitzero"`
@@ -69,6 +70,10 @@ func (g Organisation) Setup() Setup {
 			d.Version = 0
 			s.Circuits = append(s.Circuits, d)
 		}
+	}
+	if g.Territory != (Territory{}) {
+		at := g.Territory
+		s.Territory = &at
 	}
 	people(&s, func(id circuits.PersonID) circuits.PersonID {
 		m, _ := g.Member(id)
@@ -305,6 +310,7 @@ func (g Organisation) Plan(s Setup, today delegation.Date, draw func() (string, 
 		func() error { return typesSection(s, have).plan(&r, k) },
 		func() error { return delegationsSection(g, s, have, today, draw).plan(&r, k) },
 		func() error { return closuresSection(s, have).plan(&r, k) },
+		func() error { return territoryPlanned(s, have, &r) },
 		func() error { return k.err },
 	} {
 		if err := step(); err != nil {
@@ -480,6 +486,22 @@ func delegationsSection(g Organisation, s, have Setup, today delegation.Date, dr
 	}
 }
 
+// territoryPlanned compares where the town is.
+func territoryPlanned(s, have Setup, r *Reform) error {
+	if s.Territory == nil {
+		return nil
+	}
+	was := Territory{}
+	if have.Territory != nil {
+		was = *have.Territory
+	}
+	if details := differences(was, *s.Territory); len(details) > 0 {
+		r.Lines = append(r.Lines, ReformLine{Sign: "~", What: "territoire de la collectivité", Details: details})
+		r.amendments = append(r.amendments, TerritorySet{Territory: *s.Territory})
+	}
+	return nil
+}
+
 func closuresSection(s, have Setup) section[Closure] {
 	return section[Closure]{
 		want: s.Closures, have: have.Closures, key: func(c Closure) string { return string(c.On) },
@@ -506,7 +528,7 @@ func (o *Office) planned(v Viewer, g Organisation, s Setup) (Reform, error) {
 	if s.Town != "" && s.Town != v.Tenant.SIRET {
 		return Reform{}, &InvalidError{"town", "Ce fichier est celui de la collectivité " + s.Town + ", non de " + v.Tenant.SIRET + "."}
 	}
-	r, err := g.Plan(s, o.today(), o.newID)
+	r, err := g.Plan(s, o.today(g.Territory), o.newID)
 	if err != nil {
 		return r, err
 	}
@@ -561,7 +583,7 @@ func (o *Office) PlanSetup(ctx context.Context, v Viewer, s Setup) (Reform, erro
 	if err != nil {
 		return r, err
 	}
-	r.Findings, err = r.tried(g, found, o.Now().In(o.location()))
+	r.Findings, err = r.tried(g, found, o.here(g.Territory))
 	return r, err
 }
 
@@ -602,7 +624,7 @@ func (o *Office) ApplySetup(ctx context.Context, v Viewer, s Setup, terms Terms)
 		if !terms.Shown.IsZero() && terms.Shown != r.Digest() {
 			return nil, fmt.Errorf("apply the set-up: %w", ErrConflict)
 		}
-		if r.Findings, err = r.tried(g, found, o.Now().In(o.location())); err != nil {
+		if r.Findings, err = r.tried(g, found, o.here(g.Territory)); err != nil {
 			return nil, err
 		}
 		if err := r.Refusal(terms.Founding); err != nil {

@@ -184,7 +184,7 @@ func (o *Office) Trial(ctx context.Context, v Viewer, code string) (Trial, error
 	if err != nil {
 		return Trial{}, err
 	}
-	return g.Try(code, found, travelling, o.Now().In(o.location()))
+	return g.Try(code, found, travelling, o.here(g.Territory))
 }
 
 // Resources are what the people of a town were found to act with.
@@ -300,7 +300,7 @@ func (o *Office) resources(ctx context.Context, t Tenant, g Organisation, list .
 	var signatories []circuits.PersonID
 	sealed := false
 	for _, d := range list {
-		signatories = append(signatories, g.signatories(d, o.today())...)
+		signatories = append(signatories, g.signatories(d, o.today(g.Territory))...)
 		sealed = sealed || slices.ContainsFunc(d.Steps, func(st circuits.Step) bool { return st.Kind == circuits.Seal })
 	}
 	slices.Sort(signatories)
@@ -367,7 +367,7 @@ func (o *Office) Rehearse(ctx context.Context, v Viewer, code string, c trial.Ca
 	if err != nil {
 		return trial.Path{}, err
 	}
-	at, err := o.morning(on)
+	at, err := o.morning(v.Tenant, on)
 	if err != nil {
 		return trial.Path{}, err
 	}
@@ -378,12 +378,12 @@ func (o *Office) Rehearse(ctx context.Context, v Viewer, code string, c trial.Ca
 }
 
 // morning is when the town hall opens on a day; empty: now.
-func (o *Office) morning(on delegation.Date) (time.Time, error) {
-	now := o.Now().In(o.location())
+func (o *Office) morning(t Tenant, on delegation.Date) (time.Time, error) {
+	now := o.here(t.Territory)
 	if on == "" || on == delegation.DateOf(now) {
 		return now, nil
 	}
-	day, err := time.ParseInLocation(time.DateOnly, string(on), o.location())
+	day, err := time.ParseInLocation(time.DateOnly, string(on), now.Location())
 	if err != nil {
 		return now, &InvalidError{"on", "Indiquez un jour qui existe, comme 2026-05-15."}
 	}

@@ -216,7 +216,7 @@ func (o *Office) KeepCase(ctx context.Context, v Viewer, code string, c trial.Ca
 	if c, err = x.normal(c); err != nil {
 		return trial.Path{}, err
 	}
-	p := trial.Rehearse(x.Definition, x.Town, x.Letter(c.Type), c, o.Now().In(o.location()))
+	p := trial.Rehearse(x.Definition, x.Town, x.Letter(c.Type), c, o.here(v.Tenant.Territory))
 	if !p.Complete {
 		return p, &InvalidError{"case", "Ce cas ne va pas au bout du circuit : " + p.Stop}
 	}
@@ -310,7 +310,7 @@ func (o *Office) PublishCircuit(ctx context.Context, v Viewer, code string, p Pu
 		for _, a := range then {
 			g = a.apply(g)
 		}
-		x, err := g.Try(code, found, nil, o.Now().In(o.location()))
+		x, err := g.Try(code, found, nil, o.here(g.Territory))
 		if err != nil {
 			return nil, err
 		}
@@ -406,5 +406,5 @@ func (o *Office) MigrateAll(ctx context.Context, v Viewer, code string, ids []ID
 	return out, nil
 }
 
-// Today is the day in the town.
-func (o *Office) Today() delegation.Date { return o.today() }
+// Today is the day in a town.
+func (o *Office) Today(t Tenant) delegation.Date { return o.today(t.Territory) }

@@ -245,7 +245,7 @@ func (o *Office) evidenceFor(ctx context.Context, t Tenant, d Dossier, want circ
 func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Sealing, error) {
 	by, holder := w.decision.By, w.decision.By.Person
 	claims := signing.Claims{
-		Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place, Time: w.decision.At.In(w.o.Location),
+		Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place, Time: w.decision.At.In(w.o.LocationOf(w.tenant.Territory)),
 	}
 	if w.decision.Verdict == circuits.Seals { // of the town, in nobody's name
 		claims.Name, claims.Quality, claims.Seal, holder = w.tenant.Name, "Cachet de la collectivité", true, ""

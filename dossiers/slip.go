@@ -27,26 +27,30 @@ func (o *Office) Slip(ctx context.Context, v Viewer, id ID, w io.Writer) (int64,
 	if err != nil {
 		return 0, err
 	}
+	c := clerk{o.LocationOf(v.Tenant.Territory)}
 	s := slip.Slip{
-		Town: v.Tenant.Name, Title: "Bordereau de circulation", Subject: view.Title, At: o.now(), Facts: o.slipFacts(view),
-		Foot: "Établi le " + o.written(o.now()) + " par le parapheur. Pour information : seul le dossier de preuve fait preuve.",
+		Town: v.Tenant.Name, Title: "Bordereau de circulation", Subject: view.Title, At: o.now(), Facts: c.facts(view),
+		Foot: "Établi le " + c.written(o.now()) + " par le parapheur. Pour information : seul le dossier de preuve fait preuve.",
 	}
-	s.Tables = append(s.Tables, o.slipPath(view), o.slipDecisions(view))
+	s.Tables = append(s.Tables, c.path(view), c.decisions(view))
 	if len(notes) > 0 {
-		s.Tables = append(s.Tables, o.slipNotes(notes))
+		s.Tables = append(s.Tables, c.notes(notes))
 	}
 	if len(sent) > 0 {
-		s.Tables = append(s.Tables, o.slipDispatches(sent))
+		s.Tables = append(s.Tables, c.dispatches(sent))
 	}
 	return view.Number, s.Write(w)
 }
 
+// A clerk writes a slip, with the hours of the town.
+type clerk struct{ zone *time.Location }
+
 // written is an instant as people of the town write it.
-func (o *Office) written(at time.Time) string {
-	return at.In(o.location()).Format("02/01/2006 à 15:04")
+func (c clerk) written(at time.Time) string {
+	return at.In(c.zone).Format("02/01/2006 à 15:04")
 }
 
-func (o *Office) slipFacts(v View) []slip.Fact {
+func (c clerk) facts(v View) []slip.Fact {
 	main := v.Main()
 	facts := []slip.Fact{
 		{Name: "Dossier", Value: "n° " + strconv.FormatInt(v.Number, 10) + ", " + phaseName(v.State.Phase)},
@@ -58,7 +62,7 @@ func (o *Office) slipFacts(v View) []slip.Fact {
 	}
 	facts = append(facts,
 		slip.Fact{Name: "Rédaction", Value: v.Drafter.Name},
-		slip.Fact{Name: "Dépôt", Value: o.written(v.CreatedAt)},
+		slip.Fact{Name: "Dépôt", Value: c.written(v.CreatedAt)},
 		slip.Fact{Name: "Lettre", Value: main.Name + ", version " + strconv.Itoa(v.State.Version) + ", " + pages(main.Pages)},
 		slip.Fact{Name: "Empreinte SHA-256", Value: main.Revision.SHA256.String()})
 	for _, a := range v.Annexes() {
@@ -81,7 +85,7 @@ func phaseName(p circuits.Phase) string {
 	return names[p]
 }
 
-func (o *Office) slipPath(v View) slip.Table {
+func (c clerk) path(v View) slip.Table {
 	t := slip.Table{
 		Heading: "Le circuit", Columns: []string{"Étape", "Bureau", "État"}, Wide: []float64{0.45, 0.33, 0.22}, None: "Aucun circuit : le dossier n’a pas été envoyé.",
 	}
@@ -98,12 +102,12 @@ func (o *Office) slipPath(v View) slip.Table {
 	return t
 }
 
-func (o *Office) slipDecisions(v View) slip.Table {
+func (c clerk) decisions(v View) slip.Table {
 	t := slip.Table{
 		Heading: "Les décisions", Columns: []string{"Quand", "Qui", "Décision"}, Wide: []float64{0.20, 0.38, 0.42}, None: "Personne n’a encore décidé.",
 	}
 	for _, d := range v.State.Decisions {
-		t.Lines = append(t.Lines, []string{o.written(d.At), signatory(d.By), decided(d, v.State.Version)})
+		t.Lines = append(t.Lines, []string{c.written(d.At), signatory(d.By), decided(d, v.State.Version)})
 	}
 	return t
 }
@@ -155,20 +159,20 @@ func decided(d circuits.Decision, version int) string {
 	return strings.Join(words, "\n")
 }
 
-func (o *Office) slipNotes(notes []Note) slip.Table {
+func (c clerk) notes(notes []Note) slip.Table {
 	t := slip.Table{Heading: "Les remarques", Columns: []string{"Quand", "Qui", "Remarque"}, Wide: []float64{0.20, 0.28, 0.52}}
 	for _, n := range notes {
-		t.Lines = append(t.Lines, []string{o.written(n.At), n.By, n.Text})
+		t.Lines = append(t.Lines, []string{c.written(n.At), n.By, n.Text})
 	}
 	return t
 }
 
-func (o *Office) slipDispatches(sent []Dispatch) slip.Table {
+func (c clerk) dispatches(sent []Dispatch) slip.Table {
 	t := slip.Table{Heading: "L’envoi", Columns: []string{"Quand", "Comment", "État"}, Wide: []float64{0.20, 0.42, 0.38}}
 	for _, d := range sent {
 		how := strings.Join(nonEmpty(ChannelName(d.Channel), d.Provider, d.Reference), ", ")
 		state := strings.Join(nonEmpty(DispatchStatusName(d.Status), d.Detail), "\n")
-		t.Lines = append(t.Lines, []string{o.written(d.OccurredAt), how, state})
+		t.Lines = append(t.Lines, []string{c.written(d.OccurredAt), how, state})
 	}
 	return t
 }

@@ -268,10 +268,11 @@ type Store interface {
 	Search(ctx context.Context, t TenantID, application string, f Filter, page Page) ([]Dossier, string, error)
 	// Ticking lists the dossiers at which the clock alone may bring something
 	// about by now, the longest due first; Blocked those whose step cannot go
-	// on, in order after one, and Waiting those with a turn or a question for a desk or a person.
+	// on, and Waiting those with a turn or a question for a desk or a person,
+	// both in order after one.
 	Ticking(ctx context.Context, t TenantID, now time.Time, limit int) ([]ID, error)
 	Blocked(ctx context.Context, t TenantID, after ID, limit int) ([]ID, error)
-	Waiting(ctx context.Context, t TenantID, holder string, limit int) ([]ID, error)
+	Waiting(ctx context.Context, t TenantID, holder string, after ID, limit int) ([]ID, error)
 	// OrganisationRevision grows with whatever changes who may act.
 	OrganisationRevision(ctx context.Context, t TenantID) (int64, error)
 	MarkOpened(ctx context.Context, t TenantID, id ID, p circuits.PersonID, seen circuits.Digest, at time.Time) error

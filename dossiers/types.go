@@ -25,6 +25,8 @@ type Tenant struct {
 	RPID   string // WebAuthn relying party: the town's host name
 	Origin string // "https://parapheur.saint-aubin.fr"
 	Demo   bool   // demo keys are accepted here and nowhere else
+	// Territory is where the town is: its holidays, and where its days begin.
+	Territory Territory
 }
 
 // A Seat is a desk held by a person, with the quality that the person has

@@ -85,7 +85,7 @@ func (s *server) absences(v *visit, w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	p := &absencesPage{Everybody: true, Base: "/administration/absences", frame: s.frame(v, "Les absences", "administration"), Said: absenceSaid(r)}
-	p.split(g.Absences, func(id circuits.PersonID) string { return memberName(g, id) }, s.today())
+	p.split(g.Absences, func(id circuits.PersonID) string { return memberName(g, id) }, s.today(v))
 	return s.show(w, r, http.StatusOK, p)
 }
 
@@ -103,8 +103,12 @@ func (s *server) myAbsences(v *visit, w http.ResponseWriter, r *http.Request) er
 	for _, c := range mine.Colleagues {
 		names[c.ID] = c.Name()
 	}
-	today := s.today()
+	today := s.today(v)
 	p := &absencesPage{Base: "/mes-absences", frame: s.frame(v, "Mes absences", "mes-absences"), Said: absenceSaid(r), Now: awayInWords(v.viewer.Person.Civility, mine.Absences, today)}
+	for _, i := range mine.Impediments {
+		line := impedimentLine{ID: string(i.ID), Motive: i.Motive, Proof: i.Proof, By: cmp.Or(names[i.DeclaredBy], "un administrateur"), When: "Depuis le " + i.From.French(), Over: i.To != "" && i.To < today, Document: !i.Document.IsZero()}
+		p.Impediments = append(p.Impediments, line)
+	}
 	p.split(mine.Absences, func(id circuits.PersonID) string { return cmp.Or(names[id], "quelqu’un qui n’est plus là") }, today)
 	return s.show(w, r, http.StatusOK, p)
 }
@@ -136,7 +140,7 @@ func (s *server) away(v *visit, r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return awayInWords(v.viewer.Person.Civility, mine.Absences, s.today()), nil
+	return awayInWords(v.viewer.Person.Civility, mine.Absences, s.today(v)), nil
 }
 
 func absenceValues(a delegation.Absence) url.Values {
@@ -223,7 +227,7 @@ func (s *server) absenceForm(v *visit, w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	p := absencePage(a, memberOptions(g, "Choisir…", active), colleagueOptions(g, a.Person), absenceValues(a), nil, s.today())
+	p := absencePage(a, memberOptions(g, "Choisir…", active), colleagueOptions(g, a.Person), absenceValues(a), nil, s.today(v))
 	return s.showAbsence(v, w, r, http.StatusOK, a, "/administration/absences", p)
 }
 
@@ -241,9 +245,9 @@ func (s *server) setAbsence(v *visit, w http.ResponseWriter, r *http.Request) er
 	}
 	form := func(wrong error) *formPage {
 		if a.ID == "" {
-			return absencePage(delegation.Absence{}, memberOptions(g, "Choisir…", active), colleagueOptions(g, ""), r.PostForm, wrong, s.today())
+			return absencePage(delegation.Absence{}, memberOptions(g, "Choisir…", active), colleagueOptions(g, ""), r.PostForm, wrong, s.today(v))
 		}
-		return absencePage(a, memberOptions(g, "Choisir…", active), colleagueOptions(g, a.Person), r.PostForm, wrong, s.today())
+		return absencePage(a, memberOptions(g, "Choisir…", active), colleagueOptions(g, a.Person), r.PostForm, wrong, s.today(v))
 	}
 	return s.keepAbsence(v, w, r, a, "/administration/absences", form)
 }
@@ -276,7 +280,7 @@ func (s *server) myAbsenceForm(v *visit, w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
-	return s.showAbsence(v, w, r, http.StatusOK, a, "/mes-absences", absencePage(a, nil, personOptions(mine.Colleagues), absenceValues(a), nil, s.today()))
+	return s.showAbsence(v, w, r, http.StatusOK, a, "/mes-absences", absencePage(a, nil, personOptions(mine.Colleagues), absenceValues(a), nil, s.today(v)))
 }
 
 func personOptions(people []dossiers.Person) []option {
@@ -298,6 +302,6 @@ func (s *server) setMyAbsence(v *visit, w http.ResponseWriter, r *http.Request) 
 	}
 	a.Person = v.viewer.Person.ID
 	return s.keepAbsence(v, w, r, a, "/mes-absences", func(wrong error) *formPage {
-		return absencePage(a, nil, personOptions(mine.Colleagues), r.PostForm, wrong, s.today())
+		return absencePage(a, nil, personOptions(mine.Colleagues), r.PostForm, wrong, s.today(v))
 	})
 }

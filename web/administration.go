@@ -130,7 +130,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	note := &invitationNote{Link: v.tenant.Origin + "/enrolement/" + token, Expires: s.calendar().full(expires)}
+	note := &invitationNote{Link: v.tenant.Origin + "/enrolement/" + token, Expires: s.calendar(v).full(expires)}
 	for _, p := range all {
 		if p.ID == id {
 			note.Name, note.Again = p.Name(), p.Passkeys > 0

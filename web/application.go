@@ -91,7 +91,7 @@ func (s *server) showApplication(v *visit, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	p.fill(apps[i], types, calls, s.calendar())
+	p.fill(apps[i], types, calls, s.calendar(v))
 	p.Hooks, p.frame, p.Scopes = hooks, s.frame(v, apps[i].Name, "administration"), scopeChoices()
 	if p.Secret != "" {
 		w.Header().Set("Cache-Control", "no-store")
@@ -135,7 +135,7 @@ func (s *server) hookCards(v *visit, r *http.Request, application string) (out [
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newHookCard(w, sent, s.calendar()))
+		out = append(out, newHookCard(w, sent, s.calendar(v)))
 	}
 	return out, nil
 }
@@ -202,7 +202,7 @@ func (s *server) setAccess(v *visit, w http.ResponseWriter, r *http.Request) err
 
 func (s *server) addKeySet(v *visit, w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
-	_, err := s.Office.AddKeySet(r.Context(), v.viewer, id, r.PostForm["scope"], expiry(r.PostForm.Get("days"), s.now()), []byte(r.PostForm.Get("jwks")))
+	_, err := s.Office.AddKeySet(r.Context(), v.viewer, id, r.PostForm["scope"], expiry(r.PostForm.Get("days"), s.now(v)), []byte(r.PostForm.Get("jwks")))
 	if invalid, ok := isField(err); ok {
 		return s.showApplication(v, w, r, http.StatusUnprocessableEntity, id, &applicationPage{Problem: invalid.Reason})
 	}

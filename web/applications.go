@@ -28,7 +28,7 @@ func (s *server) showApplications(v *visit, w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	p.frame = s.frame(v, "Les applications", "administration")
-	p.Applications = applicationCards(apps, people, s.calendar())
+	p.Applications = applicationCards(apps, people, s.calendar(v))
 	p.People = personChoices(people, func(p dossiers.Person) bool { return p.Active && p.Drafter })
 	p.Scopes = scopeChoices()
 	if p.Shown != nil {
@@ -107,7 +107,7 @@ func (s *server) addApplication(v *visit, w http.ResponseWriter, r *http.Request
 // addAPIKey makes a key and shows its secret, once.
 func (s *server) addAPIKey(v *visit, w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
-	secret, _, err := s.Office.AddAPIKey(r.Context(), v.viewer, id, r.PostForm["scope"], expiry(r.PostForm.Get("days"), s.now()))
+	secret, _, err := s.Office.AddAPIKey(r.Context(), v.viewer, id, r.PostForm["scope"], expiry(r.PostForm.Get("days"), s.now(v)))
 	if invalid, ok := isField(err); ok {
 		return s.showApplications(v, w, r, http.StatusUnprocessableEntity, &applicationsPage{Problem: invalid.Reason})
 	}

@@ -18,7 +18,7 @@ func (s *server) beside(v *visit, r *http.Request, id dossiers.ID, p *letterPage
 	if err != nil {
 		return err
 	}
-	p.Sent, p.Remarks = sentLines(sent, s.calendar()), remarkLines(notes, s.calendar())
+	p.Sent, p.Remarks = sentLines(sent, s.calendar(v)), remarkLines(notes, s.calendar(v))
 	return nil
 }
 

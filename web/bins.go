@@ -73,7 +73,7 @@ func (s *server) bins(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := newBinsPage(*v.viewer.Person, bin, counts, rows, s.calendar())
+	p := newBinsPage(*v.viewer.Person, bin, counts, rows, s.calendar(v))
 	p.frame = s.frame(v, p.BinLabel, "bannettes")
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err

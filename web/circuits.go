@@ -156,7 +156,7 @@ func (s *server) showCircuit(v *visit, w http.ResponseWriter, r *http.Request, s
 	if err != nil {
 		return err
 	}
-	p := newCircuitPage(x, see, s.calendar())
+	p := newCircuitPage(x, see, s.calendar(v))
 	p.frame = s.frame(v, "Circuit «"+nbsp+p.Name+nbsp+"»", "administration")
 	p.Scripts = []string{"js/circuit.js"}
 	return s.show(w, r, status, p)

@@ -199,7 +199,7 @@ func (s *server) showTravelling(v *visit, w http.ResponseWriter, r *http.Request
 	}
 	for _, d := range all {
 		l := migrationLine{
-			ID: string(d.ID), Number: strconv.FormatInt(d.Number, 10), Version: strconv.Itoa(d.Version), Step: d.Step, Since: capital(s.calendar().full(d.Since)),
+			ID: string(d.ID), Number: strconv.FormatInt(d.Number, 10), Version: strconv.Itoa(d.Version), Step: d.Step, Since: capital(s.calendar(v).full(d.Since)),
 			Older: p.InForce > 0 && d.Version != p.InForce, Problem: failed[d.ID],
 		}
 		if l.Older {

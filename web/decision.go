@@ -59,7 +59,7 @@ func (s *server) decision(v *visit, w http.ResponseWriter, r *http.Request) erro
 	}
 	p := newDecisionPage(a, d, *v.viewer.Person, counts[d.Bin])
 	p.frame = s.frame(v, a.heading, "bannettes")
-	p.Act, p.Today = name, s.now().Format(time.DateOnly)
+	p.Act, p.Today = name, s.now(v).Format(time.DateOnly)
 	p.MaxBytes, p.MaxSize = s.Office.MaxBytes, size(s.Office.MaxBytes)
 	p.Body, p.Scripts = "sheet-page", []string{"js/decision.js"}
 	return s.show(w, r, http.StatusOK, p)
@@ -264,12 +264,12 @@ func (s *server) finishDecision(v *visit, w http.ResponseWriter, r *http.Request
 		Outcomes []outcome `json:"outcomes"`
 	}
 	for _, o := range done {
-		out.Outcomes = append(out.Outcomes, s.newOutcome(r, o))
+		out.Outcomes = append(out.Outcomes, s.newOutcome(v, r, o))
 	}
 	return reply(w, http.StatusOK, out)
 }
 
-func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
+func (s *server) newOutcome(v *visit, r *http.Request, o dossiers.Outcome) outcome {
 	out := outcome{Dossier: o.Dossier.ID, Title: o.Dossier.Title, Decision: o.Decision}
 	if o.Err != nil {
 		p := problemOf(o.Err)
@@ -279,7 +279,7 @@ func (s *server) newOutcome(r *http.Request, o dossiers.Outcome) outcome {
 		out.Error = p.Title + ". " + p.Detail
 		return out
 	}
-	c := s.calendar()
+	c := s.calendar(v)
 	when := "Le " + dayMonth(c.now) + " à " + clock(c.now) + ". "
 	out.Text = when + afterwards(o)
 	return out

@@ -85,7 +85,7 @@ func (s *server) correctForm(v *visit, w http.ResponseWriter, r *http.Request) e
 }
 
 func (s *server) correctPage(v *visit, d dossiers.View) *correctPage {
-	p := newCorrectPage(d, s.calendar())
+	p := newCorrectPage(d, s.calendar(v))
 	p.frame = s.frame(v, "Corriger la lettre", "bannettes")
 	p.MaxBytes, p.MaxSize, p.Scripts = s.Office.MaxBytes, size(s.Office.MaxBytes), []string{"js/upload.js"}
 	return p

@@ -39,7 +39,7 @@ func (s *server) enrolments(v *visit, w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	p := &enrolmentsPage{frame: s.frame(v, "Demandes d’enrôlement", "administration"), Requests: newEnrolmentLines(all, v.viewer.Person.ID, s.calendar())}
+	p := &enrolmentsPage{frame: s.frame(v, "Demandes d’enrôlement", "administration"), Requests: newEnrolmentLines(all, v.viewer.Person.ID, s.calendar(v))}
 	p.Said = map[string]string{
 		"confirmee": "La clé est confirmée\u00a0: elle sert dès maintenant.", "refusee": "La demande est refusée. La clé n’a rien ouvert.",
 	}[r.URL.Query().Get("dit")]

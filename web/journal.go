@@ -25,7 +25,7 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	asked := r.URL.Query()
-	q, wrong := journalQuery(asked, s.now().Location())
+	q, wrong := journalQuery(asked, s.now(v).Location())
 	g, err := s.Office.Organisation(r.Context(), v.viewer)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 	}
 	more := len(entries) > journalPageSize
 	entries = entries[:min(len(entries), journalPageSize)]
-	p := newJournalPage(entries, names, s.calendar())
+	p := newJournalPage(entries, names, s.calendar(v))
 	p.search(g, asked, wrong)
 	p.frame, p.Head = s.frame(v, "Le journal", "administration"), spaced(hex.EncodeToString(head.Hash[:]))
 	if !p.Searched && q.Before == 0 {

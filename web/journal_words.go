@@ -42,6 +42,8 @@ func ofTheTown(subject string) string {
 		return "Suite " + code
 	case "closure":
 		return delegation.Date(code).French()
+	case "territory":
+		return "La collectivité"
 	case "delegation":
 		return "Une délégation"
 	case "document":
@@ -99,11 +101,11 @@ func journalWords() map[string]string {
 		"signing_key.suspended": "Certificat de signature suspendu",
 		"person.invited":        "Personne invitée", "person.deactivated": "Personne désactivée", "person.reactivated": "Personne réactivée",
 		"passkey.registered": "Clé d’accès en attente de confirmation", "passkey.enrolled": "Clé d’accès enrôlée", "passkey.refused": "Clé d’accès non confirmée", "passkey.revoked": "Clé d’accès révoquée",
-		dossiers.KindProofFiled: "Preuve d’un acte externe reçue", "document.received": "Fichiers reçus", "document.kept": "PDF d’un arrêté reçu", "deposit_rules.set": "Règles de dépôt changées",
+		dossiers.KindProofFiled: "Preuve d’un acte externe reçue", "document.received": "Fichiers reçus", "document.kept": "PDF d’un arrêté ou d’une preuve reçu", "deposit_rules.set": "Règles de dépôt changées",
 		dossiers.KindMemberSet: "Personne réglée", dossiers.KindDeskSet: "Bureau réglé", dossiers.KindSequenceSet: "Suite de numéros réglée", dossiers.KindTypeSet: "Type de courrier réglé",
 		dossiers.KindDrafted: "Brouillon de circuit", dossiers.KindDraftDropped: "Brouillon de circuit abandonné", dossiers.KindRetired: "Circuit retiré", dossiers.KindCasesSet: "Cas d’essai d’un circuit",
 		dossiers.KindDelegationSet: "Délégation inscrite", dossiers.KindAbsenceSet: "Absence planifiée", dossiers.KindImpedimentSet: "Empêchement déclaré", dossiers.KindRecusalSet: "Déport",
-		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindApplicationSet: "Application réglée",
+		dossiers.KindClosureSet: "Fermeture inscrite", dossiers.KindClosureRemoved: "Fermeture levée", dossiers.KindTerritorySet: "Territoire réglé", dossiers.KindApplicationSet: "Application réglée",
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée", "application.changed": "Accès d’une application changés",
 		"webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée", "webhook.rotated": "Secret de notification renouvelé",
 		"sign_on.set": "Fournisseur d’identité configuré", "sign_on.removed": "Fournisseur d’identité retiré", "identity.linked": "Compte rattaché à une personne",
@@ -146,6 +148,7 @@ func sentence(e journal.Entry, names map[string]string) string {
 		Impediment delegation.Impediment `json:"impediment"`
 		Recusal    delegation.Recusal    `json:"recusal"`
 		Closure    dossiers.Closure      `json:"closure"`
+		Territory  dossiers.Territory    `json:"territory"`
 		On         delegation.Date       `json:"on"`
 		Reason     string                `json:"reason"`
 	}
@@ -170,11 +173,14 @@ func sentence(e journal.Entry, names map[string]string) string {
 	case dossiers.KindAbsenceSet:
 		return absenceSentence(a.Absence, names)
 	case dossiers.KindImpedimentSet:
-		return somebody(names, a.Impediment.Person) + ", depuis le " + a.Impediment.From.French() + ifSo(a.Impediment.To != "", " et jusqu’au "+a.Impediment.To.French()) + " : " + a.Impediment.Motive + ". Preuve : " + a.Impediment.Proof + "."
+		return somebody(names, a.Impediment.Person) + ", depuis le " + a.Impediment.From.French() + ifSo(a.Impediment.To != "", " et jusqu’au "+a.Impediment.To.French()) + " : " + a.Impediment.Motive + ". Preuve : " + a.Impediment.Proof + "." +
+			ifSo(!a.Impediment.Document.IsZero(), " PDF d’empreinte "+a.Impediment.Document.String()+".")
 	case dossiers.KindRecusalSet:
 		return somebody(names, a.Recusal.Person) + " se déporte : " + a.Recusal.Motive + "."
 	case dossiers.KindClosureSet:
 		return "Fermée le " + a.Closure.On.French() + ifSo(a.Closure.Label != "", " : "+a.Closure.Label) + "."
+	case dossiers.KindTerritorySet:
+		return a.Territory.Region.Name() + ifSo(a.Territory.Zone != "", ", fuseau : "+zoneName(a.Territory.Zone)) + "."
 	case dossiers.KindClosureRemoved:
 		return "Ouverte le " + a.On.French() + "."
 	case "passkey.revoked":

@@ -67,6 +67,9 @@ func TestSentences(t *testing.T) {
 		{dossiers.ImpedimentSet{Impediment: delegation.Impediment{Person: "garnier", From: "2026-03-03", Motive: "Hospitalisation", Proof: "Certificat"}}, "Hélène Garnier, depuis le 3 mars 2026 : Hospitalisation. Preuve : Certificat."},
 		{dossiers.RecusalSet{Recusal: delegation.Recusal{Person: "nobody", Motive: "parent du demandeur"}}, "Quelqu’un se déporte : parent du demandeur."},
 		{dossiers.ClosureSet{Closure: dossiers.Closure{On: "2026-05-15", Label: "Pont"}}, "Fermée le 15 mai 2026 : Pont."},
+		{dossiers.ImpedimentSet{Impediment: delegation.Impediment{Person: "garnier", From: "2026-03-03", Motive: "Hospitalisation", Proof: "Certificat", Document: circuits.Digest{1}}}, "Hélène Garnier, depuis le 3 mars 2026 : Hospitalisation. Preuve : Certificat. PDF d’empreinte 01" + strings.Repeat("0", 62) + "."},
+		{dossiers.TerritorySet{}, "Métropole, hors Alsace et Moselle."},
+		{dossiers.TerritorySet{Territory: dossiers.Territory{Region: "polynesie-francaise", Zone: "Pacific/Marquesas"}}, "Polynésie française, fuseau : Marquises."},
 		{dossiers.ClosureRemoved{On: "2026-05-15"}, "Ouverte le 15 mai 2026."},
 		{dossiers.ApplicationSet{Application: dossiers.ApplicationSetup{Name: "GEC"}}, "Application « GEC »."},
 	} {

@@ -24,7 +24,7 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 	if err != nil {
 		return err
 	}
-	p := newKeysPage(all, s.calendar())
+	p := newKeysPage(all, s.calendar(v))
 	p.frame = s.frame(v, "Mes clés d’accès", "mes-cles")
 	p.Name, p.Said, p.Problem, p.Scripts = v.viewer.Person.Name(), said, problem, []string{"js/enrol.js", "js/witness.js"}
 	p.Welcome = r.URL.Query().Has("bienvenue") && len(p.Keys) == 1
@@ -36,7 +36,7 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 		return err
 	}
 	waiting = slices.DeleteFunc(waiting, func(x dossiers.EnrolmentRequest) bool { return x.Person != v.viewer.Person.ID })
-	p.Waiting = newEnrolmentLines(waiting, v.viewer.Person.ID, s.calendar())
+	p.Waiting = newEnrolmentLines(waiting, v.viewer.Person.ID, s.calendar(v))
 	return s.show(w, r, status, p)
 }
 
@@ -47,7 +47,7 @@ func (s *server) keyAlerts(v *visit, r *http.Request) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKeyAlerts(found, s.calendar()), nil
+	return newKeyAlerts(found, s.calendar(v)), nil
 }
 
 func newKeyAlerts(found []dossiers.Credential, c calendar) []string {

@@ -38,7 +38,7 @@ func (s *server) certificates(v *visit, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	p := newCertificatesPage(all, s.Office.Level.String(), s.calendar())
+	p := newCertificatesPage(all, s.Office.Level.String(), s.calendar(v))
 	p.frame = s.frame(v, "Certificats et clés", "administration")
 	return s.show(w, r, http.StatusOK, p)
 }

@@ -18,7 +18,7 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	p := newLetterPage(d, *v.viewer.Person, s.calendar())
+	p := newLetterPage(d, *v.viewer.Person, s.calendar(v))
 	p.frame = s.frame(v, d.Title, "bannettes")
 	p.Said = saidDone(r.URL.Query().Get("fait"))
 	p.Body, p.Live, p.Vendor = "reading", string(d.ID), s.assets.vendor

@@ -138,7 +138,7 @@ func (s *server) identities(v *visit, w http.ResponseWriter, r *http.Request) er
 			p.People = append(p.People, line)
 		}
 	}
-	p.Requests, p.Linked = newIdentityLines(requests, linked, people, s.calendar())
+	p.Requests, p.Linked = newIdentityLines(requests, linked, people, s.calendar(v))
 	p.Said = map[string]string{
 		"rattache": "Le compte est rattaché\u00a0: il ouvre des sessions dès maintenant.", "refuse": "La demande est refusée.",
 		"detache": "Le compte est détaché\u00a0: les sessions de la personne sont fermées.",

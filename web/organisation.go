@@ -33,13 +33,15 @@ func (s *server) organisationRoutes(r chi.Router) {
 	r.Get("/delegations/{id}/arrete", s.someone(s.arrete))
 	r.Post("/delegations/{id}/retrait", s.someone(s.withdrawDelegation))
 	r.Get("/empechements/{id}", s.someone(s.impedimentForm))
-	r.Post("/empechements/{id}", s.someone(s.setImpediment))
+	r.Post("/empechements/{id}", s.uploader(s.setImpediment))
+	r.Get("/empechements/{id}/preuve", s.someone(s.impedimentProof))
 	r.Get("/absences", s.someone(s.absences))
 	r.Get("/absences/{id}", s.someone(s.absenceForm))
 	r.Post("/absences/{id}", s.someone(s.setAbsence))
 	r.Get("/fermetures", s.someone(s.closures))
 	r.Post("/fermetures", s.someone(s.setClosure))
 	r.Post("/fermetures/levee", s.someone(s.removeClosure))
+	r.Post("/fermetures/territoire", s.someone(s.setTerritory))
 	r.Get("/fichier", s.someone(s.townFile))
 	r.Get("/fichier/organisation.yaml", s.someone(s.exportTown))
 	r.Post("/fichier", s.uploader(s.planTown))
@@ -49,6 +51,7 @@ func (s *server) organisationRoutes(r chi.Router) {
 func (s *server) absenceRoutes(r chi.Router) {
 	r.Get("/", s.someone(s.myAbsences))
 	r.Get("/{id}", s.someone(s.myAbsenceForm))
+	r.Get("/empechements/{id}/preuve", s.someone(s.impedimentProof))
 	r.Post("/{id}", s.someone(s.setMyAbsence))
 }
 
@@ -64,7 +67,7 @@ func (s *server) setup(v *visit, r *http.Request) (dossiers.Organisation, error)
 }
 
 // today is the day in the town.
-func (s *server) today() delegation.Date { return delegation.DateOf(s.now()) }
+func (s *server) today(v *visit) delegation.Date { return delegation.DateOf(s.now(v)) }
 
 // saying goes back to a page, which says what was done.
 func saying(w http.ResponseWriter, r *http.Request, path, said string) error {
@@ -220,7 +223,7 @@ func (s *server) showPerson(v *visit, w http.ResponseWriter, r *http.Request, st
 	}
 	p.frame = s.frame(v, m.Name(), "administration")
 	p.Heading, p.Action = m.Name(), "/administration/personnes/"+string(m.ID)
-	p.Person = newPersonAside(m, keys, waits, s.calendar())
+	p.Person = newPersonAside(m, keys, waits, s.calendar(v))
 	p.Person.CSRF, p.Person.Oneself = v.session.CSRF, v.viewer.Person.ID == m.ID
 	return s.show(w, r, status, p)
 }

@@ -59,10 +59,7 @@ func delegationFrom(values url.Values, d delegation.Delegation) (delegation.Dele
 	for _, x := range values["desks"] {
 		d.Scope.Desks = append(d.Scope.Desks, circuits.DeskID(x))
 	}
-	d.Arrete = circuits.Digest{}
-	if raw, err := hex.DecodeString(values.Get("pdf_sha256")); err == nil && len(raw) == len(d.Arrete) {
-		copy(d.Arrete[:], raw)
-	}
+	d.Arrete = digestIn(values, "pdf_sha256")
 	d.Priority = 0
 	if p := trimmed(values, "priority"); p != "" {
 		n, err := strconv.Atoi(p)
@@ -72,6 +69,14 @@ func delegationFrom(values url.Values, d delegation.Delegation) (delegation.Dele
 		d.Priority = n
 	}
 	return d, limitFrom(values, &d)
+}
+
+// digestIn reads a SHA-256 of a form; what is none is zero.
+func digestIn(values url.Values, name string) (out circuits.Digest) {
+	if raw, err := hex.DecodeString(values.Get(name)); err == nil && len(raw) == len(out) {
+		copy(out[:], raw)
+	}
+	return out
 }
 
 func limitFrom(values url.Values, d *delegation.Delegation) error {
@@ -204,7 +209,7 @@ func (s *server) delegationForm(v *visit, w http.ResponseWriter, r *http.Request
 			values.Set("delegator_quality", "Maire")
 		}
 	}
-	return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, d, values, nil, s.today()))
+	return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, d, values, nil, s.today(v)))
 }
 
 // mayorOf finds the first of the tableau, or -1.
@@ -230,7 +235,7 @@ func (s *server) previewMention(v *visit, w http.ResponseWriter, r *http.Request
 		return err
 	}
 	d, _ := delegationFrom(r.PostForm, delegation.Delegation{}) // half-filled forms have a mention too
-	m := newMention(g, d, s.today())
+	m := newMention(g, d, s.today(v))
 	return reply(w, http.StatusOK, struct {
 		Text  string `json:"text"`
 		Name  string `json:"name"`
@@ -252,7 +257,7 @@ func (s *server) setDelegation(v *visit, w http.ResponseWriter, r *http.Request)
 		return err
 	}
 	if values.Get("faire") == "apercu" {
-		return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, was, values, nil, s.today()))
+		return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, was, values, nil, s.today(v)))
 	}
 	d, read := delegationFrom(values, was)
 	if wrong == nil {
@@ -265,7 +270,7 @@ func (s *server) setDelegation(v *visit, w http.ResponseWriter, r *http.Request)
 		_, wrong = s.Office.Amend(r.Context(), v.viewer, dossiers.DelegationSet{Delegation: d})
 	}
 	if status, told := again(wrong); told {
-		return s.showDelegation(v, w, r, status, delegationPage(g, was, values, wrong, s.today()))
+		return s.showDelegation(v, w, r, status, delegationPage(g, was, values, wrong, s.today(v)))
 	}
 	if wrong != nil {
 		return wrong
@@ -277,7 +282,7 @@ func (s *server) setDelegation(v *visit, w http.ResponseWriter, r *http.Request)
 func (s *server) onlyKept(v *visit, r *http.Request, digest circuits.Digest) error {
 	kept, err := s.Office.Kept(r.Context(), v.viewer, digest)
 	if err == nil && !kept {
-		return &dossiers.InvalidError{Field: "pdf", Reason: "Choisissez de nouveau le PDF de l’arrêté."}
+		return &dossiers.InvalidError{Field: "pdf", Reason: "Choisissez de nouveau le PDF."}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,15 +116,62 @@ func TestImpedimentIsDeclared(t *testing.T) {
 	mayor := string(at.personID(t, demo.Mayor))
 	admin.post("/administration/personnes/"+mayor, url.Values{"civility": {"Mme"}, "given_name": {"Hélène"}, "family_name": {"Garnier"}, "email": {demo.Mayor}, "rank": {"1"}})
 	form := url.Values{"person": {mayor}, "motive": {"Hospitalisation"}, "from": {"2026-03-03"}}
-	refusedAt(t, "without proof", admin.post("/administration/empechements/nouveau", form), "ce qui prouve l’empêchement")
+	refusedAt(t, "without proof", admin.multipart("/administration/empechements/nouveau", form, "", nil), "ce qui prouve l’empêchement")
+	refusedAt(t, "a proof that is no PDF", admin.multipart("/administration/empechements/nouveau", form, "pdf", []byte("GIF89a")), "n’est pas un PDF")
 	form.Set("proof", "Certificat du 3 mars 2026")
-	sent(t, "declared", admin.post("/administration/empechements/nouveau", form), "/administration/delegations")
-	says(t, "the list", admin.get("/administration/delegations").Body.String(), "Hospitalisation", "Déclaré par Marc Delattre")
+	pdf := readSample(t)
+	sent(t, "declared", admin.multipart("/administration/empechements/nouveau", form, "pdf", pdf), "/administration/delegations")
 	i := at.organisation(t).Impediments[0]
+	says(t, "the list", admin.get("/administration/delegations").Body.String(), "Hospitalisation", "Déclaré par Marc Delattre", string(i.ID)+"/preuve")
+	says(t, "the journal", admin.get("/administration/journal?quoi=impediment.set").Body.String(), i.Document.String())
 	form.Set("to", "2026-03-20")
-	sent(t, "ended", admin.post("/administration/empechements/"+string(i.ID), form), "/administration/delegations")
-	if n := len(at.organisation(t).Impediments); n != 1 {
-		t.Errorf("%d impediments", n)
+	form.Set("pdf_sha256", i.Document.String())
+	sent(t, "ended", admin.multipart("/administration/empechements/"+string(i.ID), form, "", nil), "/administration/delegations")
+	if all := at.organisation(t).Impediments; len(all) != 1 || all[0].Document != i.Document {
+		t.Errorf("impediments %+v", all)
+	}
+
+	// Its proof is the administrators' and the impeded person's to read.
+	theMayor := at.client(t, demo.Mayor)
+	says(t, "what is said to the Mayor", theMayor.get("/mes-absences").Body.String(), "Empêchements déclarés à votre sujet", "/mes-absences/empechements/"+string(i.ID)+"/preuve")
+	for who, want := range map[*client]int{admin: http.StatusOK, theMayor: http.StatusOK, at.client(t, demo.DGS): http.StatusForbidden, at.client(t, demo.Drafter): http.StatusForbidden} {
+		got := who.get("/mes-absences/empechements/" + string(i.ID) + "/preuve")
+		if got.Code != want || want == http.StatusOK && !bytes.Equal(got.Body.Bytes(), pdf) {
+			t.Errorf("%s: %d, want %d", who.token, got.Code, want)
+		}
+	}
+	// A digest that was never received here opens no letter.
+	form.Set("pdf_sha256", strings.Repeat("ab", 32))
+	if w := admin.multipart("/administration/empechements/"+string(i.ID), form, "", nil); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a digest from elsewhere: %d", w.Code)
+	}
+}
+
+// The town says where it is: its public holidays and its hours follow.
+func TestTerritoryPage(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	admin := at.client(t, demo.Administrator)
+	says(t, "the metropole", admin.get("/administration/fermetures?annee=2026").Body.String(), "Où se trouve la collectivité", "Mayotte", "Marquises")
+	sent(t, "a territory", admin.post("/administration/fermetures/territoire", url.Values{"region": {"alsace-moselle"}, "zone": {"Europe/Paris"}}), "/administration/fermetures?dit=territoire")
+	says(t, "Alsace", admin.get("/administration/fermetures?annee=2026").Body.String(), "Vendredi saint", `data-day="2026-12-26"`, `value="alsace-moselle" selected`)
+	sent(t, "Tahiti", admin.post("/administration/fermetures/territoire", url.Values{"region": {"polynesie-francaise"}}), "/administration/fermetures?dit=territoire")
+	tahiti, err := time.LoadLocation("Pacific/Tahiti")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := admin.get("/administration/fermetures?annee=2027").Body.String()
+	says(t, "Polynesia", body, "Matari’i i ni’a", "Arrivée de l’Évangile")
+	if now := time.Now().In(tahiti); !strings.Contains(body, fmt.Sprintf("Il y est %d h", now.Hour())) && now.Minute() < 59 {
+		t.Errorf("the hour of Papeete is not told: %s", textIn(body))
+	}
+	if got := at.organisation(t).Territory; got.Region != "polynesie-francaise" || got.Zone != "" {
+		t.Errorf("kept as %+v", got)
+	}
+	refusedAt(t, "nowhere", admin.post("/administration/fermetures/territoire", url.Values{"region": {"atlantide"}}), "n’est pas un territoire connu")
+	refusedAt(t, "a zone from elsewhere", admin.post("/administration/fermetures/territoire", url.Values{"zone": {"Asia/Tokyo"}}), "fuseau horaire français")
+	if w := at.client(t, demo.DGS).post("/administration/fermetures/territoire", url.Values{}); w.Code != http.StatusForbidden {
+		t.Errorf("by somebody who does not administer: %d", w.Code)
 	}
 }
 

@@ -81,7 +81,7 @@ type delegationGroup struct {
 // An impedimentLine is a declared impediment.
 type impedimentLine struct {
 	ID, Name, When, Motive, Proof, By string
-	Over                              bool
+	Over, Document                    bool // Document: its proof is kept as a PDF
 }
 
 // delegationsPage is /administration/delegations.
@@ -119,7 +119,7 @@ func newDelegationsPage(g dossiers.Organisation, ask url.Values, today delegatio
 	}
 	p.Groups = slices.DeleteFunc(p.Groups, func(x delegationGroup) bool { return len(x.Lines) == 0 })
 	for _, i := range slices.Backward(g.Impediments) {
-		line := impedimentLine{ID: string(i.ID), Name: memberName(g, i.Person), Motive: i.Motive, Proof: i.Proof, By: memberName(g, i.DeclaredBy), When: "Depuis le " + i.From.French(), Over: i.To != "" && i.To < today}
+		line := impedimentLine{ID: string(i.ID), Name: memberName(g, i.Person), Motive: i.Motive, Proof: i.Proof, By: memberName(g, i.DeclaredBy), When: "Depuis le " + i.From.French(), Over: i.To != "" && i.To < today, Document: !i.Document.IsZero()}
 		if i.To != "" {
 			line.When = "Du " + i.From.French() + " au " + i.To.French()
 		}
@@ -242,7 +242,7 @@ func (s *server) delegations(v *visit, w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	p := newDelegationsPage(g, r.URL.Query(), s.today())
+	p := newDelegationsPage(g, r.URL.Query(), s.today(v))
 	p.frame = s.frame(v, "Les délégations", "administration")
 	p.Said = map[string]string{
 		"gardee": "La délégation est enregistrée.", "retiree": "La délégation est retirée. Elle ne vaut plus rien.", "empechement": "L’empêchement est enregistré.",
@@ -260,7 +260,7 @@ func (s *server) withdrawDelegation(v *visit, w http.ResponseWriter, r *http.Req
 		return dossiers.ErrNotFound
 	}
 	if d.Withdrawn == "" {
-		d.Withdrawn = s.today()
+		d.Withdrawn = s.today(v)
 		if _, err := s.Office.Amend(r.Context(), v.viewer, dossiers.DelegationSet{Delegation: d}); err != nil {
 			return err
 		}

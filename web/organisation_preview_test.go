@@ -122,7 +122,7 @@ func organisationSamples(fr func(dossiers.Person, string, string) frame) (all []
 	away.Action, away.Back, away.Nav = "/mes-absences/a1", choice{"/mes-absences", "Mes absences"}, ""
 	away.frame = fr(mayor(), away.Heading, "mes-absences")
 	add("organisation-absence", away)
-	closed := newClosuresPage(g, 2026, url.Values{}, nil)
+	closed := newClosuresPage(g, 2026, sampleNow().now, url.Values{}, nil)
 	closed.frame = admin("Les fermetures")
 	add("organisation-fermetures", closed)
 	add("organisation-fichier", &filePage{frame: admin("Le fichier d’organisation")})

@@ -141,7 +141,7 @@ func (s *server) types(v *visit, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := newTypesPage(g, s.now())
+	p := newTypesPage(g, s.now(v))
 	p.frame = s.frame(v, "Les types de courrier", "administration")
 	p.Said = map[string]string{"garde": "Le type est enregistré.", "suite": "La suite de numéros est enregistrée."}[r.URL.Query().Get("dit")]
 	return s.show(w, r, http.StatusOK, p)

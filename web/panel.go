@@ -35,7 +35,7 @@ func (s *server) panel(v *visit, w http.ResponseWriter, r *http.Request) error {
 	// Whoever is signed in here is nobody on this page.
 	p := &panelPage{frame: s.frame(&visit{tenant: v.tenant}, "Panneau", ""), Expired: err != nil}
 	if err == nil {
-		p.fill(shown.View, s.calendar())
+		p.fill(shown.View, s.calendar(v))
 		p.Open, p.Here = v.tenant.Origin+"/dossiers/"+string(shown.View.ID), r.URL.EscapedPath()
 		p.Title = p.Heading
 	}

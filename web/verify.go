@@ -142,7 +142,7 @@ func (s *server) verify(v *visit, w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	in.page.Verdict = newVerdict(found, in.name, s.calendar())
+	in.page.Verdict = newVerdict(found, in.name, s.calendar(v))
 	return s.showVerify(v, w, r, http.StatusOK, &in.page)
 }
 

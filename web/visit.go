@@ -185,6 +185,8 @@ func (s *server) ceremony(h handler) http.HandlerFunc {
 }
 
 // calendar tells dates as they are seen now, in the town's time.
-func (s *server) calendar() calendar { return calendar{s.now()} }
+func (s *server) calendar(v *visit) calendar { return calendar{s.now(v)} }
 
-func (s *server) now() time.Time { return s.Office.Now().In(s.Office.Location) }
+func (s *server) now(v *visit) time.Time {
+	return s.Office.Now().In(s.Office.LocationOf(v.tenant.Territory))
+}

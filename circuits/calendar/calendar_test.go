@@ -2,8 +2,10 @@ package calendar_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
+	_ "time/tzdata" // zones are tested on machines without them
 
 	"parapheur/circuits/calendar"
 )
@@ -75,29 +77,103 @@ func TestHolidaysOfAYear(t *testing.T) {
 	}
 }
 
+// The days that regions have of their own, over years: those of the abolition
+// of slavery (code du travail, L3422-2), of Alsace and Moselle (L3134-13) and of
+// the collectivities of the Pacific, which make their own labour law.
 func TestHolidaysOfRegions(t *testing.T) {
 	t.Parallel()
-	for region, days := range map[calendar.Region][]string{
-		calendar.AlsaceMoselle:   {"2026-04-03", "2026-12-26", "2035-03-23"},
-		calendar.Mayotte:         {"2026-04-27"},
-		calendar.Martinique:      {"2026-05-22"},
-		calendar.Guadeloupe:      {"2026-05-27"},
-		calendar.SaintMartin:     {"2026-05-28"},
-		calendar.Guyane:          {"2026-06-10"},
-		calendar.SaintBarthelemy: {"2026-10-09"},
-		calendar.Reunion:         {"2026-12-20"},
-	} {
-		for _, day := range days {
-			if _, ok := region.Holiday(date(day)); !ok {
-				t.Errorf("%s is no holiday in %s", day, region)
+	goodFridays := map[int]string{2024: "03-29", 2025: "04-18", 2026: "04-03", 2027: "03-26", 2028: "04-14", 2029: "03-30", 2030: "04-19", 2035: "03-23"}
+	for year, friday := range goodFridays {
+		last := "11-20"
+		if year < 2026 {
+			last = "06-29"
+		}
+		for region, own := range map[calendar.Region][]string{
+			"":                             {},
+			calendar.AlsaceMoselle:         {friday, "12-26"},
+			calendar.AlsaceMoselleNoFriday: {"12-26"},
+			calendar.Mayotte:               {"04-27"},
+			calendar.Martinique:            {"05-22"},
+			calendar.Guadeloupe:            {"05-27"},
+			calendar.SaintMartin:           {"05-28"},
+			calendar.Guyane:                {"06-10"},
+			calendar.SaintBarthelemy:       {"10-09"},
+			calendar.Reunion:               {"12-20"},
+			calendar.SaintPierreMiquelon:   {},
+			calendar.NouvelleCaledonie:     {"09-24"},
+			calendar.PolynesieFrancaise:    {"03-05", friday, last},
+			calendar.WallisFutuna:          {"04-28", "07-29"},
+		} {
+			var got []string
+			for _, h := range region.Holidays(year) {
+				// By name: in Guyane the 10th of June 2030 is Whit Monday too.
+				if !slices.ContainsFunc(calendar.Region("").Holidays(year), func(x calendar.Holiday) bool { return x.Name == h.Name }) {
+					got = append(got, h.Date.String()[5:])
+				}
 			}
-			if _, ok := calendar.Region("").Holiday(date(day)); ok {
-				t.Errorf("%s is a holiday everywhere", day)
+			slices.Sort(own)
+			if !slices.Equal(got, own) {
+				t.Errorf("%q has %v of its own in %d, want %v", region, got, year, own)
+			}
+			if n := len(region.Holidays(year)); n != 11+len(own) {
+				t.Errorf("%q has %d holidays in %d", region, n, year)
 			}
 		}
 	}
-	if len(calendar.Regions()) != 8 {
-		t.Error("a region is not listed")
+	if _, ok := calendar.SaintMartin.Holiday(date("2017-05-27")); !ok {
+		t.Error("Saint-Martin kept the 27th of May until 2017")
+	}
+}
+
+// Every region has a name, a zone of the database, and the hour that its clocks
+// show when it is noon in Greenwich, in winter and in summer.
+func TestZonesOfRegions(t *testing.T) {
+	t.Parallel()
+	for region, want := range map[calendar.Region][2]string{
+		"": {"13", "14"}, calendar.AlsaceMoselle: {"13", "14"}, calendar.AlsaceMoselleNoFriday: {"13", "14"},
+		calendar.Guadeloupe: {"08", "08"}, calendar.Martinique: {"08", "08"}, calendar.SaintMartin: {"08", "08"}, calendar.SaintBarthelemy: {"08", "08"},
+		calendar.Guyane: {"09", "09"}, calendar.SaintPierreMiquelon: {"09", "10"}, calendar.Mayotte: {"15", "15"}, calendar.Reunion: {"16", "16"},
+		calendar.NouvelleCaledonie: {"23", "23"}, calendar.PolynesieFrancaise: {"02", "02"}, calendar.WallisFutuna: {"00", "00"},
+	} {
+		zone, err := time.LoadLocation(region.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, month := range []time.Month{time.January, time.July} {
+			if got := time.Date(2026, month, 15, 12, 0, 0, 0, time.UTC).In(zone).Format("15"); got != want[i] {
+				t.Errorf("noon in Greenwich is %s in %q in %s, want %s", got, region, month, want[i])
+			}
+		}
+		if !region.Known() || region.Name() == string(region) || !slices.Contains(calendar.Zones(), region.Zone()) {
+			t.Errorf("%q is %q, on %s", region, region.Name(), region.Zone())
+		}
+	}
+	if len(calendar.Regions()) != 13 || calendar.Region("bretagne").Known() {
+		t.Error("a region is not listed, or one too many")
+	}
+	for _, name := range calendar.Zones() {
+		if _, err := time.LoadLocation(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The end of a day is that of the town: what is due on Monday in Papeete is
+// not due at midnight in Paris.
+func TestDeadlineOverseas(t *testing.T) {
+	t.Parallel()
+	for region, due := range map[calendar.Region]string{
+		"": "2026-03-09T23:00:00Z", calendar.PolynesieFrancaise: "2026-03-10T10:00:00Z", calendar.NouvelleCaledonie: "2026-03-09T13:00:00Z",
+	} {
+		zone, err := time.LoadLocation(region.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := calendar.Calendar{Region: region, Zone: zone}
+		friday := time.Date(2026, 3, 6, 9, 0, 0, 0, zone)
+		if got := c.Add(friday, 1).Format(time.RFC3339); got != due {
+			t.Errorf("%q: due %s, want %s", region, got, due)
+		}
 	}
 }
 
@@ -130,7 +206,7 @@ func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	paris, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
-		t.Skip("no zone database on this machine: " + err.Error())
+		t.Fatal(err)
 	}
 	c := calendar.Calendar{Zone: paris}
 	for _, tc := range []struct {

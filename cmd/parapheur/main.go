@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+	_ "time/tzdata" // the zones of overseas towns, on machines without them
 
 	"parapheur/internal/child"
 	"parapheur/internal/wiring"

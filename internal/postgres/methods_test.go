@@ -130,7 +130,7 @@ func reads() map[string]call {
 			return err
 		},
 		"Waiting": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			x, err := s.Waiting(ctx, t, string(b.desk), 10)
+			x, err := s.Waiting(ctx, t, string(b.desk), "", 10)
 			return some(len(x), err, x)
 		},
 		"Revisions": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {

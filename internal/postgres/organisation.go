@@ -131,6 +131,8 @@ func queueAmendment(b *pgx.Batch, t dossiers.TenantID, a dossiers.Amendment, at 
 	case dossiers.ClosureSet:
 		b.Queue(`insert into closure (tenant, day, label) values ($1, $2::date, $3)
 			on conflict (tenant, day) do update set label = excluded.label`, t, string(a.Closure.On), a.Closure.Label)
+	case dossiers.TerritorySet:
+		b.Queue(`update tenant set region = $2, zone = $3 where id = $1`, t, a.Territory.Region, a.Territory.Zone)
 	case dossiers.ClosureRemoved:
 		b.Queue(`delete from closure where tenant = $1 and day = $2::date`, t, string(a.On))
 	case dossiers.ApplicationSet:
@@ -256,6 +258,7 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 	collect(b, &g.Applications, func(row pgx.CollectableRow) (x dossiers.ApplicationSetup, err error) {
 		return x, row.Scan(&x.ID, &x.Name, &x.DefaultDrafter)
 	}, `select id::text, name, default_drafter::text from application where tenant = $1 order by name`, t)
+	b.Queue(`select region, zone from tenant where id = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Territory.Region, &g.Territory.Zone) })
 	b.Queue(`select coalesce(max(revision), 0) from organisation where tenant = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Revision) })
 	if err := run(ctx, tx, b); err != nil {
 		return g, fmt.Errorf("read the set-up: %w", err)

@@ -15,8 +15,8 @@ import (
 
 // TenantByHost implements dossiers.Store.
 func (s *Store) TenantByHost(ctx context.Context, host string) (t dossiers.Tenant, err error) {
-	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo from tenant
-		where origin in ('https://' || $1, 'http://' || $1)`, host).Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo)
+	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo, region, zone from tenant
+		where origin in ('https://' || $1, 'http://' || $1)`, host).Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo, &t.Territory.Region, &t.Territory.Zone)
 	return t, one("town", err)
 }
 
@@ -25,8 +25,8 @@ func (s *Store) Tenant(ctx context.Context, id dossiers.TenantID) (t dossiers.Te
 	if !validUUID(string(id)) {
 		return t, fmt.Errorf("town %q: %w", id, dossiers.ErrNotFound)
 	}
-	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo from tenant where id = $1`, id).
-		Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo)
+	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo, region, zone from tenant where id = $1`, id).
+		Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo, &t.Territory.Region, &t.Territory.Zone)
 	return t, one("town", err)
 }
 
@@ -54,8 +54,8 @@ func AddTenant(ctx context.Context, owner interface {
 		if _, err := tx.Exec(ctx, `select set_config('parapheur.tenant', $1, true)`, string(t.ID)); err != nil {
 			return fmt.Errorf("enter town: %w", err)
 		}
-		if _, err := tx.Exec(ctx, `insert into tenant (id, siret, name, place, rp_id, origin, demo) values ($1, $2, $3, $4, $5, $6, $7)`,
-			t.ID, t.SIRET, t.Name, t.Place, t.RPID, t.Origin, t.Demo); err != nil {
+		if _, err := tx.Exec(ctx, `insert into tenant (id, siret, name, place, rp_id, origin, demo, region, zone) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			t.ID, t.SIRET, t.Name, t.Place, t.RPID, t.Origin, t.Demo, t.Territory.Region, t.Territory.Zone); err != nil {
 			return fmt.Errorf("add town %s: %w", t.SIRET, err)
 		}
 		if _, err := tx.Exec(ctx, `insert into journal_head (tenant, seq, hash) values ($1, 0, $2)`, t.ID, genesis.Hash[:]); err != nil {

@@ -133,11 +133,12 @@ func (s *Store) Blocked(ctx context.Context, t dossiers.TenantID, after dossiers
 }
 
 // Waiting implements dossiers.Store.
-func (s *Store) Waiting(ctx context.Context, t dossiers.TenantID, holder string, limit int) ([]dossiers.ID, error) {
+func (s *Store) Waiting(ctx context.Context, t dossiers.TenantID, holder string, after dossiers.ID, limit int) ([]dossiers.ID, error) {
 	if !validUUID(holder) {
 		return nil, nil
 	}
-	return s.identifiers(ctx, t, `select distinct dossier::text from turn where tenant = $1 and holder = $2 limit $3`, t, holder, limit)
+	return s.identifiers(ctx, t, `select dossier::text from (select distinct dossier from turn where tenant = $1 and holder = $2 and ($3 = '' or dossier > nullif($3, '')::uuid)) w
+		order by w.dossier limit $4`, t, holder, after, limit)
 }
 
 func (s *Store) identifiers(ctx context.Context, t dossiers.TenantID, query string, args ...any) (out []dossiers.ID, err error) {

@@ -154,7 +154,7 @@ func (w *postman) Work(ctx context.Context, job *river.Job[MailArgs]) error {
 			continue
 		}
 		key := fmt.Sprintf("%s/%s/%d/%d/%s/%s/%s", a.Tenant, a.Dossier, a.From, a.To, a.Person, a.What, a.Step)
-		if err := w.queue.notices.Mail.Post(ctx, x.Person.Email, notice.Of(town, d, x, key, o.Location)); err != nil {
+		if err := w.queue.notices.Mail.Post(ctx, x.Person.Email, notice.Of(town, d, x, key, o.LocationOf(town.Territory))); err != nil {
 			w.log.WarnContext(ctx, "a mail could not be sent", slog.String("dossier", string(a.Dossier)), slog.String("what", string(a.What)), slog.Any("error", err))
 			return err
 		}
@@ -174,25 +174,25 @@ type digester struct {
 // Work implements river.Worker.
 func (w *digester) Work(ctx context.Context, _ *river.Job[DigestArgs]) error {
 	o := w.office()
-	now := w.now().In(o.Location)
-	if now.Hour() < morning || now.Hour() >= morning+2 {
-		return nil
-	}
 	towns, err := w.store().Towns(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, t := range towns {
-		errs = append(errs, w.town(ctx, o, t, now.Format(time.DateOnly)))
+		errs = append(errs, w.town(ctx, o, t))
 	}
 	return errors.Join(errs...)
 }
 
-func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.TenantID, day string) error {
+func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.TenantID) error {
 	town, err := w.store().Tenant(ctx, t)
 	if err != nil {
 		return err
+	}
+	now := w.now().In(o.LocationOf(town.Territory))
+	if now.Hour() < morning || now.Hour() >= morning+2 {
+		return nil // its morning is another hour
 	}
 	list, err := o.Mornings(ctx, town)
 	if err != nil || len(list) == 0 {
@@ -200,7 +200,7 @@ func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.Tena
 	}
 	jobs := make([]river.InsertManyParams, len(list))
 	for i, m := range list {
-		jobs[i] = river.InsertManyParams{Args: MorningArgs{Tenant: t, Person: m.Person.ID, Day: day, ToDo: m.ToDo, Late: m.Late}, InsertOpts: once(3, true)}
+		jobs[i] = river.InsertManyParams{Args: MorningArgs{Tenant: t, Person: m.Person.ID, Day: now.Format(time.DateOnly), ToDo: m.ToDo, Late: m.Late}, InsertOpts: once(3, true)}
 	}
 	_, err = w.queue.client.InsertMany(ctx, jobs)
 	return err

@@ -1724,6 +1724,18 @@ export interface components {
             /** @example {annee}-{numero:04} */
             pattern: string;
         };
+        SetupTerritory: {
+            /**
+             * @description Vide : métropole, hors Alsace et Moselle. Sinon alsace-moselle, alsace-moselle-sans-vendredi-saint, guadeloupe, guyane, martinique, mayotte, reunion, saint-barthelemy, saint-martin, saint-pierre-et-miquelon, nouvelle-caledonie, polynesie-francaise, wallis-et-futuna
+             * @example reunion
+             */
+            region?: string;
+            /**
+             * @description Fuseau horaire, dans la base IANA ; vide : celui du territoire
+             * @example Indian/Reunion
+             */
+            zone?: string;
+        };
         SetupTown: {
             applications?: components["schemas"]["SetupApplication"][];
             /** @description Définitions des circuits, comme dans le fichier d’organisation */
@@ -1735,6 +1747,8 @@ export interface components {
             desks?: components["schemas"]["SetupDesk"][];
             people?: components["schemas"]["SetupPerson"][];
             sequences?: components["schemas"]["SetupSequence"][];
+            /** @description Absent : inchangé */
+            territory?: components["schemas"]["SetupTerritory"];
             /** @description SIRET de la collectivité : une garde contre le mauvais fichier */
             town?: string;
             types?: components["schemas"]["SetupType"][];

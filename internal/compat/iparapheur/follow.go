@@ -107,17 +107,14 @@ func (f facade) history(c *compat.Caller, r request) (answer, error) {
 	}
 	var b strings.Builder
 	for _, l := range story(d) {
-		b.WriteString("<LogDossier>" + element("timestamp", f.stamp(l.at)) + element("nom", l.who) + element("status", l.status) +
+		b.WriteString("<LogDossier>" + element("timestamp", f.stamp(c, l.at)) + element("nom", l.who) + element("status", l.status) +
 			element("annotation", l.note) + element("accessible", "OK") + "</LogDossier>")
 	}
 	return answer{text: b.String() + outcome("")}, nil
 }
 
-func (f facade) stamp(at time.Time) string {
-	if f.Office.Location != nil {
-		at = at.In(f.Office.Location)
-	}
-	return at.Format("2006-01-02T15:04:05.000Z07:00")
+func (f facade) stamp(c *compat.Caller, at time.Time) string {
+	return at.In(f.Office.LocationOf(c.Tenant.Territory)).Format("2006-01-02T15:04:05.000Z07:00")
 }
 
 // story is the history in the client's terms. Two lines at least, since PHP

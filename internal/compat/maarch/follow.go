@@ -63,7 +63,7 @@ func (f facade) workflow(c *compat.Caller) error {
 	if err := json.Unmarshal(origin.Sent, &kept); err != nil {
 		return fmt.Errorf("what was sent of %s: %w", d.ID, err)
 	}
-	return answer(c, map[string]any{"workflow": f.lines(d, kept, people)})
+	return answer(c, map[string]any{"workflow": f.lines(c, d, kept, people)})
 }
 
 // unknown answers 400 for a document that is not there: the client knows no
@@ -77,7 +77,7 @@ func (f facade) unknown(c *compat.Caller, err error) error {
 }
 
 // lines says where a dossier is, step by step.
-func (f facade) lines(d dossiers.Dossier, kept sent, people []dossiers.Signatory) []workflowStep {
+func (f facade) lines(c *compat.Caller, d dossiers.Dossier, kept sent, people []dossiers.Signatory) []workflowStep {
 	out := []workflowStep{}
 	modes := map[circuits.Kind]string{circuits.Signature: "sign", circuits.Seal: "sign", circuits.Opinion: "note"}
 	statuses := statuses(d.State)
@@ -96,7 +96,7 @@ func (f facade) lines(d dossiers.Dossier, kept sent, people []dossiers.Signatory
 		}
 		if statuses[i] != "" {
 			line.Status = &statuses[i]
-			f.decided(d.State, i, &line)
+			f.decided(c, d.State, i, &line)
 		}
 		out = append(out, line)
 	}
@@ -104,7 +104,7 @@ func (f facade) lines(d dossiers.Dossier, kept sent, people []dossiers.Signatory
 }
 
 // decided adds to a line who decided, when, and what they said.
-func (f facade) decided(s circuits.State, i int, line *workflowStep) {
+func (f facade) decided(c *compat.Caller, s circuits.State, i int, line *workflowStep) {
 	at := s.Steps[i].OpenedAt
 	for _, x := range slices.Backward(s.Decisions) {
 		if x.Step != i || x.Standing != circuits.Holds && x.Standing != circuits.Maintained {
@@ -121,16 +121,13 @@ func (f facade) decided(s circuits.State, i int, line *workflowStep) {
 		break
 	}
 	if !at.IsZero() {
-		day := f.local(at).Format("02-01-2006 15:04") // shown as it is
+		day := f.local(c, at).Format("02-01-2006 15:04") // shown as it is
 		line.ProcessDate = &day
 	}
 }
 
-func (f facade) local(at time.Time) time.Time {
-	if f.Office.Location == nil {
-		return at
-	}
-	return at.In(f.Office.Location)
+func (f facade) local(c *compat.Caller, at time.Time) time.Time {
+	return at.In(f.Office.LocationOf(c.Tenant.Territory))
 }
 
 // statuses are what the client is told of each step. The last one is over once
@@ -230,7 +227,7 @@ func (f facade) documents(c *compat.Caller) error {
 		if len(list) < limit {
 			list = append(list, listed{
 				ID: d.Number, Title: d.Title, Reference: kept.Reference, Mode: mode, Owner: true,
-				CreationDate: f.local(d.CreatedAt).Format(time.DateTime), Sender: kept.Sender,
+				CreationDate: f.local(c, d.CreatedAt).Format(time.DateTime), Sender: kept.Sender,
 			})
 		}
 	})
