@@ -13,7 +13,7 @@ type AbsencePlan struct {
 	Absences []delegation.Absence
 	// Impediments are those declared about the person: declared by others.
 	Impediments []delegation.Impediment
-	Colleagues []Person // who may replace them: names only
+	Colleagues  []Person // who may replace them: names only
 }
 
 // MyAbsences reads the absences of the viewer, and who may replace them.
