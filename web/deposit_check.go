@@ -33,7 +33,7 @@ func (s *server) checkFile(v *visit, w http.ResponseWriter, r *http.Request) err
 	if !sameToken(r.Header.Get("X-CSRF-Token"), v.session.CSRF) {
 		return errForged
 	}
-	if !s.sessions.Allow(v.session.ID, s.now()) {
+	if !s.sessions.Allow(v.session.ID, s.now(v)) {
 		return errTooMany
 	}
 	parts, err := r.MultipartReader()

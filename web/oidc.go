@@ -48,7 +48,7 @@ func (s *server) beginSignOn(v *visit, w http.ResponseWriter, r *http.Request) e
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
-	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()) {
+	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now(v)) {
 		return errTooMany
 	}
 	if name, err := s.Office.SignOnName(r.Context(), v.tenant); err != nil || name == "" {
@@ -76,7 +76,7 @@ func orNotFound(err error) error {
 // finishSignOn is where the provider sends the browser back. The session that
 // set out is the only one that may come back; what it opens is a new one.
 func (s *server) finishSignOn(v *visit, w http.ResponseWriter, r *http.Request) error {
-	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()) {
+	if !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now(v)) {
 		return errTooMany
 	}
 	if v.session.ID == "" {

@@ -109,7 +109,7 @@ func (s *server) stranger(h handler) http.HandlerFunc {
 }
 
 func (s *server) receiveStranger(h handler, v *visit, w http.ResponseWriter, r *http.Request) error {
-	leave, err := s.verifications.enter(s.ClientAddress(r), s.now())
+	leave, err := s.verifications.enter(s.ClientAddress(r), s.now(v))
 	if err != nil {
 		return err
 	}

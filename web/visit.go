@@ -170,7 +170,7 @@ func (s *server) ceremony(h handler) http.HandlerFunc {
 			err = errForged
 		case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 			err = &dossiers.InvalidError{Field: "body", Reason: "Cette demande doit être en JSON."}
-		case !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now()), v.session.ID != "" && !s.sessions.Allow(v.session.ID, s.now()):
+		case !s.addresses.Allow(peer.Network(s.ClientAddress(r)), s.now(v)), v.session.ID != "" && !s.sessions.Allow(v.session.ID, s.now(v)):
 			err = errTooMany
 		case v.session.ID != "" && !sameToken(r.Header.Get("X-CSRF-Token"), v.session.CSRF) && !strings.HasSuffix(r.URL.Path, "/connexion/debut"):
 			err = errForged
