@@ -56,9 +56,9 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, linters of the OpenAPI document, Bruno
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, Keycloak, linters of the OpenAPI document, Bruno
 	@scripts/setup.sh slow
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks' -v ./certs ./internal/blobs ./api
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Keycloak' -v ./certs ./internal/blobs ./api ./web
 	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
 
 .PHONY: fuzz/api

@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh run     what "make run" needs: the PostgreSQL server programs
 #   scripts/setup.sh test    what "make test" needs: PostgreSQL, PDF tools, OpenSSL, a browser, fonts, a software HSM
-#   scripts/setup.sh slow    what "make slow" needs: the same, Node.js with npm, and Python 3 with venv
+#   scripts/setup.sh slow    what "make slow" needs: the same, Node.js with npm, Python 3 with venv, Java and Maven
 #   scripts/setup.sh conformance    what "make conformance" needs: PDF tools, OpenSSL, Java 17 with Maven, Python 3 with venv
 #
 # It starts no database and touches no existing cluster. Running it again does nothing, quickly.
@@ -70,6 +70,8 @@ missing() {
 	if [ "$1" = slow ]; then
 		has_any node || echo nodejs
 		has_any npx || echo npm
+		has_any java || echo default-jre-headless
+		has_any mvn || echo maven
 		python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 	fi
 	has_any pdfsig && has_any pdftoppm && has_any pdftocairo || echo poppler-utils

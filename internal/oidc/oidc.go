@@ -5,7 +5,8 @@
 //
 // What it answers was verified: the ID token (signature RS256 or ES256, iss,
 // aud, azp, exp, nonce, at_hash, acr) and the user info, which must be a JWT of
-// the same issuer (signature, iss, aud, exp) about the same subject. It must
+// the same issuer (signature, iss, aud, and exp where it has one: Keycloak says
+// none) about the same subject. It must
 // not send a parameter that the specification of ProConnect does not know
 // (error Y000400), nor follow where the provider's metadata leaves its scheme.
 //
@@ -167,7 +168,7 @@ func (c *Client) Claims(ctx context.Context, p dossiers.Party, ch dossiers.Chall
 	if err != nil {
 		return out, err
 	}
-	info, err := verifier.Verify(ctx, raw)
+	info, err := c.verifyInfo(ctx, d, p, raw)
 	if err != nil {
 		return out, fmt.Errorf("%w: user info: %w", dossiers.ErrSignOn, err)
 	}
@@ -175,6 +176,29 @@ func (c *Client) Claims(ctx context.Context, p dossiers.Party, ch dossiers.Chall
 		return out, fmt.Errorf("%w: user info is about another subject", dossiers.ErrSignOn)
 	}
 	return fill(out, info, p)
+}
+
+// verifyInfo verifies a signed user info: its issuer and its audience, and its
+// end where it has one. OpenID Connect Core 1.0, 5.3.2 asks for iss and aud
+// only: Keycloak signs no exp. It was fetched just now, with the token of this
+// sign-in.
+func (c *Client) verifyInfo(ctx context.Context, d discovered, p dossiers.Party, raw string) (*oidc.IDToken, error) {
+	info, err := d.VerifierContext(ctx, &oidc.Config{
+		ClientID: p.ClientID, SupportedSigningAlgs: []string{oidc.RS256, oidc.ES256}, SkipExpiryCheck: true,
+	}).Verify(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	var claims struct {
+		Expires *float64 `json:"exp"`
+	}
+	if err := info.Claims(&claims); err != nil {
+		return nil, err
+	}
+	if claims.Expires != nil && !c.now().Before(info.Expiry) {
+		return nil, &oidc.TokenExpiredError{Expiry: info.Expiry}
+	}
+	return info, nil
 }
 
 // exchangeFailed tells a code that was refused from a provider that is down.
