@@ -46,12 +46,14 @@ type Sealing struct {
 	Edition int
 	// Decision is the evidence of the decision that it is for. A step may have
 	// several, one after the other: each begins anew, over the row of the last.
-	Decision  circuits.Digest
-	Level     signing.Level     // to reach, as it was asked when the key was first wanted
-	Holder    circuits.PersonID // of the key for which it is laid out
-	Prepared  []byte            // signing.Prepared, marshalled
-	Signature []byte            // the key's value over it
-	Stamped   []byte            // the increment with the signature, at B-B or B-T
+	Decision circuits.Digest
+	Level    signing.Level     // to reach, as it was asked when the key was first wanted
+	Holder   circuits.PersonID // of the key for which it is laid out
+	Prepared []byte            // signing.Prepared, marshalled
+	// Arms and Griffe name the images of its block; zero for none.
+	Arms, Griffe circuits.Digest
+	Signature    []byte // the key's value over it
+	Stamped      []byte // the increment with the signature, at B-B or B-T
 	// Tail is everything to append to the letter, durable in the blob store and
 	// accepted by our own verifier at Level; zero before.
 	Tail      Segment
@@ -252,14 +254,18 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 	} else if by.For != nil {
 		claims.Mention = by.For.Mention
 	}
-	p, err := w.prepare(ctx, signing.Options{
+	opt := signing.Options{
 		Identity: identity, Level: min(w.kept.Level, signing.BT), Hash: crypto.SHA256, HashState: w.base.Chosen.HashState,
 		Claims: claims,
-	})
+	}
+	next := w.kept
+	if err := w.adorn(ctx, &opt, &next); err != nil {
+		return nil, err
+	}
+	p, err := w.prepare(ctx, opt)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	next := w.kept
 	next.Holder, next.Signature, next.Stamped, next.Tail = holder, nil, nil, Segment{}
 	if next.Prepared, err = p.MarshalBinary(); err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)

@@ -235,6 +235,7 @@ type Store interface {
 	Records
 	Connectors
 	Identities
+	Pictures
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)

@@ -278,3 +278,91 @@ func TestPictures(t *testing.T) {
 		}
 	}
 }
+
+// An image is written anew: smaller, without what its file carried beside its pixels. Of a photographed hand the ink is
+// kept, on nothing, whatever the light.
+func TestRewrittenPictures(t *testing.T) {
+	t.Parallel()
+	photo := image.NewNRGBA(image.Rect(0, 0, 1600, 700))
+	for y := range 700 {
+		for x := range 1600 {
+			light := uint8(225 - x/16) // the lamp is on the left
+			c := color.NRGBA{R: light, G: light - 6, B: light - 20, A: 255}
+			if d := y - 350 - (x%200)/2; x > 200 && x < 1400 && d > 0 && d < 14 {
+				c = color.NRGBA{R: 30, G: 35, B: 90, A: 255}
+			}
+			photo.SetNRGBA(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, photo, nil); err != nil {
+		t.Fatal(err)
+	}
+	marked := append(b.Bytes()[:2:2], append([]byte("\xFF\xFE\x00\x10GPS 47.3, -0.4"), b.Bytes()[2:]...)...) // a comment
+	arms, err := signing.RewritePicture(marked, signing.Arms)
+	if err != nil || !bytes.HasPrefix(arms, []byte("\xFF\xD8")) || bytes.Contains(arms, []byte("GPS")) {
+		t.Errorf("a photograph as arms: %d bytes, %v", len(arms), err)
+	}
+	hand, err := signing.RewritePicture(marked, signing.Griffe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(hand))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := img.Bounds()
+	if box.Dx() > 560 || box.Dx() < 400 || box.Dy() > 100 {
+		t.Errorf("kept %v: the paper was not left out", box)
+	}
+	clear, ink := 0, 0
+	for y := range box.Dy() {
+		for x := range box.Dx() {
+			switch _, _, blue, a := img.At(x, y).RGBA(); {
+			case a < 0x0800:
+				clear++
+			case a > 0xC000 && blue < 0x9000:
+				ink++
+			}
+		}
+	}
+	if all := box.Dx() * box.Dy(); clear < all/2 || ink < all/40 {
+		t.Errorf("of %d pixels %d are clear and %d ink", all, clear, ink)
+	}
+	again, err := signing.RewritePicture(picture(t, true), signing.Griffe)
+	if err != nil || len(again) > len(picture(t, true))*3 {
+		t.Errorf("a transparent image: %d bytes, %v", len(again), err)
+	}
+	if _, err := signing.RewritePicture([]byte("griffe"), signing.Griffe); !errors.Is(err, signing.ErrPicture) {
+		t.Errorf("a text: %v", err)
+	}
+}
+
+// A sketch shows the very block that Prepare lays out, and no verifier takes it for a signature.
+func TestSketch(t *testing.T) {
+	t.Parallel()
+	pki := signtest.New(t)
+	maire := newPerson(t, pki, "Élise Préfète", signtest.P256(t))
+	opt := signing.Options{Claims: claims(), Arms: picture(t, true), Griffe: picture(t, true)}
+	letter := pdftest.Letter(1)
+	tail, where, err := signing.Sketch(t.Context(), source(letter), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Identity = maire.id
+	p, err := signing.Prepare(t.Context(), source(letter), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if field, page, rect := p.Placement(); (signing.Placement{Field: field, Page: page, Rect: rect, Notice: p.Notice()}) != where {
+		t.Errorf("sketched at %+v, laid out at %v page %d", where, rect, page)
+	}
+	file := append(bytes.Clone(letter), tail...)
+	rep, err := signing.Check(bytes.NewReader(file), int64(len(file)), signing.CheckOptions{At: claims().Time})
+	if err != nil || rep.Verdict == signing.Valid || len(rep.Signatures) != 1 || rep.Signatures[0].Verdict != signing.Invalid {
+		t.Errorf("a sketch is judged %+v, %v", rep, err)
+	}
+	if _, _, err := signing.Sketch(t.Context(), source([]byte("no PDF")), opt); err == nil {
+		t.Error("a sketch on a text")
+	}
+}

@@ -39,6 +39,7 @@ func adminAreas(here string) []adminArea {
 		}},
 		{Title: "Signature", Pages: []adminPage{
 			{Key: "certificats", Path: "/administration/certificats", Title: "Certificats et clés"},
+			{Key: "armoiries", Path: "/administration/armoiries", Title: "Armoiries"},
 		}},
 		{Title: "Logiciels", Pages: []adminPage{
 			{Key: "applications", Path: "/administration/applications", Title: "Applications"},

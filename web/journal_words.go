@@ -48,6 +48,8 @@ func ofTheTown(subject string) string {
 		return "Une délégation"
 	case "document":
 		return "Un PDF"
+	case "arms":
+		return "La collectivité"
 	}
 	return subject
 }
@@ -112,7 +114,8 @@ func journalWords() map[string]string {
 		"identity.unlinked": "Compte détaché d’une personne", "identity.refused": "Demande de rattachement refusée",
 		"webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
 		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
-		dossiers.KindTest: "Notification d’essai",
+		dossiers.KindTest: "Notification d’essai", dossiers.KindArmsSet: "Armoiries enregistrées", dossiers.KindArmsRemoved: "Armoiries effacées",
+		dossiers.KindGriffeSet: "Griffe enregistrée par son auteur", dossiers.KindGriffeRemoved: "Griffe effacée par son auteur",
 	} {
 		words[kind] = w
 	}

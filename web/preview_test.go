@@ -356,6 +356,9 @@ func samples(s *server) []sample {
 	certificates := newCertificatesPage(sampleKeys(), signing.BLTA.String(), sampleNow())
 	certificates.frame = fr(administrator(), "Certificats et clés", "administration")
 	add("certificats", certificates)
+	for _, one := range pictureSamples(fr) {
+		add(one.name, one.page)
+	}
 	add("autoriser", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Letters: []choice{{"/dossiers/1", "Réfection du trottoir"}, {"/dossiers/2", "Félicitations"}}})
 	add("autoriser-service", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "2 lettres", Redirect: "https://signature.example/oauth2/authorize?state=s", Host: "signature.example"})
 	add("autoriser-rien", &activationPage{frame: fr(mayor(), "Autoriser la signature", ""), Count: "aucune lettre", Problem: "Votre clé de signature doit être activée. Recommencez."})

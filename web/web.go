@@ -115,6 +115,7 @@ func (s *server) routes() http.Handler {
 	r.Post("/signature/autoriser", s.someone(s.activate))
 	r.Get("/signature/retour", s.someone(s.activated))
 	r.Route("/mes-absences", s.absenceRoutes)
+	r.Route("/ma-griffe", griffeRoutes(s))
 	r.Route("/administration", s.administrationRoutes)
 	return r
 }
@@ -152,6 +153,7 @@ func (s *server) administrationRoutes(r chi.Router) {
 	r.Post("/bureaux/titulaires", s.someone(s.seat))
 	r.Route("/circuits", s.circuitRoutes)
 	r.Get("/certificats", s.someone(s.certificates))
+	r.Route("/armoiries", armsRoutes(s))
 	r.Get("/connecteurs", s.someone(s.connectors))
 	r.Post("/connecteurs", s.someone(s.addConnector))
 	r.Post("/connecteurs/{id}", s.someone(s.setConnector))

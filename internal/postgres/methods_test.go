@@ -92,6 +92,7 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	b.outward = outwards(t, town, b)
 	b.connected = connects(t, town, b)
 	b.identified = identities(t, town, b)
+	hands(t, b)
 	return b
 }
 
@@ -546,7 +547,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 		}
 	}
 	for _, group := range []map[string]call{
-		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), last(), outwardLast(), identityLast(),
+		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), pictureReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), pictureWrites(), last(), outwardLast(), identityLast(), pictureLast(),
 	} {
 		for name, use := range group {
 			covered[name] = true

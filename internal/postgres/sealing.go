@@ -53,14 +53,16 @@ func (s *Store) Sealing(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 }
 
 const sealingColumns = `select s.dossier::text, s.version, s.step, s.edition, s.decision, s.level, coalesce(s.holder::text, ''), s.prepared, s.signature, s.stamped,
-	s.tail_sha256, coalesce(s.tail_bytes, 0), s.started_at from sealing s `
+	s.tail_sha256, coalesce(s.tail_bytes, 0), s.started_at, s.arms, s.griffe from sealing s `
 
 func scanSealing(row pgx.CollectableRow) (out dossiers.Sealing, err error) {
-	var tail, decision []byte
+	var tail, decision, arms, griffe []byte
 	err = row.Scan(&out.Dossier, &out.Version, &out.Step, &out.Edition, &decision, &out.Level, &out.Holder, &out.Prepared, &out.Signature, &out.Stamped,
-		&tail, &out.Tail.Bytes, &out.StartedAt)
+		&tail, &out.Tail.Bytes, &out.StartedAt, &arms, &griffe)
 	copy(out.Tail.Digest[:], tail)
 	copy(out.Decision[:], decision)
+	copy(out.Arms[:], arms)
+	copy(out.Griffe[:], griffe)
 	return out, err
 }
 
@@ -132,15 +134,16 @@ func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in doss
 	if in.Tail.Bytes > 0 {
 		digest, size = in.Tail.Digest[:], in.Tail.Bytes
 	}
-	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at, holder, decision)
-		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12, nullif($13, '')::uuid, $14) on conflict do nothing`
+	write := `insert into sealing (tenant, dossier, version, step, edition, level, prepared, signature, stamped, tail_sha256, tail_bytes, started_at, holder, decision, arms, griffe)
+		values ($1, $2, $3, $4, $5 + 1, $6, $7, $8, $9, $10, $11, $12, nullif($13, '')::uuid, $14, $15, $16) on conflict do nothing`
 	if in.Edition > 0 {
 		write = `update sealing set edition = edition + 1, level = $6, prepared = $7, signature = $8, stamped = $9,
-			tail_sha256 = $10, tail_bytes = $11, started_at = $12, holder = nullif($13, '')::uuid, decision = $14
+			tail_sha256 = $10, tail_bytes = $11, started_at = $12, holder = nullif($13, '')::uuid, decision = $14, arms = $15, griffe = $16
 			where tenant = $1 and dossier = $2 and version = $3 and step = $4 and edition = $5`
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt, string(in.Holder), in.Decision[:])
+		_, err := tx.Exec(ctx, write, t, in.Dossier, in.Version, in.Step, in.Edition, in.Level, in.Prepared, in.Signature, in.Stamped, digest, size, in.StartedAt, string(in.Holder), in.Decision[:],
+			digestOrNull(in.Arms), digestOrNull(in.Griffe))
 		if err != nil {
 			return fmt.Errorf("keep sealing stage: %w", err)
 		}
@@ -148,4 +151,12 @@ func (s *Store) AdvanceSealing(ctx context.Context, t dossiers.TenantID, in doss
 		return err
 	})
 	return out, err
+}
+
+// digestOrNull is nothing for the zero digest, which names nothing.
+func digestOrNull(d circuits.Digest) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d[:]
 }

@@ -59,7 +59,7 @@ func NewPicture(b []byte) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	pix := reduced(img)
+	pix := reduced(img, keptSide)
 	if pix == nil {
 		return nil, fmt.Errorf("%w: blank", ErrPicture)
 	}
@@ -96,15 +96,15 @@ func decodePicture(b []byte) (img image.Image, isJPEG bool, err error) {
 	return img, isJPEG, nil
 }
 
-// reduced cuts the margins and averages the pixels down to [keptSide]; nil for a blank image.
-func reduced(img image.Image) *image.NRGBA {
+// reduced cuts the margins and averages the pixels down to a longest side; nil for a blank image.
+func reduced(img image.Image, side int) *image.NRGBA {
 	box := inked(img)
 	if box.Empty() {
 		return nil
 	}
 	w, h := box.Dx(), box.Dy()
-	if longest := max(w, h); longest > keptSide {
-		w, h = max(1, w*keptSide/longest), max(1, h*keptSide/longest)
+	if longest := max(w, h); longest > side {
+		w, h = max(1, w*side/longest), max(1, h*side/longest)
 	}
 	out := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {

@@ -54,7 +54,8 @@ const (
 		"¿¡¬√ƒ≈∆«»…\u00a0ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›ﬁﬂ‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\ufffdÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ"
 )
 
-// glyphText returns the characters of a glyph name (Adobe Glyph List, and its uniXXXX forms).
+// glyphText returns the characters of a glyph name (Adobe Glyph List, and its names made of « uni » or « u »
+// followed by hexadecimal digits).
 func glyphText(name string) string {
 	name, _, _ = strings.Cut(name, ".")
 	if len(name) == 1 {

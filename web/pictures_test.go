@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"parapheur/dossiers"
+	"parapheur/internal/browsertest"
+	"parapheur/internal/demo"
+)
+
+// shield is a coat of arms of two colours on a transparent ground.
+func shield(t *testing.T) []byte {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, 240, 300))
+	for y := range 280 {
+		for x := 20; x < 220; x++ {
+			if edge := max(0, (y-160)*100/120); x < 20+edge || x > 220-edge {
+				continue
+			}
+			c := color.NRGBA{R: 20, G: 60, B: 140, A: 255}
+			if (x < 120) == (y < 140) {
+				c = color.NRGBA{R: 200, G: 160, B: 40, A: 255}
+			}
+			img.SetNRGBA(x, y+10, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// give sends an image as a browser without script does.
+func (c *client) give(path, token string, file []byte) *httptest.ResponseRecorder {
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	_ = m.WriteField("csrf", token)
+	w, _ := m.CreateFormFile("image", "image.png")
+	_, _ = w.Write(file)
+	_ = m.Close()
+	return c.do(http.MethodPost, path, m.FormDataContentType(), &b)
+}
+
+// Images are their owner's: refused with the reason beside the field, shown in
+// the block once taken, erased on request, and never anybody else's to see.
+func TestPicturesOfBlocks(t *testing.T) {
+	at := newTown(t)
+	manager, drafter, admin := at.client(t, demo.DGS), at.client(t, demo.Drafter), at.client(t, demo.Administrator)
+	for _, one := range []struct {
+		name  string
+		who   *client
+		path  string
+		token string
+		file  []byte
+		want  int
+		says  string
+	}{
+		{"a text", manager, "/ma-griffe", manager.session.CSRF, []byte("griffe"), 422, "ne se lit pas"},
+		{"nothing", manager, "/ma-griffe", manager.session.CSRF, nil, 422, "Choisissez une image"},
+		{"too heavy", manager, "/ma-griffe", manager.session.CSRF, make([]byte, 5<<20), 422, "trop lourde"},
+		{"a stale page", manager, "/ma-griffe", "faux", shield(t), 403, ""},
+		{"not an administrator", drafter, "/administration/armoiries", drafter.session.CSRF, shield(t), 403, ""},
+		{"taken", manager, "/ma-griffe", manager.session.CSRF, shield(t), 303, ""},
+		{"arms taken", admin, "/administration/armoiries", admin.session.CSRF, shield(t), 303, ""},
+	} {
+		w := one.who.give(one.path, one.token, one.file)
+		if w.Code != one.want || !strings.Contains(w.Body.String(), one.says) {
+			t.Errorf("%s: %d, without %q", one.name, w.Code, one.says)
+		}
+	}
+	bare, with := drafter.get("/ma-griffe/apercu.png"), manager.get("/ma-griffe/apercu.png")
+	if with.Code != 200 || !bytes.HasPrefix(with.Body.Bytes(), []byte("\x89PNG")) || with.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("preview: %d %v", with.Code, with.Header())
+	}
+	if blue := inky(t, with.Body.Bytes()) - inky(t, bare.Body.Bytes()); blue < 500 {
+		t.Errorf("the griffe adds %d pixels to the block", blue)
+	}
+	if body := drafter.get("/ma-griffe").Body.String(); strings.Contains(body, "remove-picture") {
+		t.Error("the drafter sees a griffe that is not theirs")
+	}
+	if w := manager.post("/ma-griffe/retirer", nil); w.Code != 303 {
+		t.Errorf("erase: %d", w.Code)
+	}
+	if body := manager.get("/ma-griffe").Body.String(); strings.Contains(body, "remove-picture") {
+		t.Error("the griffe is still there")
+	}
+}
+
+// inky counts the pixels of the gold of the shield.
+func inky(t *testing.T, raw []byte) (n int) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y := range img.Bounds().Dy() {
+		for x := range img.Bounds().Dx() {
+			if r, g, b, _ := img.At(x, y).RGBA(); r>>8 > 150 && g>>8 > 110 && b>>8 < 110 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// The griffe is drawn on the page, seen in the block, and erased; the arms are
+// chosen as a file.
+func TestPicturesInBrowser(t *testing.T) {
+	at := newTown(t)
+	browser := browsertest.Open(t)
+	p := at.person(t, browser, 390, 844)
+	p.enrol(demo.Administrator)
+	file := filepath.Join(t.TempDir(), "blason.png")
+	if err := os.WriteFile(file, shield(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.open("/administration/armoiries")
+	p.tap("[data-go=set-picture]")
+	p.until("asks for an image", `!document.querySelector("#image-e").hidden`)
+	p.choose("#image", file)
+	p.tap("[data-go=set-picture]")
+	p.until("kept", `location.search === "?dit=posee" && document.querySelector("[data-preview]").naturalWidth > 500`)
+	p.open("/ma-griffe")
+	p.accessible("the page of a griffe")
+	p.until("the preview", `document.querySelector("[data-preview]").naturalWidth > 500`)
+	p.shoot("griffe-vide-telephone")
+	p.eval(`(() => { const c = document.querySelector("[data-pad] canvas"), b = c.getBoundingClientRect();
+		c.setPointerCapture = () => {};
+		const at = (type, x, y) => c.dispatchEvent(new PointerEvent(type, {pointerId: 1, bubbles: true, clientX: b.left + x * b.width, clientY: b.top + y * b.height}));
+		at("pointerdown", .1, .6);
+		for (let i = 0; i <= 60; i++) at("pointermove", .1 + i / 75, .55 + .3 * Math.sin(i / 4) * Math.cos(i / 11));
+		at("pointerup", .9, .6); })()`)
+	p.shoot("griffe-tracee-telephone")
+	p.tap("[data-go=set-picture]")
+	p.until("kept", `location.search === "?dit=posee" && document.querySelector("[data-preview]").naturalWidth > 500`)
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"telephone", 390, 844}, {"ordinateur", 1440, 900}} {
+		if _, err := chromedp.Run(p.ctx, chromedp.EmulateViewport(size.width, size.height)); err != nil {
+			t.Fatal(err)
+		}
+		for name, path := range map[string]string{"griffe": "/ma-griffe", "armoiries": "/administration/armoiries", "mes-cles": "/mes-cles"} {
+			p.open(path)
+			p.until("the page stands", `[...document.images].every((i) => i.complete)`)
+			p.shoot(name + "-" + size.name)
+		}
+	}
+	p.open("/ma-griffe")
+	p.tap("[data-go=remove-picture]")
+	p.until("erased", `location.search === "?dit=retiree" && !document.querySelector("[data-go=remove-picture]")`)
+	if found, err := at.system.Store.SearchJournal(t.Context(), at.tenant.ID, dossiers.JournalQuery{}, 20); err != nil || len(found) == 0 || found[0].Kind != dossiers.KindGriffeRemoved {
+		t.Errorf("journal %+v, %v", found, err)
+	}
+}
