@@ -79,7 +79,7 @@ func (s *server) showPicture(v *visit, w http.ResponseWriter, r *http.Request, s
 		return err
 	}
 	if err == nil {
-		p.Set = s.calendar().full(since)
+		p.Set = s.calendar(v).full(since)
 	}
 	p.Preview = p.At + "/apercu.png?v=" + strconv.FormatInt(since.UnixMicro(), 36)
 	p.fill(k)
