@@ -91,6 +91,7 @@ func (c *Client) Dossier(ctx context.Context, id, known string) (Dossier, error)
 type Filter struct {
 	Phase, Type, Reference string
 	Query                  string // words of the title, recipient or reference
+	Number                 int64  // of the town; 0: any
 	UpdatedAfter           time.Time
 }
 
@@ -100,6 +101,9 @@ func (f Filter) values() url.Values {
 		if value != "" {
 			q.Set(name, value)
 		}
+	}
+	if f.Number != 0 {
+		q.Set("number", strconv.FormatInt(f.Number, 10))
 	}
 	if !f.UpdatedAfter.IsZero() {
 		q.Set("updated_after", f.UpdatedAfter.Format(time.RFC3339Nano))

@@ -107,13 +107,18 @@ func add(d *dossiers.Dossier, r dossiers.NewRevision) {
 	doc.Revision = r.Revision
 }
 
-const revisionColumns = `select n, version, revision, name, pages, segment_sha256, segment_bytes, bytes, sha256, hash_state, at `
+const revisionFields = `select n, version, revision, name, pages, segment_sha256, segment_bytes, bytes, sha256, hash_state, at`
 
-func scanRevision(row pgx.CollectableRow) (r dossiers.NewRevision, err error) {
+const revisionColumns = revisionFields + ` `
+
+func scanRevision(row pgx.CollectableRow) (dossiers.NewRevision, error) { return scanRevisionAnd(row) }
+
+// scanRevisionAnd reads what follows the columns of a revision into more.
+func scanRevisionAnd(row pgx.CollectableRow, more ...any) (r dossiers.NewRevision, err error) {
 	var segment, sum []byte
 	var seg dossiers.Segment
-	err = row.Scan(&r.N, &r.Revision.Version, &r.Revision.Number, &r.Name, &r.Pages, &segment, &seg.Bytes,
-		&r.Revision.Bytes, &sum, &r.Revision.HashState, &r.Revision.At)
+	err = row.Scan(append([]any{&r.N, &r.Revision.Version, &r.Revision.Number, &r.Name, &r.Pages, &segment, &seg.Bytes,
+		&r.Revision.Bytes, &sum, &r.Revision.HashState, &r.Revision.At}, more...)...)
 	if err != nil {
 		return r, err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -258,109 +257,6 @@ func (s *Store) Count(ctx context.Context, t dossiers.TenantID, r dossiers.Reade
 func (b bin) count() string {
 	return `select count(*) from (select from unnest($2::uuid[]) w(id) cross join lateral (
 		select from ` + b.from + ` where ` + strings.ReplaceAll(b.where, `{now}`, `$4`) + ` limit $3) r limit $3) c where $4::timestamptz is not null`
-}
-
-// plainWords reports whether a search asks for every one of its words: no
-// word excluded, no alternative.
-func plainWords(query string) bool {
-	for w := range strings.FieldsSeq(strings.ToLower(query)) {
-		if strings.HasPrefix(w, "-") || strings.HasPrefix(w, `"-`) || w == "or" {
-			return false
-		}
-	}
-	return true
-}
-
-// enough is how far the letters with a word are counted to know it is common.
-const enough = 1000
-
-// rarest returns the words that a search needs every one of, the rarest in the
-// town first; none when it asks for no word, or does not need them all.
-func rarest(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, query string) ([]string, error) {
-	if query == "" || !plainWords(query) {
-		return nil, nil
-	}
-	rows, err := tx.Query(ctx, `select w from unnest(tsvector_to_array(to_tsvector('french', $2))) w
-		order by (select count(*) from (select from dossier_word k where k.tenant = $1 and k.word = w limit $3) c), w`, t, query, enough)
-	if err != nil {
-		return nil, fmt.Errorf("words of a search: %w", err)
-	}
-	words, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("words of a search: %w", err)
-	}
-	return words, nil
-}
-
-// wanted writes the conditions of a search, those that are asked alone: a plan
-// for any of them would read the whole town. With words, the letters that have
-// the first are read, newest first, and held against the others.
-func wanted(t dossiers.TenantID, application string, f dossiers.Filter, words []string, after cursor, limit int) (where string, args []any) {
-	args = []any{t, after.Key, after.ID}
-	keys := `d.created_at, d.id`
-	add := func(asked bool, condition string, value any) {
-		if asked {
-			args = append(args, value)
-			where += ` and ` + strings.ReplaceAll(condition, `?`, `$`+strconv.Itoa(len(args)))
-		}
-	}
-	from := ` where d.tenant = $1`
-	if len(words) > 0 {
-		keys = `k.created_at, k.dossier`
-		from = ` join dossier_word k on k.tenant = d.tenant and k.dossier = d.id where k.tenant = $1 and d.tenant = $1`
-		add(true, `k.word = ?`, words[0])
-		for _, w := range words[1:] {
-			add(true, `exists (select from dossier_word o where o.tenant = $1 and o.word = ? and o.created_at = k.created_at and o.dossier = k.dossier)`, w)
-		}
-	}
-	add(application != "", `d.application = ?::uuid`, application)
-	add(f.Phase != "", `d.phase = ?`, string(f.Phase))
-	add(f.ExternalReference != "", `d.external_reference = ?`, f.ExternalReference)
-	add(f.Query != "", `d.search @@ websearch_to_tsquery('french', ?)`, f.Query)
-	add(f.Number != 0, `d.number = ?`, f.Number)
-	add(f.Type != "", `d.type_code = ?`, f.Type)
-	add(len(f.Types) > 0, `d.type_code = any(?)`, f.Types)
-	add(!f.UpdatedAfter.IsZero(), `d.updated_at > ?`, f.UpdatedAfter)
-	args = append(args, limit)
-	first, second, _ := strings.Cut(keys, ", ")
-	return from + ` and (` + keys + `) < ($2, $3::uuid)` + where + ` order by ` + first + ` desc, ` + second + ` desc limit $` + strconv.Itoa(len(args)), args
-}
-
-// Search implements dossiers.Store.
-func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application string, f dossiers.Filter, page dossiers.Page) (out []dossiers.Dossier, next string, err error) {
-	after, err := parseCursor(page.After, bin{newest: true}.start())
-	if err != nil {
-		return nil, "", err
-	}
-	f.Query = strings.ReplaceAll(f.Query, "\x00", " ") // which PostgreSQL's text cannot hold
-	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		words, err := rarest(ctx, tx, t, f.Query)
-		if err != nil {
-			return err
-		}
-		where, args := wanted(t, application, f, words, after, page.Limit+1)
-		rows, err := tx.Query(ctx, `select `+dossierColumns+` from `+dossierTables+where, args...)
-		if err != nil {
-			return fmt.Errorf("search: %w", err)
-		}
-		if out, err = pgx.CollectRows(rows, scanDossier); err != nil {
-			return fmt.Errorf("search: %w", err)
-		}
-		b := &pgx.Batch{}
-		for i := range out {
-			queueDocuments(b, t, &out[i], out[i].ID)
-		}
-		if err := run(ctx, tx, b); err != nil {
-			return fmt.Errorf("search: documents: %w", err)
-		}
-		return nil
-	})
-	if len(out) > page.Limit {
-		out = out[:page.Limit]
-		last := out[page.Limit-1]
-		next = cursor{last.CreatedAt, string(last.ID)}.String()
-	}
-	return out, next, err
 }
 
 // MarkOpened implements dossiers.Store.
