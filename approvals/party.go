@@ -25,6 +25,8 @@ const handleSize = 64
 type Config struct {
 	// Tenant is the SIRET of the town, 14 digits: enrolments and statements of another town are refused.
 	Tenant string
+	// Townless relying parties are no town's, and have no Tenant: they make neither enrolments nor statements.
+	Townless bool
 	// RPID is the host name to which passkeys are bound, for ever: "parapheur.ville.fr". Changing it loses them all.
 	RPID string
 	// Origin is the one origin from which ceremonies are accepted: "https://parapheur.ville.fr".
@@ -54,7 +56,7 @@ func New(c Config) (*RelyingParty, error) {
 	if !proof.OriginFits(c.Origin, c.RPID) {
 		return nil, refuse(op, ErrConfig, "origin %q does not fit the RP ID %q", c.Origin, c.RPID)
 	}
-	if len(c.Tenant) != 14 {
+	if c.Townless != (c.Tenant == "") || !c.Townless && len(c.Tenant) != 14 {
 		return nil, refuse(op, ErrConfig, "tenant %q is not a SIRET", c.Tenant)
 	}
 	timeout := webauthn.TimeoutConfig{Enforce: true, Timeout: TTL, TimeoutUVD: TTL}
@@ -115,6 +117,7 @@ const (
 	PurposeLogin        Purpose = "login"
 	PurposeDecision     Purpose = "decision"
 	PurposeWitness      Purpose = "witness"
+	PurposeAct          Purpose = "act"
 )
 
 // Ceremony is what must be remembered between the two halves. The caller stores it as it is (the two JSON parts as bytes)

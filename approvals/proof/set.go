@@ -13,6 +13,7 @@ const (
 	prefixEnrolment    = "parapheur.enrolment.v1\n"
 	prefixRegistration = "parapheur.registration.v1\n"
 	prefixWitness      = "parapheur.enrolment-witness.v1\n"
+	prefixAct          = "parapheur.act.v1\n"
 
 	schemaSet = "parapheur.decision-set.v1"
 )
