@@ -115,9 +115,14 @@ type Office struct {
 // Open returns an Office over its parts.
 func Open(p Parts) *Office { return &Office{Parts: p} }
 
-// Tenant returns the town served at host ("localhost:8080").
+// Tenant returns the town served at host ("localhost:8080"). A town that its
+// hosting centre suspended is answered with ErrSuspended: nobody goes further.
 func (o *Office) Tenant(ctx context.Context, host string) (Tenant, error) {
-	return o.Store.TenantByHost(ctx, strings.ToLower(host))
+	t, err := o.Store.TenantByHost(ctx, strings.ToLower(host))
+	if err == nil && !t.SuspendedAt.IsZero() {
+		err = fmt.Errorf("town %s: %w", t.SIRET, ErrSuspended)
+	}
+	return t, err
 }
 
 // party returns the relying party of t.

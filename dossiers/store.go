@@ -31,6 +31,7 @@ var (
 	ErrAwaiting     = errors.New("waiting for a service outside")  // the sealing job tries again later
 	ErrRevoked      = errors.New("certificate revoked")            // of a signatory or of an authority
 	ErrActivation   = errors.New("waiting for the key's holder")   // who has to authorise it at a signing service
+	ErrSuspended    = errors.New("town suspended")                 // by its hosting centre
 )
 
 // An InvalidError names the field that is wrong and says why in French. It

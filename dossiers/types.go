@@ -27,6 +27,8 @@ type Tenant struct {
 	Demo   bool   // demo keys are accepted here and nowhere else
 	// Territory is where the town is: its holidays, and where its days begin.
 	Territory Territory
+	// SuspendedAt is when the hosting centre stopped the town; zero: it did not.
+	SuspendedAt time.Time
 }
 
 // A Seat is a desk held by a person, with the quality that the person has

@@ -6,13 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/internal/hosting"
 	"parapheur/internal/wiring"
 )
 
@@ -86,7 +85,7 @@ func addTown(ctx context.Context, args []string, out, errOut io.Writer) int {
 func (n *newTown) tenant() (dossiers.Tenant, error) {
 	n.siret = strings.ReplaceAll(n.siret, " ", "")
 	switch {
-	case !validSIRET(n.siret):
+	case !hosting.ValidSIRET(n.siret):
 		return dossiers.Tenant{}, fmt.Errorf("--siret : %q n’est pas un SIRET valable (14 chiffres, avec leur clé)", n.siret)
 	case strings.TrimSpace(n.name) == "", strings.TrimSpace(n.place) == "":
 		return dossiers.Tenant{}, errors.New("--name et --place sont nécessaires")
@@ -104,39 +103,13 @@ func (n *newTown) tenant() (dossiers.Tenant, error) {
 	}, nil
 }
 
-// originHost returns the host that passkeys are bound to. Browsers give
-// passkeys to secure sites with a name, and to localhost.
+// originHost names the flag in what hosting.OriginHost refuses.
 func originHost(origin string) (string, error) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme+"://"+u.Host != origin || u.Hostname() == "" || origin != strings.ToLower(origin) {
-		return "", fmt.Errorf("--origin : %q n’est pas de la forme https://parapheur.ma-ville.fr, en minuscules et sans rien après", origin)
+	host, err := hosting.OriginHost(origin)
+	if why := (*dossiers.InvalidError)(nil); errors.As(err, &why) {
+		return "", fmt.Errorf("--origin : %s", why.Reason)
 	}
-	host := u.Hostname()
-	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
-	switch {
-	case u.Scheme != "https" && (u.Scheme != "http" || !local):
-		return "", fmt.Errorf("--origin : %s doit commencer par https:// : les clés d’accès ne fonctionnent pas sans", origin)
-	case !local && (!strings.Contains(host, ".") || strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":")):
-		return "", fmt.Errorf("--origin : %s doit être un nom, non une adresse IP : les clés d’accès y sont attachées", host)
-	}
-	return host, nil
-}
-
-// validSIRET checks the key of Luhn; the offices of La Poste, which have
-// another rule, are no towns.
-func validSIRET(s string) bool {
-	sum := 0
-	for i, c := range s {
-		if c < '0' || c > '9' {
-			return false
-		}
-		d := int(c - '0')
-		if i%2 == 0 { // from the right, of 14 digits: every second one
-			d *= 2
-		}
-		sum += d/10 + d%10
-	}
-	return len(s) == 14 && sum%10 == 0 && sum > 0
+	return host, err
 }
 
 // found creates the town with its administrator and the two desks and two
@@ -147,7 +120,7 @@ func found(ctx context.Context, o *wiring.Operator, t dossiers.Tenant, n newTown
 		return "", err
 	}
 	given, family, _ := strings.Cut(strings.TrimSpace(n.admin), " ")
-	f, err := o.Office.Found(ctx, t, firstDay(dossiers.PlannedPerson{
+	f, err := o.Office.Found(ctx, t, hosting.FirstDay(dossiers.PlannedPerson{
 		GivenName: given, FamilyName: strings.TrimSpace(family), Email: n.email, Admin: true,
 	}))
 	if err != nil {
@@ -160,27 +133,6 @@ func found(ctx context.Context, o *wiring.Operator, t dossiers.Tenant, n newTown
 }
 
 func enrolmentLink(t dossiers.Tenant, token string) string { return t.Origin + "/enrolement/" + token }
-
-// firstDay is how a town begins: an administrator, who names the rest.
-func firstDay(admin dossiers.PlannedPerson) dossiers.Plan {
-	const dgs, mayor = "Direction générale des services", "Maire"
-	visa := circuits.Step{ID: "visa-dgs", Kind: circuits.Visa, Desk: dgs, Title: "Visa de la direction générale"}
-	signature := circuits.Step{ID: "signature-maire", Kind: circuits.Signature, Desk: mayor, Title: "Signature du maire"}
-	return dossiers.Plan{
-		People: []dossiers.PlannedPerson{admin},
-		Desks:  []string{dgs, mayor},
-		Types: []dossiers.Type{
-			{
-				Code: "courrier-simple", Name: "Courrier simple", Hint: "Information ou réponse, sans décision.",
-				Circuit: circuits.Definition{Code: "courrier-simple", Version: 1, Name: "Courrier simple", Steps: []circuits.Step{visa, signature}},
-			},
-			{
-				Code: "courrier-cabinet", Name: "Courrier du cabinet", Hint: "Félicitations, invitations : signature sans visa.",
-				Circuit: circuits.Definition{Code: "courrier-cabinet", Version: 1, Name: "Courrier du cabinet", Steps: []circuits.Step{signature}},
-			},
-		},
-	}
-}
 
 func inviteFromTown(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fs := flag.NewFlagSet("parapheur town invite", flag.ContinueOnError)

@@ -62,8 +62,8 @@ func rules() map[string]rule {
 		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
-		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/trial internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
+		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
+		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/hosting internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},
@@ -81,7 +81,8 @@ func rules() map[string]rule {
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers journal signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},
 		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
-		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions internal/trial dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
+		"internal/hosting":    {own: "approvals approvals/proof circuits dossiers journal", third: uuid, never: handlers},
+		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions internal/hosting internal/trial dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
 		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
 		"internal/problem":    {own: "approvals circuits circuits/delegation dossiers internal/blobs internal/intake"},
 		"internal/render":     {own: "internal/child", third: "github.com/klippa-app/go-pdfium github.com/tetratelabs/wazero", never: handlers},

@@ -15,8 +15,7 @@ import (
 
 // TenantByHost implements dossiers.Store.
 func (s *Store) TenantByHost(ctx context.Context, host string) (t dossiers.Tenant, err error) {
-	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo, region, zone from tenant
-		where origin in ('https://' || $1, 'http://' || $1)`, host).Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo, &t.Territory.Region, &t.Territory.Zone)
+	err = scanTenant(s.pool.QueryRow(ctx, `select `+tenantColumns+` from tenant where origin in ('https://' || $1, 'http://' || $1)`, host), &t)
 	return t, one("town", err)
 }
 
@@ -25,9 +24,25 @@ func (s *Store) Tenant(ctx context.Context, id dossiers.TenantID) (t dossiers.Te
 	if !validUUID(string(id)) {
 		return t, fmt.Errorf("town %q: %w", id, dossiers.ErrNotFound)
 	}
-	err = s.pool.QueryRow(ctx, `select id::text, siret, name, place, rp_id, origin, demo, region, zone from tenant where id = $1`, id).
-		Scan(&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo, &t.Territory.Region, &t.Territory.Zone)
+	err = scanTenant(s.pool.QueryRow(ctx, `select `+tenantColumns+` from tenant where id = $1`, id), &t)
 	return t, one("town", err)
+}
+
+const tenantColumns = `id::text, siret, name, place, rp_id, origin, demo, region, zone, suspended_at`
+
+func scanTenant(row pgx.Row, t *dossiers.Tenant, more ...any) error {
+	var suspended *time.Time
+	err := row.Scan(append([]any{&t.ID, &t.SIRET, &t.Name, &t.Place, &t.RPID, &t.Origin, &t.Demo, &t.Territory.Region, &t.Territory.Zone, &suspended}, more...)...)
+	t.SuspendedAt = instantOf(suspended)
+	return err
+}
+
+// instantOf is a time that may not be there, in UTC.
+func instantOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // towns lists every town of the service.
@@ -49,20 +64,31 @@ func AddTenant(ctx context.Context, owner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }, t dossiers.Tenant,
 ) error {
+	return pgx.BeginFunc(ctx, owner, func(tx pgx.Tx) error { return addTenant(ctx, tx, t) })
+}
+
+// addTenant creates a town in tx, which sees it from then on.
+func addTenant(ctx context.Context, tx pgx.Tx, t dossiers.Tenant) error {
 	genesis := journal.Genesis(t.SIRET)
-	return pgx.BeginFunc(ctx, owner, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select set_config('parapheur.tenant', $1, true)`, string(t.ID)); err != nil {
-			return fmt.Errorf("enter town: %w", err)
-		}
-		if _, err := tx.Exec(ctx, `insert into tenant (id, siret, name, place, rp_id, origin, demo, region, zone) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			t.ID, t.SIRET, t.Name, t.Place, t.RPID, t.Origin, t.Demo, t.Territory.Region, t.Territory.Zone); err != nil {
-			return fmt.Errorf("add town %s: %w", t.SIRET, err)
-		}
-		if _, err := tx.Exec(ctx, `insert into journal_head (tenant, seq, hash) values ($1, 0, $2)`, t.ID, genesis.Hash[:]); err != nil {
-			return fmt.Errorf("open the journal of %s: %w", t.SIRET, err)
-		}
-		return nil
-	})
+	if err := enterTown(ctx, tx, t.ID); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `insert into tenant (id, siret, name, place, rp_id, origin, demo, region, zone) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		t.ID, t.SIRET, t.Name, t.Place, t.RPID, t.Origin, t.Demo, t.Territory.Region, t.Territory.Zone); err != nil {
+		return fmt.Errorf("add town %s: %w", t.SIRET, err)
+	}
+	if _, err := tx.Exec(ctx, `insert into journal_head (tenant, seq, hash) values ($1, 0, $2)`, t.ID, genesis.Hash[:]); err != nil {
+		return fmt.Errorf("open the journal of %s: %w", t.SIRET, err)
+	}
+	return nil
+}
+
+// enterTown makes tx see one town, until it ends.
+func enterTown(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) error {
+	if _, err := tx.Exec(ctx, `select set_config('parapheur.tenant', $1, true)`, string(t)); err != nil {
+		return fmt.Errorf("enter town: %w", err)
+	}
+	return nil
 }
 
 const personSelect = `

@@ -44,8 +44,20 @@ type Enqueuer interface {
 // Store is a dossiers.Store. It is safe for concurrent use.
 type Store struct {
 	pool *pgxpool.Pool
+	db   beginner // the pool, or a transaction within which all happens
 	jobs Enqueuer
 }
+
+// A beginner begins transactions.
+type beginner interface {
+	BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error)
+}
+
+// within begins transactions inside another one, which names the town.
+type within struct{ pgx.Tx }
+
+// BeginTx implements beginner. The options are those of the outer transaction.
+func (w within) BeginTx(ctx context.Context, _ pgx.TxOptions) (pgx.Tx, error) { return w.Begin(ctx) }
 
 var _ dossiers.Store = (*Store)(nil)
 
@@ -63,6 +75,12 @@ func Pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 // their letters.
 func OperatorPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	return pool(ctx, dsn, `select set_config('role', case when pg_has_role('parapheur_app', 'member') then 'parapheur_app' else 'parapheur_host' end, false)`)
+}
+
+// HostPool is Pool for a hosting centre: each connection serves as
+// parapheur_host, whoever logged in.
+func HostPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	return pool(ctx, dsn, `set role parapheur_host`)
 }
 
 func pool(ctx context.Context, dsn, role string) (*pgxpool.Pool, error) {
@@ -87,7 +105,7 @@ func pool(ctx context.Context, dsn, role string) (*pgxpool.Pool, error) {
 }
 
 // New returns a Store over pool (see Pool), whose schema is migrated.
-func New(pool *pgxpool.Pool, jobs Enqueuer) *Store { return &Store{pool: pool, jobs: jobs} }
+func New(pool *pgxpool.Pool, jobs Enqueuer) *Store { return &Store{pool: pool, db: pool, jobs: jobs} }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
@@ -110,7 +128,7 @@ func (s *Store) enter(ctx context.Context, t dossiers.TenantID, setting string, 
 		return fmt.Errorf("town %q: %w", t, dossiers.ErrNotFound)
 	}
 	begin := pgx.TxOptions{BeginQuery: `begin; set local parapheur.tenant = '` + string(t) + `'` + setting}
-	err := pgx.BeginTxFunc(ctx, s.pool, begin, fn)
+	err := pgx.BeginTxFunc(ctx, s.db, begin, fn)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == foreignKeyViolation {
 		return fmt.Errorf("%w: %w", dossiers.ErrNotFound, err)

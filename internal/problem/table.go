@@ -152,6 +152,7 @@ func ofDossiers() []Row {
 		row(dossiers.ErrLastPasskey, conflict, "last-passkey", "C’est votre dernière clé d’accès", "Enregistrez-en une autre avant de révoquer celle-ci : sans clé, vous ne pourriez plus vous connecter."),
 		row(dossiers.ErrOneself, conflict, "oneself", "Vous ne pouvez pas vous désactiver", "Un autre administrateur peut le faire."),
 		later(row(dossiers.ErrUnavailable, http.StatusServiceUnavailable, "preview-unavailable", "L’aperçu n’est pas disponible", "Le document peut être téléchargé et lu, et la lettre signée."), 30*time.Second),
+		later(row(dossiers.ErrSuspended, http.StatusServiceUnavailable, "town-suspended", "Ce parapheur est suspendu", "Le centre qui l’héberge l’a arrêté : personne n’y entre, et rien n’y est perdu.", "La collectivité s’adresse à lui."), time.Hour),
 		row(dossiers.ErrActivation, conflict, "key-activation", "Votre clé de signature doit être activée", "Elle est gardée par un service de signature, qui demande votre accord pour chaque signature.", "Votre décision est enregistrée : activez votre clé depuis le dossier pour terminer la signature."),
 		row(dossiers.ErrRevoked, conflict, "certificate-revoked", "Le certificat est révoqué", "Il ne peut plus servir à signer.", "Votre administrateur peut en installer un autre ; la décision n’est pas perdue."),
 		row(dossiers.ErrNotLonger, conflict, "not-longer", "L’horodatage ne peut pas encore être renouvelé", "L’autorité n’a pas de certificat plus durable que celui en place."),

@@ -53,12 +53,19 @@ func hostOf(t *testing.T, dsn string) string {
 	return u.String()
 }
 
-// readable are the tables that the role of a hosting centre may read in some
-// column: the set-up of a town's first day.
-var readable = map[string]bool{ //nolint:gochecknoglobals // a table of this test
-	"tenant": true, "journal_head": true, "person": true, "desk": true, "seat": true, "dossier_type": true,
-	"circuit_version": true, "invitation": true, "credential": true, "organisation": true,
-}
+// firstDay are the tables of a town that its hosting centre sets up until the
+// first passkey is enrolled, and own those of the centre itself. It has a right
+// on no other.
+var (
+	firstDay = map[string]bool{ //nolint:gochecknoglobals // a table of this test
+		"journal_head": true, "person": true, "desk": true, "seat": true, "dossier_type": true,
+		"circuit_version": true, "invitation": true, "credential": true, "organisation": true,
+	}
+	own = map[string]bool{ //nolint:gochecknoglobals // a table of this test
+		"tenant": true, "host_person": true, "host_invitation": true, "host_passkey": true, "host_session": true, "host_ceremony": true,
+		"host_key": true, "host_request": true, "host_journal": true, "host_journal_head": true,
+	}
+)
 
 // The role of a hosting centre creates a town up to the link of its first
 // administrator, and reads no letter of any town, named or not.
@@ -94,6 +101,7 @@ func TestHostSeesNoLetter(t *testing.T) {
 	}
 	// What the methods of the store answer to it.
 	for name, err := range map[string]error{
+		"people":   some(o.Store.People(ctx, town.Tenant.ID)),
 		"letter":   second(o.Store.Dossier(ctx, town.Tenant.ID, letter.ID)),
 		"evidence": second(o.Store.Evidence(ctx, town.Tenant.ID, letter.ID)),
 		"journal":  second(o.Store.Journal(ctx, town.Tenant.ID, 0, 10)),
@@ -104,12 +112,19 @@ func TestHostSeesNoLetter(t *testing.T) {
 		}
 	}
 	everyTable(t, dsn, town.Tenant.ID)
+	// The nodes of the towns reach nothing of the centre.
+	for name := range own {
+		if _, err := town.Pool.Exec(ctx, `select from `+pgx.Identifier{name}.Sanitize()); denied(err) == (name == "tenant") {
+			t.Errorf("a node reads %s: %v", name, err)
+		}
+	}
 	if p := town.Person(t, demo.Mayor); p == nil {
 		t.Error("the town itself")
 	}
 }
 
-// everyTable reads each table of the schema, from the catalog, in a town.
+// everyTable reads and writes each table of the schema, from the catalog, in a
+// town that has a passkey.
 func everyTable(t *testing.T, dsn string, in dossiers.TenantID) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -129,18 +144,72 @@ func everyTable(t *testing.T, dsn string, in dossiers.TenantID) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		for what, query := range map[string]string{
-			"select": `select from ` + pgx.Identifier{name}.Sanitize(), "delete": `delete from ` + pgx.Identifier{name}.Sanitize(),
-		} {
-			_, err := conn.Exec(t.Context(), query)
-			if may := what == "select" && readable[name]; may != (err == nil) || err != nil && !denied(err) {
-				t.Errorf("%s of %s: %v", what, name, err)
+		table := pgx.Identifier{name}.Sanitize()
+		query := `select from ` + table
+		if firstDay[name] {
+			query += ` where tenant = current_tenant()`
+		}
+		tag, err := conn.Exec(t.Context(), query)
+		switch {
+		case own[name]:
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
+		case firstDay[name]:
+			if err != nil || tag.RowsAffected() != 0 {
+				t.Errorf("%s shows %d rows of a town that has a passkey, %v", name, tag.RowsAffected(), err)
+			}
+		case !denied(err):
+			t.Errorf("select of %s: %d rows, %v", name, tag.RowsAffected(), err)
+		}
+		if name == "host_session" || name == "host_ceremony" {
+			continue
+		}
+		if _, err := conn.Exec(t.Context(), `delete from `+table); !denied(err) {
+			t.Errorf("delete of %s: %v", name, err)
+		}
+	}
+	// What it may write on a first day, it cannot write in a town that has a passkey.
+	for _, query := range []string{
+		`insert into person (tenant, id, given_name, family_name, email, handle, admin) values ($1, gen_random_uuid(), 'E', 'V', 'e@v.example', decode(repeat('00', 64), 'hex'), true)`,
+		`insert into journal (tenant, seq, at, subject, kind, body, prev, hash) values ($1, 1000000, now(), 'x', 'x', '', '', '')`,
+		`insert into invitation (tenant, token_sha256, person, invited_by, expires) select $1, '', gen_random_uuid(), 'x', now()`,
+		`insert into desk (tenant, id, name) values ($1, gen_random_uuid(), 'Bureau')`,
+		`insert into organisation (tenant, revision) values ($1, 1)`,
+	} {
+		if _, err := conn.Exec(t.Context(), query, string(in)); !refused(err) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	for _, query := range []string{
+		`update journal_head set seq = 0 where tenant = $1`, `update person set civility = 'M.' where tenant = $1`, `update dossier_type set name = 'x' where tenant = $1`,
+	} {
+		if tag, err := conn.Exec(t.Context(), query, string(in)); tag.RowsAffected() != 0 || err != nil && !refused(err) {
+			t.Errorf("%s: %d rows, %v", query, tag.RowsAffected(), err)
+		}
+	}
+	for _, query := range []string{`update tenant set name = 'x'`, `update tenant set origin = 'x'`, `update host_journal set body = ''`, `update host_passkey set record = '{}'`} {
+		if _, err := conn.Exec(t.Context(), query); !denied(err) {
+			t.Errorf("%s: %v", query, err)
 		}
 	}
 }
 
+// some is no refusal when there is something.
+func some(people []dossiers.Person, err error) error {
+	if err == nil && len(people) == 0 {
+		return &pgconn.PgError{Code: "42501", Message: "permission denied, row by row"}
+	}
+	return err
+}
+
 func second[T any](_ T, err error) error { return err }
+
+// refused reports a refusal by privilege or by policy.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
+}
 
 // denied reports a refusal by privilege.
 func denied(err error) bool {
