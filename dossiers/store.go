@@ -237,6 +237,7 @@ type Store interface {
 	Connectors
 	Identities
 	Pictures
+	Counterparts
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)

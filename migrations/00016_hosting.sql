@@ -19,15 +19,16 @@ create table counterpart (
   began_at timestamptz not null,
   linked_at timestamptz,
   primary key (tenant, id),
-  constraint counterpart_once unique (tenant, person, origin),
   foreign key (tenant, person) references person,
   foreign key (tenant, kid) references credential,
   check ((other is null) = (linked_at is null))
 );
+create unique index counterpart_once on counterpart (tenant, person, origin) where other is not null;
+create index counterpart_person on counterpart (tenant, person);
 alter table counterpart enable row level security;
 alter table counterpart force row level security;
 create policy town on counterpart using (tenant = current_tenant()) with check (tenant = current_tenant());
-grant select, insert, delete, update (id, kid, evidence, began_at, other, linked_at) on counterpart to parapheur_app;
+grant select, insert, delete, update (other, linked_at) on counterpart to parapheur_app;
 
 -- The people and programs of the hosting centre are of no town: these tables
 -- carry none, and the role that serves towns has no right on them.

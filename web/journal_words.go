@@ -116,6 +116,7 @@ func journalWords() map[string]string {
 		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
 		dossiers.KindTest: "Notification d’essai", dossiers.KindArmsSet: "Armoiries enregistrées", dossiers.KindArmsRemoved: "Armoiries effacées",
 		dossiers.KindGriffeSet: "Griffe enregistrée par son auteur", dossiers.KindGriffeRemoved: "Griffe effacée par son auteur",
+		dossiers.KindPersonLinked: "Compte relié à une autre collectivité", dossiers.KindPersonUnlinked: "Compte délié d’une autre collectivité",
 	} {
 		words[kind] = w
 	}

@@ -44,6 +44,7 @@ type belonging struct {
 	outward
 	connected
 	identified
+	counterparts
 }
 
 func belongings(t *testing.T, town *towntest.Town) belonging {
@@ -93,6 +94,7 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	b.connected = connects(t, town, b)
 	b.identified = identities(t, town, b)
 	hands(t, b)
+	b.counterparts = sides(t, town, b)
 	return b
 }
 
@@ -547,7 +549,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 		}
 	}
 	for _, group := range []map[string]call{
-		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), pictureReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), pictureWrites(), last(), outwardLast(), identityLast(), pictureLast(),
+		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), pictureReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), pictureWrites(), counterpartCalls(), last(), outwardLast(), identityLast(), pictureLast(), counterpartLast(),
 	} {
 		for name, use := range group {
 			covered[name] = true
