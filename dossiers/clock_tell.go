@@ -243,9 +243,10 @@ type Morning struct {
 	ToDo, Late int
 }
 
-// Mornings lists the active people for whom something waits, or nobody on a
-// day when the town does not work.
-func (o *Office) Mornings(ctx context.Context, t Tenant) ([]Morning, error) {
+// Mornings lists the active people for whom something waits and who want to be
+// told of it, or nobody on a day when the town does not work. digest is what
+// those want who did not choose.
+func (o *Office) Mornings(ctx context.Context, t Tenant, digest bool) ([]Morning, error) {
 	revision, err := o.Store.OrganisationRevision(ctx, t.ID)
 	if err != nil {
 		return nil, err
@@ -264,7 +265,7 @@ func (o *Office) Mornings(ctx context.Context, t Tenant) ([]Morning, error) {
 	}
 	var out []Morning
 	for _, p := range people {
-		if !p.Active {
+		if !p.Active || !p.Mails.WantsMorning(digest) {
 			continue
 		}
 		n, err := o.Bins(ctx, Viewer{Tenant: t, Person: &p})

@@ -239,6 +239,9 @@ type Store interface {
 	Pictures
 	Counterparts
 
+	// SetMails keeps which mails a person wants, and journals it.
+	SetMails(ctx context.Context, t TenantID, p circuits.PersonID, m MailWishes, by circuits.Actor, at time.Time) error
+
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)
 

@@ -50,6 +50,7 @@ type Person struct {
 	Drafter    bool   // may deposit letters
 	Admin      bool   // may set the town up; sees no letter by that alone
 	Active     bool
+	Mails      MailWishes
 	Seats      []Seat            // desks held
 	Prepares   []circuits.DeskID // desks whose in-tray this person prepares, without ever deciding
 	Passkeys   int               // active ones

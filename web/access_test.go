@@ -158,6 +158,7 @@ func TestRealPages(t *testing.T) {
 		{"/mes-cles", 303, 200, 200, 200},
 		{"/ma-griffe", 303, 200, 200, 200},
 		{"/ma-griffe/apercu.png", 303, 200, 200, 200},
+		{"/mes-courriels", 303, 200, 200, 200},
 		{"/administration", 303, 403, 403, 200},
 		{"/administration/bureaux", 303, 403, 403, 200},
 		{"/administration/circuits", 303, 403, 403, 200},

@@ -236,9 +236,10 @@ type formPage struct {
 	Problem, Said string
 	Person        *personAside
 	Mention       *mentionAside
-	Withdraw      string // address that takes the delegation back
-	Document      string // address of the arrêté kept
-	Closed        string // why nothing can be changed any more
+	Withdraw      string   // address that takes the delegation back
+	Document      string   // address of the arrêté kept
+	Closed        string   // why nothing can be changed any more
+	Always        []string // mails that leave whatever is chosen
 }
 
 func (*formPage) template() string { return "formulaire" }

@@ -111,7 +111,7 @@ func journalWords() map[string]string {
 		"application.added": "Application ajoutée", "api_key.added": "Clé d’API créée", "api_key.revoked": "Clé d’API révoquée", "application.changed": "Accès d’une application changés",
 		"webhook.added": "Adresse de notification ajoutée", "webhook.changed": "Adresse de notification changée", "webhook.rotated": "Secret de notification renouvelé",
 		"sign_on.set": "Fournisseur d’identité configuré", "sign_on.removed": "Fournisseur d’identité retiré", "identity.linked": "Compte rattaché à une personne",
-		"identity.unlinked": "Compte détaché d’une personne", "identity.refused": "Demande de rattachement refusée",
+		"identity.unlinked": "Compte détaché d’une personne", "identity.refused": "Demande de rattachement refusée", dossiers.KindMailsSet: "Courriels choisis",
 		"webhook.rewound": "Notifications renvoyées", "webhook.removed": "Adresse de notification supprimée", "webhook.suspended": "Notifications suspendues",
 		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
 		dossiers.KindTest: "Notification d’essai", dossiers.KindArmsSet: "Armoiries enregistrées", dossiers.KindArmsRemoved: "Armoiries effacées",

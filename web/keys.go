@@ -31,6 +31,11 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 	if p.Alerts, err = s.keyAlerts(v, r); err != nil {
 		return err
 	}
+	linked, err := s.Office.LinkedAccounts(r.Context(), v.viewer)
+	if err != nil {
+		return err
+	}
+	_, p.Linked = newIdentityLines(nil, linked, nil, s.calendar(v))
 	waiting, err := s.Office.EnrolmentRequests(r.Context(), v.viewer)
 	if err != nil {
 		return err
@@ -42,16 +47,39 @@ func (s *server) showKeys(v *visit, w http.ResponseWriter, r *http.Request, stat
 
 // keyAlerts tells the person of each passkey that an invitation recently added
 // to those they had: the one way in which an administrator could act as them.
-func (s *server) keyAlerts(v *visit, r *http.Request) ([]string, error) {
+// Accounts that an administrator linked to them let in whoever has them.
+func (s *server) keyAlerts(v *visit, r *http.Request) ([]accessAlert, error) {
 	found, err := s.Office.UnexpectedPasskeys(r.Context(), v.viewer)
 	if err != nil {
 		return nil, err
 	}
-	return newKeyAlerts(found, s.calendar(v)), nil
+	accounts, err := s.Office.UnexpectedAccounts(r.Context(), v.viewer)
+	if err != nil {
+		return nil, err
+	}
+	return append(newKeyAlerts(found, s.calendar(v)), newAccountAlerts(accounts, s.calendar(v))...), nil
 }
 
-func newKeyAlerts(found []dossiers.Credential, c calendar) []string {
-	var out []string
+// An accessAlert is a way into somebody's place that they may not know of.
+type accessAlert struct {
+	Text    string
+	Account bool // an account of an identity provider, not a passkey
+}
+
+func newAccountAlerts(found []dossiers.Identity, c calendar) []accessAlert {
+	var out []accessAlert
+	for _, i := range found {
+		account := "Un compte"
+		if i.Email != "" {
+			account = "Le compte " + i.Email
+		}
+		out = append(out, accessAlert{account + " a été rattaché à votre nom " + c.full(i.LinkedAt) + ", par " + i.LinkedBy + ".", true})
+	}
+	return out
+}
+
+func newKeyAlerts(found []dossiers.Credential, c calendar) []accessAlert {
+	var out []accessAlert
 	for _, k := range found {
 		by, _, err := k.InvitedBy()
 		if err != nil {
@@ -61,7 +89,7 @@ func newKeyAlerts(found []dossiers.Credential, c calendar) []string {
 		if _, identity := k.WitnessedBy(); identity != "" {
 			how = ", confirmée par " + by + " (" + identity + ")"
 		}
-		out = append(out, "Une clé d’accès a été ajoutée à votre nom "+c.full(k.CreatedAt)+how+".")
+		out = append(out, accessAlert{Text: "Une clé d’accès a été ajoutée à votre nom " + c.full(k.CreatedAt) + how + "."})
 	}
 	return out
 }

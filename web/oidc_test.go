@@ -137,6 +137,14 @@ func TestSignOnLinksThenOpens(t *testing.T) {
 	if w := admin.do(http.MethodPost, "/administration/identites/"+asked[0].ID+"/rattacher", form); w.Code != http.StatusSeeOther {
 		t.Fatalf("link: %d %s", w.Code, w.Body)
 	}
+	// Its person is told on their pages, by whom.
+	told := (&browser{d: d, token: dgs.Token}).get("/bannettes").Body.String()
+	if !strings.Contains(told, "data-account-alert") || !strings.Contains(told, "Marc Delattre") || !strings.Contains(told, demo.Mayor) {
+		t.Errorf("the person is not told: %s", told)
+	}
+	if mine := (&browser{d: d, token: dgs.Token}).get("/mes-cles").Body.String(); !strings.Contains(mine, "data-accounts") {
+		t.Error("the account is not among theirs")
+	}
 	back := nobody.begin(t, "?retour=/mes-cles")
 	before := nobody.token
 	w = nobody.get(back.RequestURI())

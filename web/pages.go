@@ -99,7 +99,7 @@ type binsPage struct {
 	Batch         bool     // several letters may be decided at once
 	Actor         string   // who decides, as statements name them
 	Said          string   // what was just done
-	Alerts        []string // passkeys that the person may not know of
+	Alerts        []accessAlert
 	Activate      string   // how many letters wait for the person to authorise their key elsewhere
 }
 
@@ -149,7 +149,7 @@ type banner struct{ Kind, Icon, Title, Text string }
 // letterPage is /dossiers/{id}.
 type letterPage struct {
 	frame
-	Alerts          []string // passkeys that the person may not know of
+	Alerts          []accessAlert
 	Activate        string   // see binsPage
 	ID              string
 	Rev             int
@@ -344,7 +344,8 @@ type keysPage struct {
 	Name    string
 	Keys    []keyCard
 	Waiting []enrolmentLine
-	Alerts  []string
+	Alerts  []accessAlert
+	Linked  []identityLine // accounts that open their sessions
 	Welcome bool
 	Problem string
 	Said    string

@@ -155,3 +155,26 @@ func TestPeopleLeave(t *testing.T) {
 	says(t, "the journal", admin.get("/administration/journal").Body.String(), "Personne désactivée", "Personne réactivée", "Personne retirée d’un bureau",
 		"<td>"+p.Name()+"</td>", "<td>"+p.Name()+", "+name+"</td>")
 }
+
+// Each chooses their own mails, by a form that keeps what was typed.
+func TestMailsPage(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	dgs := at.client(t, demo.DGS)
+	says(t, "before a choice", dgs.get("/mes-courriels").Body.String(), `name="waiting" value="" checked`, `name="copies" value="1" checked`, "Ce que vous recevrez toujours")
+	form := url.Values{"waiting": {"digest"}, "ends": {"1"}, "greeting": {"Cher Philippe"}}
+	sent(t, "kept", dgs.post("/mes-courriels", form), "/mes-courriels?dit=garde")
+	body := dgs.get("/mes-courriels").Body.String()
+	says(t, "after it", body, `name="waiting" value="digest" checked`, `value="Cher Philippe"`)
+	if strings.Contains(body, `name="copies" value="1" checked`) {
+		t.Error("copies are still wanted")
+	}
+	says(t, "the journal", at.client(t, demo.Administrator).get("/administration/journal?quoi=person.mails_set").Body.String(), "Courriels choisis")
+	form.Set("waiting", "jamais")
+	w := dgs.post("/mes-courriels", form)
+	says(t, "a wish that is none", w.Body.String(), "Choisissez quand être averti", "Cher Philippe")
+	form = url.Values{"greeting": {strings.Repeat("x", 61)}}
+	if w := dgs.post("/mes-courriels", form); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a long greeting: %d", w.Code)
+	}
+}

@@ -116,6 +116,8 @@ func (s *server) routes() http.Handler {
 	r.Get("/signature/retour", s.someone(s.activated))
 	r.Route("/mes-absences", s.absenceRoutes)
 	r.Route("/ma-griffe", griffeRoutes(s))
+	r.Get("/mes-courriels", s.someone(s.mails))
+	r.Post("/mes-courriels", s.someone(s.setMails))
 	r.Route("/administration", s.administrationRoutes)
 	return r
 }

@@ -123,10 +123,32 @@ func Invitation(town dossiers.Tenant, x dossiers.InvitationMail, zone *time.Loca
 		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas.")
 }
 
+// Linked writes the mail about an account of an identity provider that became
+// somebody's: it opens their sessions from now on. What is not known of it any
+// more was taken away meanwhile.
+func Linked(town dossiers.Tenant, to dossiers.Person, i dossiers.Identity, zone *time.Location) Mail {
+	what := "Un compte a été rattaché à votre nom, puis détaché."
+	if i.How != "" {
+		account := "Un compte"
+		if i.Email != "" {
+			account = "Le compte " + i.Email
+		}
+		what = account + " est rattaché à votre nom depuis le " + day(i.LinkedAt.Add(time.Nanosecond), zone) + ", par " + i.LinkedBy + "."
+		if i.How == "invitation" {
+			what = account + " est rattaché à votre nom depuis le " + day(i.LinkedAt.Add(time.Nanosecond), zone) + ", par un lien d’invitation de " + i.LinkedBy + "."
+		}
+	}
+	return lay(town, "Un compte ouvre votre session au parapheur", to, []string{
+		what, "Qui s’en sert ouvre votre session : il lit vos lettres, et ne décide rien à votre place, faute de votre clé d’accès.",
+		"Si vous ne le reconnaissez pas, dites-le aussitôt à votre administrateur et à votre direction : il peut être détaché, et le journal garde qui l’a rattaché.",
+	}, town.Origin+"/mes-cles#comptes", "Voir mes comptes et mes clés", "linked/"+string(town.ID)+"/"+i.ID,
+		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas. Il ne peut pas être désactivé.")
+}
+
 // write lays a mail about letters out.
 func write(town dossiers.Tenant, subject string, to dossiers.Person, lines []string, link, label, key string) Mail {
 	return lay(town, subject, to, lines, link, label, key,
-		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès.")
+		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès. Choisir vos courriels : "+town.Origin+"/mes-courriels")
 }
 
 // lay lays a mail out, as text and as HTML.
@@ -147,6 +169,9 @@ func lay(town dossiers.Tenant, subject string, to dossiers.Person, lines []strin
 // greeting is « Madame la Maire » for who holds a desk, by their first
 // quality, else by name.
 func greeting(p dossiers.Person) string {
+	if p.Mails.Greeting != "" {
+		return p.Mails.Greeting
+	}
 	title := map[string]string{"M.": "Monsieur", "Mme": "Madame"}[p.Civility]
 	if title == "" {
 		return "Bonjour " + p.Name()

@@ -119,6 +119,9 @@ func (s *Store) LinkIdentity(ctx context.Context, t dossiers.TenantID, i dossier
 		if err := run(ctx, tx, b); err != nil {
 			return err
 		}
+		if err := s.jobs.EnqueueLinked(ctx, tx, t, i.Person, i.ID); err != nil {
+			return fmt.Errorf("enqueue the mail: %w", err)
+		}
 		return appendFacts(ctx, tx, t, fact{at: i.LinkedAt, subject: string(i.Person), kind: kindIdentityLinked, body: body})
 	})
 	if violates(err, "identity_account") {

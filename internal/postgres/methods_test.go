@@ -324,6 +324,9 @@ func activations() []struct {
 func writes() map[string]call {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	return map[string]call{
+		"SetMails": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
+			return s.SetMails(ctx, t, b.person.ID, dossiers.MailWishes{Waiting: dossiers.MailDigest}, by, at)
+		},
 		"Update": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			_, err := s.Update(ctx, t, b.running, b.person.ID, func(w dossiers.Work) (dossiers.Change, error) {
 				events, err := w.Dossier.State.Withdraw(circuits.Actor{Person: w.Dossier.Drafter.Person}, "", at)

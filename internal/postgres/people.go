@@ -92,7 +92,7 @@ func enterTown(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) error {
 }
 
 const personSelect = `
-	select p.id::text, p.civility, p.given_name, p.family_name, p.email, p.handle, p.drafter, p.admin, p.active,
+	select p.id::text, p.civility, p.given_name, p.family_name, p.email, p.handle, p.drafter, p.admin, p.active, p.mails,
 		(select count(*) from credential c where c.tenant = p.tenant and c.person = p.id and c.revoked_at is null),
 		coalesce((select json_agg(json_build_object('desk', s.desk, 'name', k.name, 'quality', s.quality, 'prepares', s.prepares) order by k.position, k.name)
 			from seat s join desk k on k.tenant = s.tenant and k.id = s.desk where s.tenant = p.tenant and s.person = p.id), '[]')
@@ -100,7 +100,7 @@ const personSelect = `
 
 func scanPerson(row pgx.CollectableRow) (p dossiers.Person, err error) {
 	var seats []byte
-	err = row.Scan(&p.ID, &p.Civility, &p.GivenName, &p.FamilyName, &p.Email, &p.Handle, &p.Drafter, &p.Admin, &p.Active, &p.Passkeys, &seats)
+	err = row.Scan(&p.ID, &p.Civility, &p.GivenName, &p.FamilyName, &p.Email, &p.Handle, &p.Drafter, &p.Admin, &p.Active, &p.Mails, &p.Passkeys, &seats)
 	if err != nil {
 		return p, err
 	}
@@ -146,6 +146,21 @@ func (s *Store) Person(ctx context.Context, t dossiers.TenantID, id circuits.Per
 		return dossiers.Person{}, fmt.Errorf("person: %w", dossiers.ErrNotFound)
 	}
 	return s.person(ctx, t, `p.id = $2`, id)
+}
+
+// SetMails implements dossiers.Store.
+func (s *Store) SetMails(ctx context.Context, t dossiers.TenantID, p circuits.PersonID, m dossiers.MailWishes, by circuits.Actor, at time.Time) error {
+	body := struct {
+		Mails dossiers.MailWishes `json:"mails"`
+		By    circuits.Actor      `json:"by"`
+	}{m, by}
+	return s.administer(ctx, t, fact{at: at, subject: string(p), kind: dossiers.KindMailsSet, body: body}, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `update person set mails = $3 where tenant = $1 and id = $2`, t, p, m)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = pgx.ErrNoRows
+		}
+		return one("person", err)
+	})
 }
 
 // PersonByEmail implements dossiers.Store.

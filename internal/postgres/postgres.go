@@ -27,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
@@ -39,6 +40,9 @@ type Enqueuer interface {
 	// EnqueueNotices asks that people be told of facts of a dossier, by their
 	// numbers in its journal.
 	EnqueueNotices(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, from, to int) error
+	// EnqueueLinked asks that somebody be told of an account that is theirs
+	// from now on, by its identifier.
+	EnqueueLinked(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, p circuits.PersonID, identity string) error
 }
 
 // Store is a dossiers.Store. It is safe for concurrent use.

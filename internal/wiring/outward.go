@@ -61,7 +61,7 @@ func (s *System) outward(vault *certs.Vault) error {
 	if s.mail != nil {
 		parts.Mail = s.mail
 		s.Office.Mail = func(ctx context.Context, t dossiers.Tenant, x dossiers.InvitationMail) error {
-			return post{s.mail}.Post(ctx, x.To.Email, notice.Invitation(t, x, s.Office.Location))
+			return post{s.mail}.Post(ctx, x.To.Email, notice.Invitation(t, x, s.Office.LocationOf(t.Territory)))
 		}
 	}
 	s.Webhooks = webhook.New(parts)

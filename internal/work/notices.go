@@ -116,7 +116,7 @@ func (w *noticer) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
 	}
 	var jobs []river.InsertManyParams
 	for _, x := range list {
-		if x.Kind == dossiers.TellWaiting && !w.queue.notices.Immediate || x.Person.Email == "" {
+		if !x.Person.Mails.Wants(x.Kind, w.queue.notices.Immediate) || x.Person.Email == "" {
 			continue
 		}
 		jobs = append(jobs, river.InsertManyParams{Args: MailArgs{a, x.Person.ID, x.Kind, x.Step}, InsertOpts: once(2, true)})
@@ -194,7 +194,7 @@ func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.Tena
 	if now.Hour() < morning || now.Hour() >= morning+2 {
 		return nil // its morning is another hour
 	}
-	list, err := o.Mornings(ctx, town)
+	list, err := o.Mornings(ctx, town, w.queue.notices.Digest)
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -228,21 +228,72 @@ func (w *waker) Work(ctx context.Context, job *river.Job[MorningArgs]) error {
 	return w.queue.notices.Mail.Post(ctx, p.Email, notice.Digest(town, dossiers.Morning{Person: p, ToDo: a.ToDo, Late: a.Late}, a.Day))
 }
 
+// LinkedArgs names an account that became somebody's.
+type LinkedArgs struct {
+	Tenant   dossiers.TenantID `json:"tenant"`
+	Person   circuits.PersonID `json:"person"`
+	Identity string            `json:"identity"`
+}
+
+// Kind implements river.JobArgs.
+func (LinkedArgs) Kind() string { return "linked" }
+
+// EnqueueLinked implements postgres.Enqueuer.
+func (q *Queue) EnqueueLinked(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, p circuits.PersonID, identity string) error {
+	if q.notices.Mail == nil {
+		return nil
+	}
+	_, err := q.client.InsertTx(ctx, tx, LinkedArgs{t, p, identity}, once(1, true))
+	return err
+}
+
+// warner tells somebody of an account that opens their sessions from now on.
+// It does so too when the account was taken away meanwhile: it opened them.
+type warner struct {
+	river.WorkerDefaults[LinkedArgs]
+	queue  *Queue
+	office func() *dossiers.Office
+	store  func() Store
+}
+
+// Work implements river.Worker.
+func (w *warner) Work(ctx context.Context, job *river.Job[LinkedArgs]) error {
+	a, o := job.Args, w.office()
+	town, err := w.store().Tenant(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	p, err := o.Store.Person(ctx, a.Tenant, a.Person)
+	if err != nil || p.Email == "" {
+		return err
+	}
+	all, err := o.Store.Identities(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	found := dossiers.Identity{ID: a.Identity, Person: a.Person}
+	for _, i := range all {
+		if i.ID == a.Identity {
+			found = i
+		}
+	}
+	return w.queue.notices.Mail.Post(ctx, p.Email, notice.Linked(town, p, found, o.LocationOf(town.Territory)))
+}
+
 // addNotices makes a node send mails.
 func (q *Queue) addNotices(cfg *river.Config, p Parts, o Options) error {
 	if q.notices.Mail == nil {
 		return nil
 	}
 	cfg.Queues[mailQueue] = river.QueueConfig{MaxWorkers: max(o.Workers/2, 1)}
-	if q.notices.Digest {
-		cfg.PeriodicJobs = append(cfg.PeriodicJobs, river.NewPeriodicJob(river.PeriodicInterval(digestEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return DigestArgs{}, once(3, false) }, &river.PeriodicJobOpts{RunOnStart: true}))
-	}
+	cfg.PeriodicJobs = append(cfg.PeriodicJobs, river.NewPeriodicJob(river.PeriodicInterval(digestEvery),
+		func() (river.JobArgs, *river.InsertOpts) { return DigestArgs{}, once(3, false) }, &river.PeriodicJobOpts{RunOnStart: true}))
 	return errors.Join(
 		river.AddWorkerSafely(cfg.Workers, &noticer{queue: q, office: p.Office}),
 		river.AddWorkerSafely(cfg.Workers, &postman{queue: q, office: p.Office, store: p.Store, log: o.Log}),
 		river.AddWorkerSafely(cfg.Workers, &digester{queue: q, office: p.Office, store: p.Store, now: o.Now}),
-		river.AddWorkerSafely(cfg.Workers, &waker{queue: q, office: p.Office, store: p.Store}))
+		river.AddWorkerSafely(cfg.Workers, &waker{queue: q, office: p.Office, store: p.Store}),
+		river.AddWorkerSafely(cfg.Workers, &warner{queue: q, office: p.Office, store: p.Store}))
 }
 
 // ParseNotices reads when people are told that a letter waits: "immediate",

@@ -6,3 +6,6 @@ alter table tenant
   add column region text not null default '',
   add column zone text not null default '';
 grant update (region, zone) on tenant to parapheur_app;
+
+-- What somebody wants to be told by mail: an object of dossiers.MailWishes.
+alter table person add column mails jsonb not null default '{}';
