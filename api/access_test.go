@@ -19,12 +19,12 @@ import (
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
-	d := h.put(t, "cle-0001", nil)
+	d := h.putBoth(t, "cle-0001", nil)
 	abroad := h.otherTown(t)
 	o := newServer(Options{Office: h.Office, Log: nil}).spec.openapi
 	for path, item := range o.Paths {
 		for _, op := range operations(item) {
-			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "1", "{message}", "msg_1").Replace(path)
+			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "2", "{message}", "msg_1").Replace(path)
 			t.Run(op.OperationID, func(t *testing.T) {
 				ask := func(headers ...string) answer { return h.ask(t, op.Method, target, nil, headers...) }
 				if got := ask("Authorization", "").is(401, "key-needed").header.Get("WWW-Authenticate"); got != `Bearer realm="parapheur"` {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/conditions"
 )
@@ -28,7 +27,8 @@ type Replacement struct {
 
 // A Recycling sends a dossier along its circuit again, as it is.
 type Recycling struct {
-	Chosen map[string]string `json:"chosen,omitempty" doc:"Bureau choisi (identifiant), par étape où le circuit laisse choisir"`
+	Chosen  map[string]string `json:"chosen,omitempty" doc:"Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir"`
+	Circuit *CircuitWish      `json:"circuit,omitempty" doc:"Autre circuit que celui du type : l’un de ceux qu’il permet, ou composé s’il le permet"`
 }
 
 type filedOut struct {
@@ -102,14 +102,15 @@ func (s *server) recycleDossier(ctx context.Context, in *struct {
 ) (*changedOut, error) {
 	id := dossiers.ID(in.ID)
 	return atMostOnce(ctx, s, in.caller, in.Key, []any{in.IfMatch, in.Body}, func(string) (*changedOut, error) {
-		if _, err := s.precondition(ctx, in.viewer, id, in.IfMatch); err != nil {
+		view, err := s.precondition(ctx, in.viewer, id, in.IfMatch)
+		if err != nil {
 			return nil, err
 		}
-		chosen := map[circuits.StepID]circuits.DeskID{}
-		for step, desk := range in.Body.Chosen {
-			chosen[circuits.StepID(step)] = circuits.DeskID(desk)
+		circuit, err := s.wished(ctx, in.viewer, view.TypeCode, in.Body.Circuit)
+		if err != nil {
+			return nil, err
 		}
-		if _, err := s.Office.Depart(ctx, in.viewer, id, dossiers.Departure{Chosen: chosen, Again: true}); err != nil {
+		if _, err := s.Office.Depart(ctx, in.viewer, id, dossiers.Departure{Chosen: picked(in.Body.Chosen), Circuit: circuit, Again: true}); err != nil {
 			return nil, stale(err)
 		}
 		return s.changed(ctx, in.viewer, id)

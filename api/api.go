@@ -130,6 +130,7 @@ func newServer(o Options) *server {
 // routes is the list of every operation.
 func (s *server) routes() {
 	s.registerDeposit()
+	s.registerForecast()
 	s.registerDossiers()
 	s.registerDocuments()
 	s.registerEvidence()
@@ -138,6 +139,7 @@ func (s *server) routes() {
 	s.registerTypes()
 	s.registerDesks()
 	s.registerRecords()
+	s.registerAnnexes()
 	s.registerActs()
 	s.registerSlip()
 	s.registerPanels()

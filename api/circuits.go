@@ -279,32 +279,14 @@ func findingWire(f trial.Finding) Finding {
 
 func (s *server) rehearse(ctx context.Context, in *trialIn) (*struct{ Body TrialPath }, error) {
 	b := in.Body
-	c := trial.Case{Type: b.Type, Values: conditions.Values(b.Metadata), Chosen: map[circuits.StepID]circuits.DeskID{}}
-	for step, desk := range b.Chosen {
-		c.Chosen[circuits.StepID(step)] = circuits.DeskID(desk)
-	}
+	c := trial.Case{Type: b.Type, Values: conditions.Values(b.Metadata), Chosen: picked(b.Chosen)}
 	p, err := s.Office.RehearseNamed(ctx, in.viewer, in.Code, c, b.Drafter, delegation.Date(b.On))
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body TrialPath }{TrialPath{Complete: p.Complete, Stop: p.Stop, Days: p.Days, Steps: []TrialStep{}}}
+	out := &struct{ Body TrialPath }{TrialPath{Complete: p.Complete, Stop: p.Stop, Days: p.Days, Steps: trialSteps(p)}}
 	if p.Complete {
 		out.Body.Ends = &p.Ends
-	}
-	for _, st := range p.Steps {
-		one := TrialStep{Step: string(st.Step.ID), Title: st.Step.Title, Outcome: string(st.Outcome), Who: []string{}}
-		for _, t := range st.Turns {
-			if t.Personal != "" {
-				one.Who = append(one.Who, t.Personal)
-			}
-			for _, power := range t.Powers {
-				one.Who = append(one.Who, power.Name)
-			}
-		}
-		if st.Outcome == trial.Taken {
-			one.Until = &st.Until
-		}
-		out.Body.Steps = append(out.Body.Steps, one)
 	}
 	return out, nil
 }

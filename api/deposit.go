@@ -17,21 +17,25 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parapheur/dossiers"
+	"parapheur/internal/conditions"
 	"parapheur/internal/problem"
 )
 
 // A Deposit is the JSON part of a deposit.
 type Deposit struct {
-	Title             string `json:"title" minLength:"1" maxLength:"200" doc:"Objet de la lettre" example:"Réponse à M. Dupont, voirie"`
-	Recipient         string `json:"recipient" minLength:"1" maxLength:"200" doc:"Destinataire" example:"M. Paul Dupont"`
-	Type              string `json:"type" minLength:"1" maxLength:"100" doc:"Code du type de courrier : voir GET /types" example:"courrier-simple"`
-	ExternalReference string `json:"external_reference,omitempty" maxLength:"100" doc:"Votre référence, unique pour votre application" example:"GEC-2026-00123"`
-	Note              string `json:"note,omitempty" maxLength:"2000" doc:"Mot à ceux qui décident"`
-	Drafter           string `json:"drafter,omitempty" maxLength:"254" doc:"Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application"`
-	MergeAnnexes      []int  `json:"merge_annexes,omitempty" maxItems:"20" doc:"Rangs, à partir de 1, des annexes dont les pages suivent celles de la lettre et sont signées avec elle ; ce ne sont alors plus des annexes" example:"[1]"`
-	Stamp             *Stamp `json:"stamp,omitempty" doc:"Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée"`
-	Start             *bool  `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
-	OnlyIfReady       bool   `json:"only_if_ready,omitempty" doc:"Refuser (409, signature-not-ready) si une signature du circuit ne pourrait pas aboutir aujourd’hui, au lieu d’y laisser attendre la lettre"`
+	Title             string            `json:"title" minLength:"1" maxLength:"200" doc:"Objet de la lettre" example:"Réponse à M. Dupont, voirie"`
+	Recipient         string            `json:"recipient" minLength:"1" maxLength:"200" doc:"Destinataire" example:"M. Paul Dupont"`
+	Type              string            `json:"type" minLength:"1" maxLength:"100" doc:"Code du type de courrier : voir GET /types" example:"courrier-simple"`
+	ExternalReference string            `json:"external_reference,omitempty" maxLength:"100" doc:"Votre référence, unique pour votre application" example:"GEC-2026-00123"`
+	Note              string            `json:"note,omitempty" maxLength:"2000" doc:"Mot à ceux qui décident"`
+	Drafter           string            `json:"drafter,omitempty" maxLength:"254" doc:"Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application"`
+	MergeAnnexes      []int             `json:"merge_annexes,omitempty" maxItems:"20" doc:"Rangs, à partir de 1, des annexes dont les pages suivent celles de la lettre et sont signées avec elle ; ce ne sont alors plus des annexes" example:"[1]"`
+	Stamp             *Stamp            `json:"stamp,omitempty" doc:"Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée"`
+	Start             *bool             `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
+	Metadata          map[string]string `json:"metadata,omitempty" doc:"Valeurs par nom de champ du type ; un champ obligatoire au dépôt manque : 422" example:"{\"montant\":\"1200.50\"}"`
+	Circuit           *CircuitWish      `json:"circuit,omitempty" doc:"Autre circuit que celui du type : l’un de ceux qu’il permet (code), ou composé (steps) s’il le permet. Seulement avec start"`
+	Chosen            map[string]string `json:"chosen,omitempty" doc:"Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir"`
+	OnlyIfReady       bool              `json:"only_if_ready,omitempty" doc:"Refuser (409, signature-not-ready) si une signature du circuit ne pourrait pas aboutir aujourd’hui, au lieu d’y laisser attendre la lettre"`
 }
 
 // A Stamp is asked at the top of a letter.
@@ -99,9 +103,12 @@ func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error
 	in.r.Body = http.MaxBytesReader(in.w, in.r.Body, s.MaxUpload)
 	// A server without deadlines has nothing to extend.
 	_ = http.NewResponseController(in.w).SetReadDeadline(s.Now().Add(uploadTime))
-	d, err := s.parts(ctx, in.viewer.Tenant, in.r)
+	d, wish, err := s.parts(ctx, in.viewer.Tenant, in.r)
 	if err != nil {
 		return nil, err
+	}
+	if d.Circuit, err = s.wished(ctx, in.viewer, d.TypeCode, wish); err != nil {
+		return nil, named(err)
 	}
 	d.Key = key
 	made, replayed, err := s.Office.Deposit(ctx, in.viewer, d)
@@ -152,10 +159,10 @@ func idempotencyKey(h string) (string, error) {
 
 // parts reads the body: the JSON first, then the letter, then annexes, each
 // checked and stored while it arrives.
-func (s *server) parts(ctx context.Context, t dossiers.Tenant, r *http.Request) (d dossiers.Draft, err error) {
+func (s *server) parts(ctx context.Context, t dossiers.Tenant, r *http.Request) (d dossiers.Draft, wish *CircuitWish, err error) {
 	mr, err := r.MultipartReader()
 	if err != nil {
-		return d, refused(http.StatusUnsupportedMediaType, "Envoyez la demande en multipart/form-data.")
+		return d, nil, refused(http.StatusUnsupportedMediaType, "Envoyez la demande en multipart/form-data.")
 	}
 	var meta *Deposit
 	fingerprint := sha256.New()
@@ -165,47 +172,48 @@ func (s *server) parts(ctx context.Context, t dossiers.Tenant, r *http.Request) 
 			break
 		}
 		if err != nil {
-			return d, unreadable(err)
+			return d, nil, unreadable(err)
 		}
 		name := part.FormName()
 		fmt.Fprintf(fingerprint, "%s\n", name)
 		switch {
 		case name == "dossier" && meta == nil:
 			if meta, err = s.meta(part); err != nil {
-				return d, err
+				return d, nil, err
 			}
 			canonical, err := json.Marshal(meta)
 			if err != nil {
-				return d, fmt.Errorf("fingerprint of a deposit: %w", err)
+				return d, nil, fmt.Errorf("fingerprint of a deposit: %w", err)
 			}
 			fingerprint.Write(canonical)
 		case name == "document" && meta != nil && d.Main.SHA256.IsZero():
 			if d.Main, err = s.file(ctx, t, part, "document"); err != nil {
-				return d, err
+				return d, nil, err
 			}
 			fingerprint.Write(d.Main.SHA256[:])
 		case name == "annex" && !d.Main.SHA256.IsZero() && len(d.Annexes) < 20:
 			annex, err := s.file(ctx, t, part, fmt.Sprintf("annex[%d]", len(d.Annexes)))
 			if err != nil {
-				return d, err
+				return d, nil, err
 			}
 			d.Annexes = append(d.Annexes, annex)
 			fingerprint.Write(annex.SHA256[:])
 		default:
-			return d, wrong("body", "Les parties attendues sont, dans cet ordre : dossier, document, puis annex (20 au plus).")
+			return d, nil, wrong("body", "Les parties attendues sont, dans cet ordre : dossier, document, puis annex (20 au plus).")
 		}
 	}
 	if meta == nil || d.Main.SHA256.IsZero() {
-		return d, wrong("body", "Il manque une partie : dossier et document sont nécessaires, dans cet ordre.")
+		return d, nil, wrong("body", "Il manque une partie : dossier et document sont nécessaires, dans cet ordre.")
 	}
 	d.Fingerprint = [32]byte(fingerprint.Sum(nil))
-	return meta.fill(d), nil
+	return meta.fill(d), meta.Circuit, nil
 }
 
 func (m *Deposit) fill(d dossiers.Draft) dossiers.Draft {
 	d.Title, d.Recipient, d.TypeCode, d.Note = m.Title, m.Recipient, m.Type, m.Note
 	d.ExternalReference, d.DrafterEmail = m.ExternalReference, m.Drafter
 	d.Start, d.OnlyIfReady = m.Start == nil || *m.Start, m.OnlyIfReady
+	d.Metadata, d.Chosen = conditions.Values(m.Metadata), picked(m.Chosen)
 	d.Additions.Join = slices.Clone(m.MergeAnnexes)
 	if x := m.Stamp; x != nil {
 		d.Additions.Stamp = &dossiers.Stamp{Text: x.Text, Town: x.Town, Date: x.Date, AllPages: x.Pages == "all"}

@@ -18,8 +18,8 @@ import (
 type contentIn struct {
 	caller
 	ID          string `path:"id" doc:"Identifiant du dossier (UUID)"`
-	N           int    `path:"n" minimum:"1" maximum:"100" doc:"1 pour la lettre, au-delà pour les annexes"`
-	Version     string `query:"version" enum:"current,approved" default:"current" doc:"Les octets actuels, signatures comprises, ou ceux qui ont été déposés"`
+	N           int    `path:"n" minimum:"1" maximum:"2147483647" doc:"Numéro du document dans le dossier : 1 pour la lettre"`
+	Version     string `query:"version" pattern:"^(current|approved|v[1-9][0-9]{0,4})$" default:"current" doc:"current : les octets actuels, signatures comprises ; approved : ceux qui ont été déposés dans cette version ; v1, v2… : ceux d’une version précédente"`
 	Range       string `header:"Range" doc:"Partie demandée (RFC 9110)" example:"bytes=0-1023"`
 	IfNoneMatch string `header:"If-None-Match" doc:"Étiquette déjà connue : 304 si rien n’a changé"`
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,11 +36,13 @@ type Summary struct {
 // A Dossier is a letter with its circuit, its decisions and its documents.
 type Dossier struct {
 	Summary
-	Note      string     `json:"note,omitempty" doc:"Mot du rédacteur à ceux qui décident"`
-	Steps     []Step     `json:"steps" doc:"Le circuit, dans l’ordre"`
-	Decisions []Decision `json:"decisions" doc:"Toutes les décisions, dans l’ordre, même caduques"`
-	Documents []Document `json:"documents" doc:"La lettre (n = 1), puis ses annexes"`
-	Warnings  []Warning  `json:"warnings" doc:"Ce que le dépôt a relevé dans les fichiers, ou en a fait"`
+	Note      string            `json:"note,omitempty" doc:"Mot du rédacteur à ceux qui décident"`
+	Metadata  map[string]string `json:"metadata" doc:"Valeurs par nom de champ du type ; celles qui sont remplies"`
+	Chrono    string            `json:"chrono,omitempty" doc:"Numéro dans le registre de la collectivité, une fois tiré"`
+	Steps     []Step            `json:"steps" doc:"Le circuit, dans l’ordre"`
+	Decisions []Decision        `json:"decisions" doc:"Toutes les décisions, dans l’ordre, même caduques"`
+	Documents []Document        `json:"documents" doc:"La lettre (n = 1), puis ses annexes dans leur ordre"`
+	Warnings  []Warning         `json:"warnings" doc:"Ce que le dépôt a relevé dans les fichiers, ou en a fait"`
 }
 
 // A Warning is something to know about a file of the dossier.
@@ -76,7 +79,8 @@ type Decision struct {
 
 // A Document is the letter or an annex. Its bytes are those of content.
 type Document struct {
-	N              int    `json:"n" minimum:"1"`
+	N              int    `json:"n" minimum:"1" doc:"Numéro dans le dossier, qui ne change pas et ne sert qu’une fois ; 1 est la lettre"`
+	Version        int    `json:"version" minimum:"1" doc:"Version du document : un de plus chaque fois qu’il est remplacé"`
 	Name           string `json:"name"`
 	Pages          int    `json:"pages"`
 	Bytes          int64  `json:"bytes"`
@@ -98,7 +102,8 @@ func summary(d dossiers.Dossier) Summary {
 }
 
 func dossier(v dossiers.View) Dossier {
-	out := Dossier{Summary: summary(v.Dossier), Note: v.Note, Steps: []Step{}, Decisions: []Decision{}, Documents: []Document{}}
+	out := Dossier{Summary: summary(v.Dossier), Note: v.Note, Metadata: map[string]string{}, Chrono: v.Filing.Number, Steps: []Step{}, Decisions: []Decision{}, Documents: []Document{}}
+	maps.Copy(out.Metadata, v.Filing.Values)
 	for _, p := range v.Path {
 		out.Steps = append(out.Steps, Step{
 			ID: string(p.Step.ID), Kind: string(p.Step.Kind), Title: p.Step.Title, Desk: p.Desk, Status: string(p.Status), Awaiting: p.Awaiting,
@@ -113,7 +118,7 @@ func dossier(v dossiers.View) Dossier {
 	}
 	for _, d := range v.Documents {
 		out.Documents = append(out.Documents, Document{
-			N: d.N, Name: d.Name, Pages: d.Pages, Bytes: d.Revision.Bytes, SHA256: d.Revision.SHA256.String(), Signed: d.Signed(),
+			N: d.N, Version: d.Revision.Version, Name: d.Name, Pages: d.Pages, Bytes: d.Revision.Bytes, SHA256: d.Revision.SHA256.String(), Signed: d.Signed(),
 			ApprovedBytes: d.Approved.Bytes, ApprovedSHA256: d.Approved.SHA256.String(),
 			Content: dossierPath(v.ID) + "/documents/" + strconv.Itoa(d.N) + "/content",
 		})

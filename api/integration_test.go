@@ -40,7 +40,7 @@ func generated(t *testing.T, name, want string) {
 func TestAccessMatrix(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
-	d := h.put(t, "cle-0001", nil)
+	d := h.putBoth(t, "cle-0001", nil)
 	abroad := "Bearer " + h.otherTown(t)
 	keys := map[string]string{}
 	for _, scope := range dossiers.Scopes() {
@@ -52,7 +52,7 @@ func TestAccessMatrix(t *testing.T) {
 	b.WriteString("| opération | demande | droit | sans clé | autres droits | ce droit | clé d’ailleurs | dossier d’ailleurs |\n|---|---|---|---|---|---|---|---|\n")
 	for _, path := range sortedKeys(o.Paths) {
 		for _, op := range operations(o.Paths[path]) {
-			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "1", "{message}", "msg_1").Replace(path)
+			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "2", "{message}", "msg_1").Replace(path)
 			ask := func(headers ...string) string {
 				a := h.ask(t, op.Method, target, bodyOf(op.OperationID), append([]string{"If-Match", "*", "Content-Type", "application/json", "Idempotency-Key", "matrice-01"}, headers...)...)
 				var p Problem
@@ -151,7 +151,7 @@ func eventWords() map[string]string {
 		"dossier.redirected": "Une étape est réorientée", "dossier.recused": "Quelqu’un se déporte", "dossier.superseded": "Un autre dossier remplace celui-ci", "dossier.recycled": "La lettre repart dans un circuit",
 		"dossier.circuit_ended": "Un circuit se termine et en annonce un autre", "dossier.chained": "Le circuit suivant commence", "dossier.migrated": "Le dossier passe à une autre version de son circuit",
 		"dossier.reminded": "Un rappel est envoyé", "dossier.escalated": "Une étape en retard passe à quelqu’un d’autre", "dossier.overdue": "L’échéance est passée", "dossier.renewed": "La preuve de la signature est renouvelée",
-		"dossier.archived": "Le dossier est archivé", dossiers.KindAmended: "L’objet, le destinataire ou le mot change", dossiers.KindNoted: "Une remarque est ajoutée",
+		"dossier.archived": "Le dossier est archivé", "dossier.annexes_changed": "Les annexes changent : ajoutée, remplacée, retirée ou dans un autre ordre", dossiers.KindAmended: "L’objet, le destinataire ou le mot change", dossiers.KindNoted: "Une remarque est ajoutée",
 		dossiers.KindDispatched: "Un envoi est inscrit", dossiers.KindTest: "Essai d’une notification : dans aucun journal",
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"parapheur/dossiers"
-	"parapheur/internal/problem"
 )
 
 type typesIn struct {
@@ -43,18 +42,6 @@ type KeyProblem struct {
 	Code   string `json:"code" doc:"Nom stable" example:"expired"`
 	Holder string `json:"holder,omitempty" doc:"De qui est la clé"`
 	Detail string `json:"detail"`
-}
-
-func notReady(y dossiers.TypeView) []NotReady {
-	var out []NotReady
-	for _, st := range y.Ahead {
-		one := NotReady{Step: string(y.Circuit.Steps[st.Step].ID), Level: st.Level.String()}
-		for _, x := range st.Problems {
-			one.Problems = append(one.Problems, KeyProblem{Code: string(x.Problem), Holder: x.Name, Detail: problem.OfKey(x.Problem)})
-		}
-		out = append(out, one)
-	}
-	return out
 }
 
 // A TypeCircuit is the published circuit of a type.
@@ -97,7 +84,7 @@ func (s *server) types(ctx context.Context, in *typesIn) (*typesOut, error) {
 	}
 	out := &typesOut{Body: Types{Data: []Type{}}}
 	for _, y := range found {
-		t := Type{Code: y.Code, Name: y.Name, Hint: y.Hint, NotReady: notReady(y), Circuit: TypeCircuit{
+		t := Type{Code: y.Code, Name: y.Name, Hint: y.Hint, NotReady: notReady(y.Circuit, y.Ahead), Circuit: TypeCircuit{
 			Code: y.Circuit.Code, Version: y.Circuit.Version, Name: y.Circuit.Name, SHA256: y.Circuit.Hash().String(), Steps: []TypeStep{},
 		}}
 		for _, p := range y.Path {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -122,12 +121,52 @@ func number(status string) int {
 // loosen lets answers hold more than is described, so that strict clients
 // survive additions. What is sent to us stays exact.
 func loosen(o *huma.OpenAPI) {
-	inputs := []string{"Deposit", "Withdrawal", "Description", "Remark", "Dispatching", "WebhookWish", "WebhookChange", "WebhookReplay"}
+	inputs, outputs := spoken(o)
 	for name, schema := range o.Components.Schemas.Map() {
-		if schema.Type == huma.TypeObject && !slices.Contains(inputs, name) && !strings.HasPrefix(name, setupPrefix) {
+		if schema.Type == huma.TypeObject && (!inputs[name] || outputs[name]) && !strings.HasPrefix(name, setupPrefix) {
 			schema.AdditionalProperties = true
 		}
 	}
+}
+
+// spoken lists the schemas that are sent to us and those that we answer, with
+// all that they are made of.
+func spoken(o *huma.OpenAPI) (inputs, outputs map[string]bool) {
+	inputs, outputs = map[string]bool{}, map[string]bool{}
+	all := o.Components.Schemas.Map()
+	var follow func(*huma.Schema, map[string]bool)
+	follow = func(s *huma.Schema, into map[string]bool) {
+		if s == nil {
+			return
+		}
+		if name := strings.TrimPrefix(s.Ref, "#/components/schemas/"); s.Ref != "" {
+			if !into[name] {
+				into[name] = true
+				follow(all[name], into)
+			}
+			return
+		}
+		follow(s.Items, into)
+		for _, p := range s.Properties {
+			follow(p, into)
+		}
+	}
+	of := func(content map[string]*huma.MediaType, into map[string]bool) {
+		for _, m := range content {
+			follow(m.Schema, into)
+		}
+	}
+	for _, item := range o.Paths {
+		for _, op := range operations(item) {
+			if op.RequestBody != nil {
+				of(op.RequestBody.Content, inputs)
+			}
+			for _, r := range op.Responses {
+				of(r.Content, outputs)
+			}
+		}
+	}
+	return inputs, outputs
 }
 
 // serve answers the document in both forms.

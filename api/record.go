@@ -8,11 +8,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"parapheur/circuits"
 	"parapheur/dossiers"
-	"parapheur/internal/problem"
 )
 
 // A Description changes what a dossier is called: what is absent stays.
@@ -105,17 +102,15 @@ func (s *server) registerRecords() {
 	add(s, operation{
 		id: "startDossier", method: http.MethodPost, path: "/dossiers/{id}/start", tag: tagDossiers, scope: dossiers.ScopeDossiersWrite,
 		summary: "Envoyer un brouillon dans son circuit", errors: write,
-		description: "Le circuit est celui de son type, tel que publié à cet instant.",
+		description: "Le circuit est celui que choisit son type, tel que publié à cet instant, ou celui qui est demandé. Sans corps, rien n’est choisi.",
 	}, s.startDossier)
 	add(s, operation{
 		id: "correctDossier", method: http.MethodPut, path: "/dossiers/{id}/documents/1/content", tag: tagDocuments, scope: dossiers.ScopeDossiersWrite,
 		summary: "Remplacer la lettre par une version corrigée", errors: write,
-		description: "Le corps est le PDF. Les décisions prises sur la version précédente deviennent caduques et le circuit reprend, comme sa définition le dit. L’en-tête Content-Disposition peut nommer le fichier.",
+		description: "Le corps est le PDF. Dans un brouillon, elle prend simplement la place de la précédente. Ensuite, les décisions prises deviennent caduques et le circuit reprend, comme sa définition et nature, from et reason le disent. L’en-tête Content-Disposition peut nommer le fichier.",
 	}, s.correctDossier)
 	// After Register: declared before, it makes huma read the whole body, without bound.
-	s.api.OpenAPI().Paths["/dossiers/{id}/documents/1/content"].Put.RequestBody = &huma.RequestBody{
-		Required: true, Description: "La lettre corrigée", Content: map[string]*huma.MediaType{"application/pdf": {Schema: &huma.Schema{Type: huma.TypeString, ContentEncoding: "binary"}}},
-	}
+	s.api.OpenAPI().Paths["/dossiers/{id}/documents/1/content"].Put.RequestBody = pdfBody("La lettre corrigée")
 	add(s, operation{
 		id: "listSteps", method: http.MethodGet, path: "/dossiers/{id}/steps", tag: tagDossiers, scope: dossiers.ScopeDossiersRead,
 		summary: "Lire les étapes d’un dossier", description: "Le circuit, étape par étape, et les décisions. La liste est aussi longue que le circuit : n’en figez pas le nombre.",
@@ -178,14 +173,23 @@ func (s *server) describeDossier(ctx context.Context, in *struct {
 func (s *server) startDossier(ctx context.Context, in *struct {
 	OfDossier
 	Guarded
+	Body *Recycling
 },
 ) (*changedOut, error) {
-	id := dossiers.ID(in.ID)
-	return atMostOnce(ctx, s, in.caller, in.Key, in.IfMatch, func(string) (*changedOut, error) {
-		if _, err := s.precondition(ctx, in.viewer, id, in.IfMatch); err != nil {
+	id, how := dossiers.ID(in.ID), Recycling{}
+	if in.Body != nil {
+		how = *in.Body
+	}
+	return atMostOnce(ctx, s, in.caller, in.Key, []any{in.IfMatch, how}, func(string) (*changedOut, error) {
+		view, err := s.precondition(ctx, in.viewer, id, in.IfMatch)
+		if err != nil {
 			return nil, err
 		}
-		if _, err := s.Office.Start(ctx, in.viewer, id); err != nil {
+		circuit, err := s.wished(ctx, in.viewer, view.TypeCode, how.Circuit)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.Office.Depart(ctx, in.viewer, id, dossiers.Departure{Chosen: picked(how.Chosen), Circuit: circuit}); err != nil {
 			return nil, stale(err)
 		}
 		return s.changed(ctx, in.viewer, id)
@@ -196,36 +200,15 @@ func (s *server) startDossier(ctx context.Context, in *struct {
 func (s *server) correctDossier(ctx context.Context, in *struct {
 	OfDossier
 	Guarded
-	Disposition string `header:"Content-Disposition" doc:"Nom du fichier (RFC 6266), s’il a changé"`
+	Correcting
+	Sent
 },
 ) (*changedOut, error) {
-	id := dossiers.ID(in.ID)
-	// Before a body is received. A repeated request names the version it was
-	// first made on: whether that is still the one is asked again below.
-	match := in.IfMatch
-	if match != "" && in.Key != "" {
-		match = "*"
-	}
-	if _, err := s.precondition(ctx, in.viewer, id, match); err != nil {
-		return nil, err
-	}
-	release, err := s.upload(in.caller)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	main, err := s.bodyFile(ctx, in.viewer.Tenant, in.r)
-	if err != nil {
-		return nil, err
-	}
-	return atMostOnce(ctx, s, in.caller, in.Key, []any{in.IfMatch, main.SHA256}, func(string) (*changedOut, error) {
-		if _, err := s.precondition(ctx, in.viewer, id, in.IfMatch); err != nil {
-			return nil, err
-		}
-		if _, err := s.Office.Correct(ctx, in.viewer, id, main); err != nil {
+	return inFile(ctx, s, in.OfDossier, in.Guarded, in.Correcting, func(main dossiers.Received) (*changedOut, error) {
+		if _, err := s.Office.CorrectAs(ctx, in.viewer, dossiers.ID(in.ID), main, in.correction()); err != nil {
 			return nil, stale(err)
 		}
-		return s.changed(ctx, in.viewer, id)
+		return s.changed(ctx, in.viewer, dossiers.ID(in.ID))
 	})
 }
 
@@ -335,11 +318,9 @@ func stale(err error) error {
 }
 
 // upload takes one of the places for uploads, bounds the body and gives it time.
-func (s *server) upload(c caller) (release func(), err error) {
-	select {
-	case s.uploads <- struct{}{}:
-	default:
-		return nil, &refusal{Problem: problem.Of(http.StatusServiceUnavailable)}
+func (s *server) upload(ctx context.Context, c caller) (release func(), err error) {
+	if err := s.turn(ctx); err != nil {
+		return nil, err
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, s.MaxUpload)
 	_ = http.NewResponseController(c.w).SetReadDeadline(s.Now().Add(uploadTime)) // none to extend on some servers

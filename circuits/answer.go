@@ -25,6 +25,8 @@ func (s State) answer(e Event) ([]Event, error) {
 		return s.Supersede(e.By, e.Other, e.Reason, e.At)
 	case Corrected:
 		return s.recorrect(e)
+	case AnnexesChanged:
+		return s.rechange(e)
 	case WentOverdue:
 		if s.Phase != Running || s.Overdue || s.Deadline.IsZero() || e.At.Before(s.Deadline) {
 			return nil, ErrState
@@ -252,6 +254,18 @@ func (s State) recorrect(e Corrected) ([]Event, error) {
 		c.From = s.Circuit.at(e.From).ID
 	}
 	x, err := s.correct(c)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{x}, nil
+}
+
+func (s State) rechange(e AnnexesChanged) ([]Event, error) {
+	c := AnnexChange{By: e.By, Annexes: e.Annexes, Nature: e.Nature, Reason: e.Reason, At: e.At}
+	if e.Nature != Minor && e.From != 0 {
+		c.From = s.Circuit.at(e.From).ID
+	}
+	x, err := s.changeAnnexes(c)
 	if err != nil {
 		return nil, err
 	}

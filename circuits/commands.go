@@ -235,16 +235,10 @@ func (s State) Correct(c Correction, f Facts) ([]Event, error) {
 }
 
 func (s State) correct(c Correction) (Corrected, error) {
-	switch {
-	case s.Phase == "" || s.Phase == Completed || s.SupersededBy != "" || s.Next != "":
-		return Corrected{}, ErrState
-	case !s.mayCorrect(c.By):
-		return Corrected{}, ErrDrafter
-	case s.Phase == Running && s.signed():
-		return Corrected{}, ErrSigned
-	case s.Phase == Withdrawn && len(s.Circuit.Steps) == 0:
-		return Corrected{}, fmt.Errorf("withdrawn before any start: %w", ErrState)
-	case c.Document == s.Document:
+	if err := s.correctable(c.By); err != nil {
+		return Corrected{}, err
+	}
+	if c.Document == s.Document {
 		return Corrected{}, ErrSame
 	}
 	e := Corrected{By: c.By, Version: s.Version + 1, Document: c.Document, Bytes: c.Bytes, Nature: c.Nature, Reason: c.Reason, At: c.At}
@@ -255,6 +249,21 @@ func (s State) correct(c Correction) (Corrected, error) {
 	from, err := s.restartAt(c)
 	e.From = from
 	return e, err
+}
+
+// correctable says why by may not change what is decided on, or nothing.
+func (s State) correctable(by Actor) error {
+	switch {
+	case s.Phase == "" || s.Phase == Completed || s.SupersededBy != "" || s.Next != "":
+		return ErrState
+	case !s.mayCorrect(by):
+		return ErrDrafter
+	case s.Phase == Running && s.signed():
+		return ErrSigned
+	case s.Phase == Withdrawn && len(s.Circuit.Steps) == 0:
+		return fmt.Errorf("withdrawn before any start: %w", ErrState)
+	}
+	return nil
 }
 
 // restartAt returns the step from which a correction restarts the circuit.
@@ -283,6 +292,52 @@ func (s State) restartAt(c Correction) (int, error) {
 		return 0, ErrSigned
 	}
 	return from, nil
+}
+
+// An AnnexChange replaces the list of annexes. Nature, From and Reason are as
+// in a Correction.
+type AnnexChange struct {
+	By      Actor
+	Annexes []Digest
+	Nature  Nature
+	From    StepID
+	Reason  string
+	At      time.Time
+}
+
+// ChangeAnnexes replaces the annexes, under the rules of Correct: what was
+// decided was decided with the others. The letter stays, so that what carries a
+// signature is corrected first: ErrSigned. The caller knows the present list.
+func (s State) ChangeAnnexes(c AnnexChange, f Facts) ([]Event, error) {
+	e, err := s.changeAnnexes(c)
+	if err != nil {
+		return nil, fmt.Errorf("change annexes: %w", err)
+	}
+	events, err := s.route([]Event{e}, f, c.At)
+	if err != nil {
+		return nil, fmt.Errorf("change annexes: %w", err)
+	}
+	return events, nil
+}
+
+func (s State) changeAnnexes(c AnnexChange) (AnnexesChanged, error) {
+	if err := s.correctable(c.By); err != nil {
+		return AnnexesChanged{}, err
+	}
+	if s.signed() {
+		return AnnexesChanged{}, ErrSigned
+	}
+	e := AnnexesChanged{By: c.By, Annexes: c.Annexes, Nature: c.Nature, Reason: c.Reason, At: c.At}
+	if e.Annexes == nil {
+		e.Annexes = []Digest{}
+	}
+	if s.Phase == Draft {
+		e.Nature = ""
+		return e, nil
+	}
+	from, err := s.restartAt(Correction{Nature: c.Nature, From: c.From})
+	e.From = from
+	return e, err
 }
 
 // at returns the step where the dossier stands: at work, refused, blocked or
@@ -314,13 +369,22 @@ func (s State) mayCorrect(by Actor) bool {
 
 func (e Corrected) apply(s *State) {
 	s.Version, s.Document, s.Bytes, s.Reads = e.Version, e.Document, e.Bytes, nil
-	e.From = max(e.From, 0)
+	s.again(e.Nature, max(e.From, 0), e.At)
+}
+
+func (e AnnexesChanged) apply(s *State) {
+	s.Reads = nil
+	s.again(e.Nature, max(e.From, 0), e.At)
+}
+
+// again takes the circuit up after a correction, at step from.
+func (s *State) again(n Nature, from int, at time.Time) {
 	switch {
 	case s.Phase == Draft:
-	case e.Nature == Minor && e.From < len(s.Steps) && s.Steps[e.From].Sealed.IsZero():
-		s.resume(e.From)
+	case n == Minor && from < len(s.Steps) && s.Steps[from].Sealed.IsZero():
+		s.resume(from)
 	default:
-		s.restart(e.From, e.At)
+		s.restart(from, at)
 	}
 }
 

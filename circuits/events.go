@@ -285,6 +285,18 @@ type Corrected struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// AnnexesChanged says that these are the annexes from now on, in this order:
+// statements bind them. In a draft nothing else follows; later the circuit goes
+// on as after a correction of the letter, which stays the same.
+type AnnexesChanged struct {
+	By      Actor     `json:"by"`
+	Annexes []Digest  `json:"annexes"`
+	At      time.Time `json:"at"`
+	Nature  Nature    `json:"nature,omitempty"`
+	From    int       `json:"from,omitempty"` // as in Corrected
+	Reason  string    `json:"reason,omitempty"`
+}
+
 // Reminded says that those who hold the turns of a step were reminded of its
 // deadline.
 type Reminded struct {

@@ -41,6 +41,7 @@ const (
 	KindOverdue          = "dossier.overdue"
 	KindRenewed          = "dossier.renewed"
 	KindArchived         = "dossier.archived"
+	KindAnnexes          = "dossier.annexes_changed"
 )
 
 // Kinds lists the kind of every event, in the order of their introduction.
@@ -79,6 +80,7 @@ func Kinds() []string {
 		KindOverdue,
 		KindRenewed,
 		KindArchived,
+		KindAnnexes,
 	}
 }
 
@@ -151,6 +153,8 @@ func Decode(kind string, body []byte) (Event, error) {
 		return decode[SignatureRenewed](body)
 	case KindArchived:
 		return decode[DossierArchived](body)
+	case KindAnnexes:
+		return decode[AnnexesChanged](body)
 	}
 	return nil, fmt.Errorf("unknown event kind %q", kind)
 }
@@ -262,6 +266,9 @@ func (SignatureRenewed) Kind() string { return KindRenewed }
 // Kind implements Event.
 func (DossierArchived) Kind() string { return KindArchived }
 
+// Kind implements Event.
+func (AnnexesChanged) Kind() string { return KindAnnexes }
+
 // When implements Event.
 func (e Deposited) When() time.Time { return e.At }
 
@@ -360,3 +367,6 @@ func (e SignatureRenewed) When() time.Time { return e.At }
 
 // When implements Event.
 func (e DossierArchived) When() time.Time { return e.At }
+
+// When implements Event.
+func (e AnnexesChanged) When() time.Time { return e.At }

@@ -263,6 +263,10 @@ func (w *walk) correction(by circuits.Actor) ([]circuits.Event, error) {
 	if c.Nature == circuits.Substantial {
 		c.From = pick(w.r, "", circuits.StepID("s2"), circuits.StepID("s3"))
 	}
+	if w.r.IntN(2) == 0 {
+		annexes := []circuits.Digest{w.digest("annexe")}
+		return w.state.ChangeAnnexes(circuits.AnnexChange{By: by, Annexes: annexes[:w.r.IntN(2)], Nature: c.Nature, From: c.From, At: w.clock}, w.facts)
+	}
 	return w.state.Correct(c, w.facts)
 }
 

@@ -283,6 +283,15 @@ func (p *play) travel(by circuits.Actor, w []string, reason string) ([]circuits.
 			c.Document = s.Document
 		}
 		return s.Correct(c, f)
+	case "annexe":
+		c := circuits.AnnexChange{By: by, Annexes: []circuits.Digest{p.digest("annexe")}, Reason: reason, At: at}
+		if len(w) == 2 && w[1] == "mineurement" {
+			c.Nature = circuits.Minor
+		}
+		if len(w) == 3 && w[1] == "dès" {
+			c.Nature, c.From = circuits.Substantial, circuits.StepID(w[2])
+		}
+		return s.ChangeAnnexes(c, f)
 	}
 	return nil, errLine
 }

@@ -114,6 +114,12 @@ func toldMore(e circuits.Event, before circuits.State, line func(...string) stri
 			from = "dès " + at(e.From)
 		}
 		return line(fmt.Sprintf("version %d", e.Version), string(e.Nature), from, "par", person(e.By), quoted(e.Reason))
+	case circuits.AnnexesChanged:
+		from := ""
+		if before.Phase != circuits.Draft {
+			from = "dès " + at(e.From)
+		}
+		return line(fmt.Sprintf("%d annexe(s)", len(e.Annexes)), string(e.Nature), from, "par", person(e.By), quoted(e.Reason))
 	case circuits.Reminded:
 		return line(at(e.Step), fmt.Sprintf("%+d", e.Days), "→", recipients(e.To))
 	case circuits.Escalated:

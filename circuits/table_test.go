@@ -98,6 +98,8 @@ func commands() []command {
 		{"withdraw", "lea retire", "karim@dgs retire"},
 		{"correct", "lea corrige", "karim@dgs corrige"},
 		{"correct, minor", "lea corrige mineurement", "karim@dgs corrige mineurement"},
+		{"change annexes", "lea annexe", "karim@dgs annexe"},
+		{"change annexes, minor", "lea annexe mineurement", "karim@dgs annexe mineurement"},
 		{"supersede", "lea remplace", "karim@dgs remplace"},
 		{"migrate", "admin migre tout version 2", ""},
 		{"chain", "admin enchaîne suite", ""},

@@ -28,7 +28,8 @@ type Draft struct {
 	Additions Additions
 	Start     bool
 	Metadata  conditions.Values // of the type; see TypeSetup.Normal
-	// Chosen are the desks picked where the circuit lets choose.
+	// Chosen are the desks picked where the circuit lets choose, by identifier
+	// or by code.
 	Chosen map[circuits.StepID]circuits.DeskID
 	// OnlyIfReady refuses with ErrNotReady to start a circuit of which a
 	// signature could not be completed today. Without it the letter leaves and
@@ -95,7 +96,7 @@ func (d *Draft) check() (err error) {
 		return &InvalidError{"circuit", "Un circuit se choisit au départ : envoyez le dossier en même temps."}
 	}
 	if len(d.Annexes) > maxAnnexes {
-		return &InvalidError{"annexes", "Un dossier porte au plus 20 annexes."}
+		return tooManyAnnexes()
 	}
 	return d.Additions.check(d.Annexes)
 }
@@ -121,11 +122,6 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	if v.Application != nil && !v.Application.Handles(kind.Code) {
 		return Dossier{}, false, fmt.Errorf("deposit of type %s: %w", kind.Code, ErrForbidden)
 	}
-	if d.Start && d.OnlyIfReady {
-		if err := o.mustBeReady(ctx, v.Tenant, kind); err != nil {
-			return Dossier{}, false, err
-		}
-	}
 	drafter, err := o.drafterOf(ctx, v, d.DrafterEmail)
 	if err != nil {
 		return Dossier{}, false, err
@@ -141,6 +137,12 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 	circuit, filing, sequence, err := o.file(ctx, v, d)
 	if err != nil {
 		return Dossier{}, false, err
+	}
+	if d.Start && d.OnlyIfReady {
+		kind.Circuit = circuit
+		if err := o.mustBeReady(ctx, v.Tenant, kind); err != nil {
+			return Dossier{}, false, err
+		}
 	}
 	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Filing: filing, Sequence: sequence, FiledAt: now.In(o.LocationOf(v.Tenant.Territory)), Dossier: Dossier{
 		ID: ID(id.String()), Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
@@ -197,7 +199,11 @@ func (o *Office) enter(ctx context.Context, v Viewer, c *Creation, d Draft, anne
 	if err != nil {
 		return err
 	}
-	started, err := s.Start(v.Actor(""), circuit, around.facts(s, circuit, d.Chosen), now)
+	chosen, err := around.town.picked(d.Chosen)
+	if err != nil {
+		return err
+	}
+	started, err := s.Start(v.Actor(""), circuit, around.facts(s, circuit, chosen), now)
 	if err != nil {
 		return fmt.Errorf("deposit: %w", around.explain(err, circuit))
 	}
@@ -226,7 +232,7 @@ func (o *Office) typeOf(ctx context.Context, t Tenant, code string) (Type, error
 			return y, nil
 		}
 	}
-	return Type{}, &InvalidError{"type", "Choisissez un type de courrier de la liste."}
+	return Type{}, unknownType()
 }
 
 func (o *Office) drafterOf(ctx context.Context, v Viewer, email string) (Person, error) {
@@ -251,8 +257,11 @@ func (o *Office) Start(ctx context.Context, v Viewer, id ID) (Dossier, error) {
 
 // A Departure is how a draft leaves.
 type Departure struct {
-	// Chosen are the desks picked where the circuit lets choose.
+	// Chosen are the desks picked where the circuit lets choose, by identifier
+	// or by code.
 	Chosen map[circuits.StepID]circuits.DeskID
+	// Circuit is taken instead of the one that the type chooses: see Draft.
+	Circuit *circuits.Definition
 	// Again starts what was refused or withdrawn anew, with the same document.
 	Again bool
 }
@@ -263,7 +272,11 @@ func (o *Office) Depart(ctx context.Context, v Viewer, id ID, how Departure) (Do
 		return Dossier{}, err
 	}
 	return o.move(ctx, v, id, "start", func(w Work, c circumstances) (Change, error) {
-		circuit, err := c.town.CircuitFor(c.kind, c.values, c.now)
+		circuit, err := c.departing(how)
+		if err != nil {
+			return Change{}, err
+		}
+		chosen, err := c.town.picked(how.Chosen)
 		if err != nil {
 			return Change{}, err
 		}
@@ -271,12 +284,20 @@ func (o *Office) Depart(ctx context.Context, v Viewer, id ID, how Departure) (Do
 		if how.Again {
 			start = w.Dossier.State.Recycle
 		}
-		events, err := start(v.Actor(""), circuit, c.facts(w.Dossier.State, circuit, how.Chosen), o.now())
+		events, err := start(v.Actor(""), circuit, c.facts(w.Dossier.State, circuit, chosen), o.now())
 		if err != nil {
 			return Change{}, c.explain(err, circuit)
 		}
 		return Change{Events: events, Sequence: c.kind.Sequence, FiledAt: c.now}, nil
 	})
+}
+
+// departing is the circuit that a letter leaves in.
+func (c circumstances) departing(how Departure) (circuits.Definition, error) {
+	if how.Circuit != nil {
+		return *how.Circuit, c.town.asked(c.kind, *how.Circuit)
+	}
+	return c.town.CircuitFor(c.kind, c.values, c.now)
 }
 
 // Withdraw takes a dossier out of its circuit. rev is the revision that was

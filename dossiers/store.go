@@ -84,7 +84,8 @@ type Work struct {
 type Change struct {
 	Events   []circuits.Event
 	Evidence *EvidenceRecord // of the decision, if one was taken
-	Revision *NewRevision    // of the main document, if it grew or was replaced
+	Revision *NewRevision    // of a document, if it grew, was replaced or is new
+	Annexes  *[]int          // their numbers from now on, in order; nil: as they are
 	Seal     bool            // enqueue the sealing job
 	Sequence string          // numbers the dossier, unless it has a number
 	FiledAt  time.Time       // of the number, in the town's time

@@ -196,7 +196,8 @@ type Segment struct {
 	Bytes  int64
 }
 
-// A Document is the main letter (N = 1) or an annex (N > 1) of a dossier.
+// A Document is the main letter (N = 1) or an annex (N > 1) of a dossier. N
+// stays its own when the annexes change.
 type Document struct {
 	N        int
 	Name     string // file name as deposited
@@ -224,6 +225,7 @@ type Dossier struct {
 	Application       string // name of the application that deposited, or empty
 	State             circuits.State
 	Documents         []Document // main first
+	Numbered          int        // the highest number that one of its documents ever had
 	EvidenceHead      circuits.Digest
 	Edits             int // of its title, recipient or note
 	CreatedAt         time.Time

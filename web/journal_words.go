@@ -128,7 +128,7 @@ func letterWords() map[string]string {
 	return map[string]string{
 		circuits.KindDeposited: "Lettre déposée", circuits.KindStarted: "Lettre envoyée dans un circuit", circuits.KindDecided: "Décision prise",
 		circuits.KindRefused: "Lettre refusée", circuits.KindTimestampAwaited: "Horodatage attendu", circuits.KindSealed: "Signature apposée",
-		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindCompleted: "Circuit terminé",
+		circuits.KindUndone: "Décision reprise", circuits.KindWithdrawn: "Lettre retirée", circuits.KindCorrected: "Version corrigée", circuits.KindAnnexes: "Annexes changées", circuits.KindCompleted: "Circuit terminé",
 		circuits.KindOpened: "Étape ouverte", circuits.KindSkipped: "Étape sautée, sa condition n’étant pas remplie", circuits.KindBlocked: "Étape bloquée", circuits.KindTurnRefused: "Refus d’un des décideurs",
 		circuits.KindBypassed: "Étape contournée", circuits.KindSealingAwaited: "Signature attendue d’un service", circuits.KindRead: "Lettre lue", circuits.KindOpinionAsked: "Avis demandé",
 		circuits.KindOpinionGiven: "Avis rendu", circuits.KindOpinionExpired: "Avis non rendu à temps", circuits.KindTransferred: "Lettre transférée", circuits.KindRedirected: "Lettre redirigée",

@@ -250,6 +250,14 @@ func (n narrator) life(e circuits.Event) happening {
 			h.What = n.at("Version corrigée déposée, reprise à l’étape", e.From)
 		}
 		return h
+	case circuits.AnnexesChanged:
+		h := happening{What: "Annexes changées : " + count(len(e.Annexes), "annexe", "annexes"), Who: acting(e.By), Detail: quoted(e.Reason)}
+		if e.Nature == circuits.Minor {
+			h.What += ", visas maintenus"
+		} else if e.From > 0 {
+			h.What = n.at(h.What+", reprise à l’étape", e.From)
+		}
+		return h
 	case circuits.SignatureRenewed:
 		return happening{What: "Preuve de la signature renouvelée", Detail: levelInWords(e.Level)}
 	case circuits.DossierArchived:

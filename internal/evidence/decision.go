@@ -196,7 +196,7 @@ func (v *verification) statement(i int, st proof.Statement) *Finding {
 		differs = "quality"
 	case !d.grounded(st.Delegation):
 		differs = "delegation"
-	case st.AnnexRoot != rootOf(v.fold.annexes):
+	case st.AnnexRoot != rootOf(v.fold.acts[i].annexes):
 		differs = "annexes"
 	}
 	if differs == "" {

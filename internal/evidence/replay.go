@@ -37,7 +37,8 @@ type act struct {
 	evidence  circuits.Digest
 	event     circuits.Event
 	before    circuits.State
-	bytes     int64 // length of what was approved
+	bytes     int64             // length of what was approved
+	annexes   []circuits.Digest // as they were
 }
 
 // said is what was written with the act, under the digest of its statement; empty when nothing was.
@@ -129,6 +130,8 @@ func (r *replay) note(before circuits.State, e circuits.Event) {
 	case circuits.Deposited:
 		r.annexes = e.Annexes
 		r.freeze()
+	case circuits.AnnexesChanged:
+		r.annexes = e.Annexes
 	case circuits.Corrected:
 		r.freeze()
 	case circuits.Started:
@@ -161,7 +164,7 @@ func (r *replay) note(before circuits.State, e circuits.Event) {
 
 // noteAct keeps what somebody decided, or took back.
 func (r *replay) noteAct(before circuits.State, e circuits.Event) {
-	a := act{event: e, before: before, bytes: r.bytes}
+	a := act{event: e, before: before, bytes: r.bytes, annexes: r.annexes}
 	switch e := e.(type) {
 	case circuits.StepDecided:
 		a.decision, a.step, a.by, a.evidence, a.advice, a.outside = proof.Decision(e.Verdict), e.Step, e.By, e.Evidence, e.Advice, e.Outside

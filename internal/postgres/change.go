@@ -212,8 +212,11 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 	if err := queueUpdate(b, t, before, d, c.Calendar); err != nil {
 		return d, err
 	}
-	if c.Revision != nil {
-		d.Documents = nil
+	if c.Annexes != nil {
+		b.Queue(`update dossier set annexes = $3 where tenant = $1 and id = $2`, t, d.ID, *c.Annexes)
+	}
+	if c.Revision != nil || c.Annexes != nil {
+		d.Documents, d.Numbered = nil, max(d.Numbered, numberOf(c.Revision))
 		queueDocuments(b, t, &d, d.ID)
 	}
 	if err := run(ctx, tx, b); err != nil {
@@ -231,6 +234,14 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, d dos
 		return d, err
 	}
 	return d, file(ctx, tx, t, d.ID, dossiers.Filing{}, c.Sequence, c.FiledAt)
+}
+
+// numberOf is the number of the document that a revision is of, or 0.
+func numberOf(r *dossiers.NewRevision) int {
+	if r == nil {
+		return 0
+	}
+	return r.N
 }
 
 func queueUpdate(b *pgx.Batch, t dossiers.TenantID, before circuits.State, d dossiers.Dossier, c calendar.Calendar) error {

@@ -37,7 +37,8 @@ func torn(d dossiers.Dossier) bool {
 }
 
 const dossierColumns = `d.id::text, d.number, d.title, d.recipient, d.type_code, d.type_name, coalesce(d.external_reference, ''), d.note,
-	d.drafter::text, p.given_name || ' ' || p.family_name, coalesce(a.name, ''), d.state, d.evidence_head, d.edits, d.created_at, d.updated_at`
+	d.drafter::text, p.given_name || ' ' || p.family_name, coalesce(a.name, ''), d.state, d.evidence_head, d.edits, d.created_at, d.updated_at,
+	(select max(n) from document_revision m where m.tenant = d.tenant and m.dossier = d.id)`
 
 const dossierTables = `dossier d join person p on p.tenant = d.tenant and p.id = d.drafter
 	left join application a on a.tenant = d.tenant and a.id = d.application`
@@ -45,7 +46,7 @@ const dossierTables = `dossier d join person p on p.tenant = d.tenant and p.id =
 func scanDossier(row pgx.CollectableRow) (d dossiers.Dossier, err error) {
 	var state, head []byte
 	err = row.Scan(&d.ID, &d.Number, &d.Title, &d.Recipient, &d.TypeCode, &d.TypeName, &d.ExternalReference, &d.Note,
-		&d.Drafter.Person, &d.Drafter.Name, &d.Application, &state, &head, &d.Edits, &d.CreatedAt, &d.UpdatedAt)
+		&d.Drafter.Person, &d.Drafter.Name, &d.Application, &state, &head, &d.Edits, &d.CreatedAt, &d.UpdatedAt, &d.Numbered)
 	if err != nil {
 		return d, err
 	}
@@ -76,12 +77,17 @@ func queueLoad(b *pgx.Batch, t dossiers.TenantID, id dossiers.ID, locking string
 	queueDocuments(b, t, d, id)
 }
 
-// queueDocuments fills in the current version of each document of d.
+// queueDocuments fills in the current version of each document of d, the letter
+// first and its annexes in their order.
 func queueDocuments(b *pgx.Batch, t dossiers.TenantID, d *dossiers.Dossier, id dossiers.ID) {
 	b.Queue(revisionColumns+`
-		from document_revision r where r.tenant = $1 and r.dossier = $2
+		from document_revision r left join (
+			select n as listed, place from dossier d, unnest(d.annexes) with ordinality as l (n, place) where d.tenant = $1 and d.id = $2
+		) l on l.listed = r.n
+		where r.tenant = $1 and r.dossier = $2
+		and (r.n = 1 or place is not null or (select annexes is null from dossier d where d.tenant = $1 and d.id = $2))
 		and r.version = (select max(version) from document_revision m where m.tenant = $1 and m.dossier = $2 and m.n = r.n)
-		order by n, revision`, t, id).Query(func(rows pgx.Rows) error {
+		order by coalesce(place, 0), n, revision`, t, id).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, scanRevision)
 		if err != nil {
 			return err

@@ -92,6 +92,7 @@ func (s *Store) Notices(ctx context.Context, t dossiers.TenantID, id dossiers.ID
 		rows, err := tx.Query(ctx, `
 			select n, code, page, place, name from document_notice d where tenant = $1 and dossier = $2
 				and version = (select max(version) from document_revision r where r.tenant = $1 and r.dossier = $2 and r.n = d.n)
+				and (n = 1 or coalesce(n = any((select annexes from dossier x where x.tenant = $1 and x.id = $2)::int[]), true))
 			order by n, position`, t, id)
 		if err != nil {
 			return err

@@ -141,7 +141,7 @@ func (b bin) query() string {
 			order by r.key ` + order + `, r.id ` + order + ` limit $5)
 		select d.id::text, d.number, d.title, d.recipient, d.type_name, p.given_name || ' ' || p.family_name, d.state,
 			coalesce(d.open_since, d.updated_at), d.updated_at, page.key,
-			(select count(distinct n) - 1 from document_revision r where r.tenant = d.tenant and r.dossier = d.id),
+			coalesce(cardinality(d.annexes), (select count(distinct n) - 1 from document_revision r where r.tenant = d.tenant and r.dossier = d.id)),
 			exists (select from opened o where o.tenant = d.tenant and o.dossier = d.id and o.person = $6::uuid and o.sha256 = (
 				select r.sha256 from document_revision r where r.tenant = d.tenant and r.dossier = d.id and r.n = 1
 				order by r.version desc, r.revision desc limit 1)),
