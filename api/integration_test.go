@@ -101,7 +101,7 @@ func bodyOf(operation string) io.Reader {
 	bodies := map[string]string{
 		"fileDossier": `{"metadata":{}}`, "supersedeDossier": `{"by":"019b0000-0000-7000-8000-000000000000"}`, "recycleDossier": `{}`,
 		"describeDossier": `{}`, "withdrawDossier": `{}`, "addComment": `{"text":"x"}`, "addDispatch": `{"channel":"courrier","status":"sent"}`,
-		"addPanel": `{}`, "changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
+		"addPanel": `{}`, "orderAnnexes": `{"annexes":[]}`, "forecastDossier": `{"type":"courrier-simple"}`, "changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
 	}
 	if body, ok := bodies[operation]; ok {
 		return strings.NewReader(body)

@@ -126,7 +126,8 @@ func TestSignedLetterAndItsEvidence(t *testing.T) {
 	if len(head.body) != 0 || head.header.Get("Content-Length") != fmt.Sprint(doc.Bytes) {
 		t.Errorf("HEAD answers %d bytes, length %s", len(head.body), head.header.Get("Content-Length"))
 	}
-	h.ask(t, http.MethodGet, doc.Content+"?version=v9", nil).is(http.StatusUnprocessableEntity, "invalid-input")
+	h.ask(t, http.MethodGet, doc.Content+"?version=v9", nil).is(http.StatusNotFound, "not-found")
+	h.ask(t, http.MethodGet, doc.Content+"?version=valeur-confidentielle", nil).is(http.StatusUnprocessableEntity, "invalid-input")
 	h.ask(t, http.MethodGet, d.URL+"/documents/zero/content", nil).is(http.StatusUnprocessableEntity, "invalid-input")
 
 	proof := h.ask(t, http.MethodGet, d.URL+"/evidence", nil).is(http.StatusOK)

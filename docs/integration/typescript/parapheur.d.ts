@@ -124,6 +124,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/dossiers/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Essayer un dépôt
+         * @description Le circuit que prendrait cette lettre, qui agirait, la fin au plus tard, ce qui manque et les clés qui ne sont pas prêtes. Rien n’est créé, personne n’est prévenu. Un champ obligatoire absent n’est pas une erreur ici : il est dans missing.
+         *
+         *     Droit nécessaire : `circuits:read`.
+         */
+        post: operations["forecastDossier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dossiers/{id}": {
         parameters: {
             query?: never;
@@ -208,6 +230,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/dossiers/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ordonner les annexes
+         * @description Elles se lisent, et s’inscrivent aux preuves, dans cet ordre. Dans un brouillon, rien d’autre ne change. Une fois le dossier envoyé, les décisions portent aussi sur les annexes : en changer suit les règles d’une correction, avec nature, from et reason. Impossible dès qu’une signature est décidée.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        put: operations["orderAnnexes"];
+        /**
+         * Ajouter une annexe
+         * @description Le corps est le PDF ; l’en-tête Content-Disposition peut nommer le fichier. Elle vient après les autres et reçoit un numéro (n) qui n’a servi à aucun autre document du dossier. Dans un brouillon, rien d’autre ne change. Une fois le dossier envoyé, les décisions portent aussi sur les annexes : en changer suit les règles d’une correction, avec nature, from et reason. Impossible dès qu’une signature est décidée.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        post: operations["addAnnex"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dossiers/{id}/documents/1/content": {
         parameters: {
             query?: never;
@@ -218,13 +268,35 @@ export interface paths {
         get?: never;
         /**
          * Remplacer la lettre par une version corrigée
-         * @description Le corps est le PDF. Les décisions prises sur la version précédente deviennent caduques et le circuit reprend, comme sa définition le dit. L’en-tête Content-Disposition peut nommer le fichier.
+         * @description Le corps est le PDF. Dans un brouillon, elle prend simplement la place de la précédente. Ensuite, les décisions prises deviennent caduques et le circuit reprend, comme sa définition et nature, from et reason le disent. L’en-tête Content-Disposition peut nommer le fichier.
          *
          *     Droit nécessaire : `dossiers:write`.
          */
         put: operations["correctDossier"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dossiers/{id}/documents/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Retirer une annexe
+         * @description Répond le dossier sans elle. Son numéro ne sert plus. Dans un brouillon, rien d’autre ne change. Une fois le dossier envoyé, les décisions portent aussi sur les annexes : en changer suit les règles d’une correction, avec nature, from et reason. Impossible dès qu’une signature est décidée.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        delete: operations["removeAnnex"];
         options?: never;
         head?: never;
         patch?: never;
@@ -244,7 +316,13 @@ export interface paths {
          *     Droit nécessaire : `documents:read`.
          */
         get: operations["getDocumentContent"];
-        put?: never;
+        /**
+         * Remplacer une annexe
+         * @description Le corps est le PDF. L’annexe garde son numéro et sa place ; sa version précédente se télécharge encore (version=v1). Dans un brouillon, rien d’autre ne change. Une fois le dossier envoyé, les décisions portent aussi sur les annexes : en changer suit les règles d’une correction, avec nature, from et reason. Impossible dès qu’une signature est décidée.
+         *
+         *     Droit nécessaire : `dossiers:write`.
+         */
+        put: operations["replaceAnnex"];
         post?: never;
         delete?: never;
         options?: never;
@@ -375,7 +453,7 @@ export interface paths {
         put?: never;
         /**
          * Envoyer un brouillon dans son circuit
-         * @description Le circuit est celui de son type, tel que publié à cet instant.
+         * @description Le circuit est celui que choisit son type, tel que publié à cet instant, ou celui qui est demandé. Sans corps, rien n’est choisi.
          *
          *     Droit nécessaire : `dossiers:write`.
          */
@@ -930,6 +1008,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AnnexOrder: {
+            /**
+             * @description Le numéro (n) de chaque annexe du dossier, une fois, dans l’ordre voulu
+             * @example [
+             *       3,
+             *       2
+             *     ]
+             */
+            annexes: number[];
+        };
         CircuitCase: {
             holds: boolean;
             name: string;
@@ -962,6 +1050,15 @@ export interface components {
             version: number;
         } & {
             [key: string]: unknown;
+        };
+        CircuitWish: {
+            /**
+             * @description Code d’un circuit que le type permet
+             * @example visa-dgs-signature-maire
+             */
+            code?: string;
+            /** @description Ou bien les étapes, l’une après l’autre, si le type permet de composer un circuit */
+            steps?: components["schemas"]["StepWish"][];
         };
         Circuits: {
             data: components["schemas"]["TypeCircuit"][];
@@ -1165,7 +1262,10 @@ export interface components {
              * @description Où le télécharger
              */
             content: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Numéro dans le dossier, qui ne change pas et ne sert qu’une fois ; 1 est la lettre
+             */
             n: number;
             name: string;
             /** Format: int64 */
@@ -1174,15 +1274,22 @@ export interface components {
             sha256: string;
             /** @description Une signature du parapheur y est apposée */
             signed: boolean;
+            /**
+             * Format: int64
+             * @description Version du document : un de plus chaque fois qu’il est remplacé
+             */
+            version: number;
         } & {
             [key: string]: unknown;
         };
         Dossier: {
+            /** @description Numéro dans le registre de la collectivité, une fois tiré */
+            chrono?: string;
             /** Format: date-time */
             created_at: string;
             /** @description Toutes les décisions, dans l’ordre, même caduques */
             decisions: components["schemas"]["Decision"][];
-            /** @description La lettre (n = 1), puis ses annexes */
+            /** @description La lettre (n = 1), puis ses annexes dans leur ordre */
             documents: components["schemas"]["Document"][];
             /** @description À qui reviennent les refus */
             drafter: string;
@@ -1190,6 +1297,10 @@ export interface components {
             external_reference?: string;
             /** Format: uuid */
             id: string;
+            /** @description Valeurs par nom de champ du type ; celles qui sont remplies */
+            metadata: {
+                [key: string]: string;
+            };
             /** @description Mot du rédacteur à ceux qui décident */
             note?: string;
             /**
@@ -1236,8 +1347,6 @@ export interface components {
             definition: {
                 [key: string]: unknown;
             };
-        } & {
-            [key: string]: unknown;
         };
         Event: {
             data: components["schemas"]["EventData"];
@@ -1299,8 +1408,6 @@ export interface components {
             metadata: {
                 [key: string]: string;
             };
-        } & {
-            [key: string]: unknown;
         };
         Finding: {
             /**
@@ -1324,6 +1431,42 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        Forecast: {
+            /** @description Le circuit qu’elle prendrait ; absent tant qu’un champ qui le choisit manque */
+            circuit?: components["schemas"]["ForecastCircuit"];
+            /** @description Le chemin va au bout */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Jours ouvrés du départ à la fin
+             */
+            days: number;
+            /**
+             * Format: date-time
+             * @description Fin au plus tard
+             */
+            ends?: string;
+            /** @description Champs à renseigner avant de déposer */
+            missing: components["schemas"]["Fault"][];
+            /** @description Les signatures qui ne pourraient pas aboutir aujourd’hui, et pourquoi */
+            not_ready: components["schemas"]["NotReady"][];
+            /** @description Rien ne manque, le chemin va au bout et chaque signature pourrait aboutir aujourd’hui */
+            ready: boolean;
+            /** @description Le chemin, et qui agirait ce jour-là */
+            steps: components["schemas"]["TrialStep"][];
+            /** @description Pourquoi elle s’arrêterait */
+            stop?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        ForecastCircuit: {
+            code: string;
+            name: string;
+            /** Format: int64 */
+            version: number;
+        } & {
+            [key: string]: unknown;
+        };
         Holder: {
             /** @description Peut décider : compte actif et clé d’accès enregistrée */
             able: boolean;
@@ -1337,6 +1480,46 @@ export interface components {
             data: components["schemas"]["Webhook"][];
         } & {
             [key: string]: unknown;
+        };
+        Intention: {
+            /**
+             * Format: int64
+             * @description Nombre d’annexes
+             */
+            annexes?: number;
+            /** @description Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir */
+            chosen?: {
+                [key: string]: string;
+            };
+            /** @description Autre circuit que celui du type */
+            circuit?: components["schemas"]["CircuitWish"];
+            /** @description Adresse du rédacteur ; par défaut, celui de l’application */
+            drafter?: string;
+            /**
+             * @description Valeurs par nom de champ du type
+             * @example {
+             *       "montant": "1200.50"
+             *     }
+             */
+            metadata?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Jour du départ ; par défaut, aujourd’hui
+             * @example 2027-05-04
+             */
+            on?: string;
+            /**
+             * Format: int64
+             * @description Nombre de pages de la lettre
+             * @default 1
+             */
+            pages: number;
+            /**
+             * @description Code du type de courrier
+             * @example courrier-simple
+             */
+            type: string;
         };
         KeyProblem: {
             /**
@@ -1465,8 +1648,6 @@ export interface components {
              *     ]
              */
             origins?: string[];
-        } & {
-            [key: string]: unknown;
         };
         People: {
             data: components["schemas"]["SetupPerson"][];
@@ -1542,16 +1723,14 @@ export interface components {
         PublishCircuit: {
             /** @description Codes des types qui prendront aussi ce circuit */
             types?: string[];
-        } & {
-            [key: string]: unknown;
         };
         Recycling: {
-            /** @description Bureau choisi (identifiant), par étape où le circuit laisse choisir */
+            /** @description Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir */
             chosen?: {
                 [key: string]: string;
             };
-        } & {
-            [key: string]: unknown;
+            /** @description Autre circuit que celui du type : l’un de ceux qu’il permet, ou composé s’il le permet */
+            circuit?: components["schemas"]["CircuitWish"];
         };
         Remark: {
             /** @description Ce qu’il y a à dire ; ne décide de rien */
@@ -1565,8 +1744,6 @@ export interface components {
             by: string;
             /** @description Pourquoi */
             reason?: string;
-        } & {
-            [key: string]: unknown;
         };
         SetupApplication: {
             default_drafter: string;
@@ -1794,8 +1971,6 @@ export interface components {
             text?: string;
             /** @description Ajouter la ville */
             town?: boolean;
-        } & {
-            [key: string]: unknown;
         };
         Step: {
             /** @description Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), key (un certificat utilisable), activation (autorisation du signataire) */
@@ -1814,6 +1989,20 @@ export interface components {
             title: string;
         } & {
             [key: string]: unknown;
+        };
+        StepWish: {
+            /** @description Identifiant ou code du bureau : voir GET /desks */
+            desk: string;
+            /**
+             * @description Ce qu’on y fait
+             * @enum {string}
+             */
+            kind: "visa" | "signature" | "cachet" | "avis" | "externe" | "information";
+            /**
+             * @description Nom de l’étape
+             * @example Visa de la voirie
+             */
+            title: string;
         };
         Steps: {
             data: components["schemas"]["Step"][];
@@ -1909,8 +2098,6 @@ export interface components {
             on?: string;
             /** @description Code du type ; absent : le premier qui prend le circuit */
             type?: string;
-        } & {
-            [key: string]: unknown;
         };
         TrialPath: {
             complete: boolean;
@@ -2554,6 +2741,12 @@ export interface operations {
                     /** @description PDF */
                     document: string;
                     dossier: {
+                        /** @description Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir */
+                        chosen?: {
+                            [key: string]: string;
+                        };
+                        /** @description Autre circuit que celui du type : l’un de ceux qu’il permet (code), ou composé (steps) s’il le permet. Seulement avec start */
+                        circuit?: components["schemas"]["CircuitWish"];
                         /** @description Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application */
                         drafter?: string;
                         /**
@@ -2568,6 +2761,15 @@ export interface operations {
                          *     ]
                          */
                         merge_annexes?: number[];
+                        /**
+                         * @description Valeurs par nom de champ du type ; un champ obligatoire au dépôt manque : 422
+                         * @example {
+                         *       "montant": "1200.50"
+                         *     }
+                         */
+                        metadata?: {
+                            [key: string]: string;
+                        };
                         /** @description Mot à ceux qui décident */
                         note?: string;
                         /** @description Refuser (409, signature-not-ready) si une signature du circuit ne pourrait pas aboutir aujourd’hui, au lieu d’y laisser attendre la lettre */
@@ -2703,6 +2905,111 @@ export interface operations {
             };
             /** @description Momentanément indisponible ; voir Retry-After */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forecastDossier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Intention"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3338,9 +3645,327 @@ export interface operations {
             };
         };
     };
+    orderAnnexes: {
+        parameters: {
+            query?: {
+                /** @description Dossier déjà envoyé : substantial (par défaut) fait décider de nouveau ; minor maintient les visas, si le circuit le permet */
+                nature?: "substantial" | "minor";
+                /** @description Première étape qui décide de nouveau (identifiant), si le circuit permet de ne pas tout reprendre ; par défaut, la première */
+                from?: string;
+                /** @description Ce qui a changé, pour ceux qui avaient décidé */
+                reason?: string;
+            };
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnexOrder"];
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addAnnex: {
+        parameters: {
+            query?: {
+                /** @description Dossier déjà envoyé : substantial (par défaut) fait décider de nouveau ; minor maintient les visas, si le circuit le permet */
+                nature?: "substantial" | "minor";
+                /** @description Première étape qui décide de nouveau (identifiant), si le circuit permet de ne pas tout reprendre ; par défaut, la première */
+                from?: string;
+                /** @description Ce qui a changé, pour ceux qui avaient décidé */
+                reason?: string;
+            };
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+                /** @description Nom du fichier (RFC 6266), s’il a changé */
+                "Content-Disposition"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description L’annexe */
+        requestBody: {
+            content: {
+                "application/pdf": string;
+            };
+        };
+        responses: {
+            /** @description Créé */
+            201: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Momentanément indisponible ; voir Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     correctDossier: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Dossier déjà envoyé : substantial (par défaut) fait décider de nouveau ; minor maintient les visas, si le circuit le permet */
+                nature?: "substantial" | "minor";
+                /** @description Première étape qui décide de nouveau (identifiant), si le circuit permet de ne pas tout reprendre ; par défaut, la première */
+                from?: string;
+                /** @description Ce qui a changé, pour ceux qui avaient décidé */
+                reason?: string;
+            };
             header?: {
                 /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
                 "Idempotency-Key"?: string;
@@ -3483,11 +4108,158 @@ export interface operations {
             };
         };
     };
+    removeAnnex: {
+        parameters: {
+            query?: {
+                /** @description Dossier déjà envoyé : substantial (par défaut) fait décider de nouveau ; minor maintient les visas, si le circuit le permet */
+                nature?: "substantial" | "minor";
+                /** @description Première étape qui décide de nouveau (identifiant), si le circuit permet de ne pas tout reprendre ; par défaut, la première */
+                from?: string;
+                /** @description Ce qui a changé, pour ceux qui avaient décidé */
+                reason?: string;
+            };
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+                /** @description Numéro de l’annexe, tel que le dossier le donne ; la lettre est le 1 */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getDocumentContent: {
         parameters: {
             query?: {
-                /** @description Les octets actuels, signatures comprises, ou ceux qui ont été déposés */
-                version?: "current" | "approved";
+                /** @description current : les octets actuels, signatures comprises ; approved : ceux qui ont été déposés dans cette version ; v1, v2… : ceux d’une version précédente */
+                version?: string;
             };
             header?: {
                 /** @description Partie demandée (RFC 9110) */
@@ -3498,7 +4270,7 @@ export interface operations {
             path: {
                 /** @description Identifiant du dossier (UUID) */
                 id: string;
-                /** @description 1 pour la lettre, au-delà pour les annexes */
+                /** @description Numéro du document dans le dossier : 1 pour la lettre */
                 n: number;
             };
             cookie?: never;
@@ -3596,6 +4368,169 @@ export interface operations {
             };
             /** @description Difficulté du parapheur */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceAnnex: {
+        parameters: {
+            query?: {
+                /** @description Dossier déjà envoyé : substantial (par défaut) fait décider de nouveau ; minor maintient les visas, si le circuit le permet */
+                nature?: "substantial" | "minor";
+                /** @description Première étape qui décide de nouveau (identifiant), si le circuit permet de ne pas tout reprendre ; par défaut, la première */
+                from?: string;
+                /** @description Ce qui a changé, pour ceux qui avaient décidé */
+                reason?: string;
+            };
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+                /** @description Étiquette du dossier tel que lu ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+                /** @description Nom du fichier (RFC 6266), s’il a changé */
+                "Content-Disposition"?: string;
+            };
+            path: {
+                /** @description Identifiant du dossier (UUID) */
+                id: string;
+                /** @description Numéro de l’annexe, tel que le dossier le donne ; la lettre est le 1 */
+                n: number;
+            };
+            cookie?: never;
+        };
+        /** @description L’annexe */
+        requestBody: {
+            content: {
+                "application/pdf": string;
+            };
+        };
+        responses: {
+            /** @description C’est fait */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Le dossier a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Momentanément indisponible ; voir Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4240,7 +5175,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Recycling"];
+            };
+        };
         responses: {
             /** @description C’est fait */
             200: {
