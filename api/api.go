@@ -87,6 +87,7 @@ type server struct {
 	Options
 	api       huma.API
 	uploads   chan struct{} // one token for each deposit being received
+	underway  sync.Map      // the keys of these deposits, by town and application
 	rates     *rates.Table
 	strangers *rates.Table // by address: who shows nothing, or something wrong
 	deposit   *huma.Schema // of the JSON part

@@ -50,7 +50,7 @@ type Stamp struct {
 // streamed.
 type depositIn struct {
 	caller
-	Key string `header:"Idempotency-Key" doc:"De 8 à 255 caractères, propre à cette demande : la répéter répond le même dossier. Obligatoire." example:"\"9f1c0a52-envoi-123\""`
+	Key string `header:"Idempotency-Key" doc:"De 8 à 255 caractères, propre à cette demande : la répéter répond le même dossier. Gardée 48 heures. Obligatoire." example:"\"9f1c0a52-envoi-123\""`
 }
 
 type depositOut struct {
@@ -87,7 +87,7 @@ func (s *server) registerDeposit() {
 
 const depositText = `Un envoi multipart/form-data en une fois : les informations (JSON), la lettre (PDF), puis les annexes (PDF).
 
-Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
+Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422 ; tant que la première n’est pas terminée, 409 et Retry-After. La clé est gardée 48 heures. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
 
 La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.`
 
@@ -96,6 +96,11 @@ func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.alone(in.viewer, key)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := s.turn(ctx); err != nil {
 		return nil, err
 	}
@@ -127,6 +132,17 @@ func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error
 		out.Replayed = "true"
 	}
 	return out, nil
+}
+
+// alone refuses a repetition while the deposit under its key is being received
+// here; done ends that. Between nodes it is the store that tells, once both
+// have received all.
+func (s *server) alone(v dossiers.Viewer, key string) (done func(), err error) {
+	name := [3]string{string(v.Tenant.ID), v.Application.ID, key}
+	if _, underway := s.underway.LoadOrStore(name, true); underway {
+		return nil, dossiers.ErrInFlight
+	}
+	return func() { s.underway.Delete(name) }, nil
 }
 
 // turn waits for one of the places of uploads, for a while: a burst is taken

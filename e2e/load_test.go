@@ -267,7 +267,7 @@ func TestCostIsFlat(t *testing.T) {
 	for i, size := range []int{1000, setting("LOAD_LETTERS", 1_000_000)} {
 		from := time.Now()
 		x.fill(t, first.ID, size)
-		t.Logf("%7d letters in the base after %s", size, time.Since(from).Round(time.Second))
+		t.Logf("%7d letters in the base, of %d MB, after %s", size, x.size(t)>>20, time.Since(from).Round(time.Second))
 		for _, one := range x.questions(i) {
 			var took []time.Duration
 			before := x.Spent(t)
@@ -387,6 +387,15 @@ func (x *loaded) fill(t *testing.T, id string, size int) {
 	if err := conn.QueryRow(t.Context(), `select count(*) from dossier`).Scan(&n); err != nil || n < size {
 		t.Fatalf("%d letters in the base, %v", n, err)
 	}
+}
+
+// size is how large the base is, in bytes.
+func (x *loaded) size(t *testing.T) (n int64) {
+	t.Helper()
+	if err := x.Owner(t).QueryRow(t.Context(), `select pg_database_size(current_database())`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // changed is what a copy has of its own, by column and by "table.column".

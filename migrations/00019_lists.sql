@@ -13,3 +13,7 @@ create index dossier_phase on dossier (tenant, phase, created_at desc, id desc);
 create index dossier_type_phase on dossier (tenant, type_code, phase, created_at desc, id desc);
 create index dossier_moved on dossier (tenant, updated_at desc);
 create index dossier_any_reference on dossier (tenant, external_reference) where external_reference is not null;
+
+-- The keys of deposits are kept as long as those of other requests.
+create index idempotency_age on idempotency (tenant, at);
+grant update, delete on idempotency to parapheur_app;

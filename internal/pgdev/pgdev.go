@@ -65,6 +65,8 @@ type Options struct {
 	// Throwaway asks for a cluster in memory or in the temporary folder, fast and without durability, removed by Stop
 	// or, when the process ends without it, by a small watcher.
 	Throwaway bool
+	// OnDisk keeps a throw-away cluster out of memory: it will hold gigabytes.
+	OnDisk bool
 }
 
 // Server is a running cluster that this process started or attached to. Its methods are safe for concurrent use.
@@ -73,6 +75,7 @@ type Server struct {
 	major            int
 	cred             *syscall.Credential // nil: the server runs as the caller
 	throwaway        bool
+	onDisk           bool
 	attached         bool
 	note             string
 
@@ -90,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if !o.Throwaway && o.Dir == "" {
 		return nil, errors.New("pgdev: a persistent cluster needs a folder")
 	}
-	s := &Server{throwaway: o.Throwaway}
+	s := &Server{throwaway: o.Throwaway, onDisk: o.OnDisk}
 	var err error
 	if s.cred, err = unprivileged(); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ const (
 // is often 64 MB), then a temporary folder that the server's user can reach.
 func (s *Server) tempBases() []string {
 	var bases []string
-	if roomyMemory("/dev/shm") {
+	if !s.onDisk && roomyMemory("/dev/shm") {
 		bases = append(bases, "/dev/shm")
 	}
 	for _, base := range []string{os.TempDir(), "/tmp"} {

@@ -40,6 +40,10 @@ import (
 // Environment names the variable that holds the address of another server.
 const Environment = "PARAPHEUR_TEST_DATABASE_URL"
 
+// OnDisk names the variable that, set to anything, keeps the private server out of memory: for tests that fill it with
+// gigabytes.
+const OnDisk = "PARAPHEUR_TEST_ON_DISK"
+
 // Migrate brings an empty database to the current schema. It is run once for each test process and must have closed its
 // connections when it returns. Nil gives empty databases.
 type Migrate func(ctx context.Context, dsn string) error
@@ -121,7 +125,7 @@ func open(ctx context.Context, address string) (*cluster, error) {
 	if address != "" {
 		c.dsn = func(database string) string { return withDatabase(address, database) }
 	} else {
-		server, err := pgdev.Start(ctx, pgdev.Options{Throwaway: true})
+		server, err := pgdev.Start(ctx, pgdev.Options{Throwaway: true, OnDisk: os.Getenv(OnDisk) != ""})
 		if err != nil {
 			return nil, err
 		}

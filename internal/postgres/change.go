@@ -69,13 +69,18 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 	return d, replayed, err
 }
 
-// claimKey records the idempotency key, or returns the dossier that has it.
-// A concurrent deposit under the same key waits here for the first to commit.
+// claimKey records the idempotency key, or returns the dossier that has it. A
+// key that another deposit is recording at this moment, on any node, is
+// ErrInFlight: the lock, which ends with the transaction, is tried before the
+// row, for which it would wait. A key kept long enough may serve again.
 func claimKey(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Creation) (dossiers.ID, error) {
 	tag, err := tx.Exec(ctx, `
-		insert into idempotency (tenant, application, key, fingerprint, dossier, at)
-		values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-		t, c.Application, c.Key, c.Fingerprint[:], c.Dossier.ID, c.Dossier.CreatedAt)
+		insert into idempotency as i (tenant, application, key, fingerprint, dossier, at)
+		select $1::uuid, $2::uuid, $3::text, $4::bytea, $5::uuid, $6::timestamptz
+		where pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text || $3::text, 0))
+		on conflict (tenant, application, key) do update set fingerprint = excluded.fingerprint, dossier = excluded.dossier, at = excluded.at
+		where i.at < $7::timestamptz`,
+		t, c.Application, c.Key, c.Fingerprint[:], c.Dossier.ID, c.Dossier.CreatedAt, c.Dossier.CreatedAt.Add(-answersKept))
 	if err != nil {
 		return "", fmt.Errorf("claim idempotency key: %w", err)
 	}
@@ -86,6 +91,9 @@ func claimKey(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, c dossiers.Cr
 	var fingerprint []byte
 	err = tx.QueryRow(ctx, `select dossier::text, fingerprint from idempotency where tenant = $1 and application = $2 and key = $3`,
 		t, c.Application, c.Key).Scan(&first, &fingerprint)
+	if isNoRow(err) {
+		return "", dossiers.ErrInFlight
+	}
 	if err != nil {
 		return "", fmt.Errorf("read idempotency key: %w", err)
 	}

@@ -211,6 +211,7 @@ func queueSweep(b *pgx.Batch, t dossiers.TenantID, now time.Time) {
 	b.Queue(`delete from used_assertion where tenant = $1 and expires < $2`, t, now)
 	b.Queue(`delete from api_call where tenant = $1 and at < $2`, t, now.Add(-callsKept))
 	b.Queue(`delete from api_answer where tenant = $1 and at < $2`, t, now.Add(-answersKept))
+	b.Queue(`delete from idempotency where tenant = $1 and at < $2`, t, now.Add(-answersKept))
 	b.Queue(`delete from webhook_delivery where tenant = $1 and created_at < $2`, t, now.Add(-deliveriesKept))
 	b.Queue(`delete from counterpart where tenant = $1 and other is null and began_at < $2`, t, now.Add(-dossiers.LinkLife))
 }
