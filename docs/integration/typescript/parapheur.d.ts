@@ -111,7 +111,7 @@ export interface paths {
          * Déposer une lettre
          * @description Un envoi multipart/form-data en une fois : les informations (JSON), la lettre (PDF), puis les annexes (PDF).
          *
-         *     Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
+         *     Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422 ; tant que la première n’est pas terminée, 409 et Retry-After. La clé est gardée 48 heures. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
          *
          *     La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.
          *
@@ -2727,7 +2727,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond le même dossier. Obligatoire. */
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond le même dossier. Gardée 48 heures. Obligatoire. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
