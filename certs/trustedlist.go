@@ -72,9 +72,8 @@ func (s *TrustedService) At(at time.Time) (ServiceStatus, bool) {
 // A TrustedList is a national list of trust services (ETSI TS 119 612), or the
 // part of it that letters are judged by.
 //
-// Its XML signature is not verified: whoever imports the file vouches for it,
-// having taken it over https from its supervisor (or checked it with a tool for
-// that).
+// [ParseSignedTrustedList] verifies its XML signature; one that [ParseTrustedList]
+// read is vouched for by whoever imports the file, and its Signer is nil.
 type TrustedList struct {
 	Territory  string // "FR"
 	Operator   string
@@ -82,6 +81,8 @@ type TrustedList struct {
 	Issued     time.Time
 	NextUpdate time.Time // zero: closed
 	Services   []TrustedService
+	// Signer is the certificate with which its signature was verified; nil when it was not.
+	Signer *x509.Certificate
 }
 
 // ParseTrustedList reads a list. It is bounded in size, depth and number, and

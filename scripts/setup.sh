@@ -77,6 +77,7 @@ missing() {
 	has_any pdfsig && has_any pdftoppm && has_any pdftocairo || echo poppler-utils
 	has_any qpdf || echo qpdf
 	has_any openssl || echo openssl
+	has_any xmlsec1 || echo xmlsec1
 	has_any chromium chromium-browser google-chrome google-chrome-stable || echo chromium
 	exists_any /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf /usr/share/fonts/*/DejaVuSans.ttf \
 		/usr/share/fonts/*/*/DejaVuSans.ttf "${HOME:-/nonexistent}"/.fonts/DejaVuSans.ttf \

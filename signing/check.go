@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"parapheur/signing/internal/cms"
@@ -54,7 +55,10 @@ type SignatureReport struct {
 	// fresh and signed by the issuers, that no certificate of the signer's and the time-stamps' paths
 	// was revoked; LTA that a document time-stamp covers all of it. A document with validation data
 	// that does not suffice is told by [EvidenceMissing] or [EvidenceNotCovered].
-	Level     string `json:"level,omitempty"`
+	Level string `json:"level,omitempty"`
+	// NoLevel is why a signature that is not Invalid has no level: [NotPAdES], a format of before it;
+	// [NotBaseline], PAdES and more or less than a baseline level allows; [SubFilterUnknown].
+	NoLevel   Code   `json:"no_level,omitempty"`
 	Kind      Kind   `json:"kind"`
 	Field     string `json:"field"`
 	SubFilter string `json:"sub_filter,omitempty"`
@@ -267,6 +271,7 @@ func (c *checker) report() *Report {
 	r.Verdict = worst(r.Reasons)
 	for _, s := range c.found {
 		s.rep.Verdict = worst(s.rep.Reasons)
+		s.rep.NoLevel = s.rep.noLevel()
 		r.Signatures = append(r.Signatures, s.rep)
 		r.Verdict = lower(r.Verdict, s.rep.Verdict)
 		if s.rep.Revision >= 0 {
@@ -286,4 +291,36 @@ func lower(a, b Verdict) Verdict {
 		return Unknown
 	}
 	return Valid
+}
+
+// noLevel is why a signature that may hold has no baseline level; empty when it has one, or may not.
+func (r *SignatureReport) noLevel() Code {
+	if r.Level != "" || r.Kind == KindDocumentTimestamp || r.Verdict == Invalid {
+		return ""
+	}
+	for _, code := range []Code{NotPAdES, SubFilterUnknown, NotBaseline} {
+		if slices.ContainsFunc(r.Reasons, func(x Reason) bool { return x.Code == code }) {
+			return code
+		}
+	}
+	return ""
+}
+
+// NoLevelFrench says why a signature has no baseline level, without a period; empty when NoLevel is.
+func (r *SignatureReport) NoLevelFrench() string {
+	const none = "aucun niveau PAdES : "
+	switch r.NoLevel {
+	case NotPAdES:
+		return none + "la signature est d’un format antérieur (" + r.SubFilter + ")"
+	case SubFilterUnknown:
+		return none + "le format de la signature est inconnu"
+	case NotBaseline:
+		for _, x := range r.Reasons {
+			if x.Code == NotBaseline && x.Detail == "adbe-revocationInfoArchival" {
+				return none + "ses preuves de révocation sont jointes à la façon d’avant PAdES (adbe-revocationInfoArchival)"
+			}
+		}
+		return none + "la signature s’écarte du profil"
+	}
+	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,8 +85,12 @@ func TestForgedValues(t *testing.T) {
 		if r.Verdict != c.verdict || len(r.Signatures) != 1 || c.code != "" && !slices.Contains(codes(r.Signatures[0].Reasons), c.code) {
 			t.Errorf("%s: %s", name, show(r))
 		}
-		if c.verdict == signing.Invalid && r.Signatures[0].Level != "" {
-			t.Errorf("%s: level %s", name, r.Signatures[0].Level)
+		s := r.Signatures[0]
+		if c.verdict == signing.Invalid && (s.Level != "" || s.NoLevel != "") {
+			t.Errorf("%s: level %s, none for %s", name, s.Level, s.NoLevel)
+		}
+		if before := c.code == signing.NotPAdES; before != (s.NoLevel == signing.NotPAdES) || before != strings.Contains(s.NoLevelFrench(), "antérieur (adbe.pkcs7.detached)") {
+			t.Errorf("%s: no level for %q: %s", name, s.NoLevel, s.NoLevelFrench())
 		}
 	}
 }

@@ -215,6 +215,8 @@ func newSignatureLine(i, revisions int, s dossiers.FoundSignature, c calendar) s
 	add("Date", dateOf(s, c))
 	if s.Level != "" {
 		add("Niveau", levelName(s.Level))
+	} else if why := s.NoLevelFrench(); why != "" {
+		add("Niveau", plain(why))
 	}
 	add("Étendue", coverage(s, revisions))
 	if cert := s.Certificate; cert != nil {
@@ -293,6 +295,9 @@ func changes(v *dossiers.Verification) []string {
 		}
 		if r.Evidence {
 			out = append(out, typeset(state+"des preuves de validité ont été ajoutées, ce qui est permis."))
+		}
+		for _, name := range r.Filled {
+			out = append(out, typeset(plain(state+"le champ de formulaire « "+name+" » a été rempli, ce que le document certifié permettait.")))
 		}
 		for _, c := range r.Changes {
 			out = append(out, typeset(plain(state+c.French())))

@@ -33,7 +33,7 @@ type config struct {
 	workers, maxDocumentMiB, renewBefore              int
 	logLevel, trustedProxies, egressAllow             string
 	smtp, smtpPasswordFile, mailFrom, mailWaiting     string
-	trustedList                                       string
+	trustedList, trustedListSigner                    string
 	migrate                                           bool
 }
 
@@ -64,6 +64,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.trustedList, "trusted-list", "", "liste de confiance nationale (ETSI TS 119 612) dont les services sont reconnus, en plus de --roots et --tsa-roots")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
+	fs.StringVar(&c.trustedListSigner, "trusted-list-signer", "", "certificat (PEM ou DER) de qui signe la liste de confiance : sa signature est alors vérifiée, sinon qui donne le fichier en répond")
 	fs.StringVar(&c.trustedProxies, "trusted-proxies", "", "adresses ou réseaux des mandataires dont l’en-tête X-Forwarded-For est cru, séparés par des virgules")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn ou error")
 	fs.BoolVar(&c.migrate, "migrate", false, "met d’abord la base au schéma de cette version")
@@ -159,15 +160,21 @@ func (c *config) wiring(log *slog.Logger) (wiring.Config, error) {
 
 // anchors adds the services of the trusted list to the roots.
 func (c *config) anchors(out *wiring.Config) error {
+	if c.trustedList == "" && c.trustedListSigner != "" {
+		return errors.New("--trusted-list-signer demande --trusted-list")
+	}
 	if c.trustedList == "" {
 		return nil
 	}
-	lists, err := readTrustedLists([]string{c.trustedList})
-	if err != nil {
+	lists := trustedLists{paths: []string{c.trustedList}}
+	if c.trustedListSigner != "" {
+		lists.signers = []string{c.trustedListSigner}
+	}
+	if err := lists.read(); err != nil {
 		return err
 	}
-	out.Roots = append(out.Roots, lists[0].Anchors(certs.CAQC)...)
-	out.TSARoots = append(out.TSARoots, lists[0].Anchors(certs.QTST)...)
+	out.Roots = append(out.Roots, lists.lists[0].Anchors(certs.CAQC)...)
+	out.TSARoots = append(out.TSARoots, lists.lists[0].Anchors(certs.QTST)...)
 	return nil
 }
 

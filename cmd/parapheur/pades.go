@@ -29,7 +29,7 @@ Usage :
   parapheur pades sign --demo-pki DOSSIER [options] ENTRÉE.pdf SORTIE.pdf
   parapheur pades augment [options] ENTRÉE.pdf SORTIE.pdf
   parapheur pades inspect [--json] FICHIER.pdf
-  parapheur pades verify [--json] [--trust DOSSIER]... FICHIER.pdf
+  parapheur pades verify [--json] [--trust DOSSIER]... [--trusted-list LISTE [--trusted-list-signer FICHIER]]... FICHIER.pdf
   parapheur pades demo-pki DOSSIER
 
 Options de « sign » :
@@ -60,6 +60,12 @@ Où il se place (à défaut, un espace libre de la dernière page ; jamais sur u
 
 Options de « augment » :
   --allow-unknown          laisse à leur niveau les signatures qu’on ne sait pas juger, au lieu de refuser
+
+Options de « verify » :
+  --trust DOSSIER          dossier des certificats racines de confiance (PEM ou DER), ou l’un d’eux ; plusieurs fois si besoin
+  --trusted-list FICHIER   liste de confiance nationale (ETSI TS 119 612) : ses services sont reconnus, et le rapport dit si
+                           chaque signature est qualifiée ; plusieurs fois si besoin
+  --trusted-list-signer FICHIER   certificat de qui signe cette liste, dont la signature est alors vérifiée
 
 Options communes à « sign » et « augment » :
   --level B|T|LT|LTA       niveau à atteindre (à défaut : LTA s’il y a une autorité d’horodatage, sinon B)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"parapheur/certs"
 	"parapheur/signing"
 )
 
@@ -77,10 +79,18 @@ func padesVerify(_ context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("verify", flag.ContinueOnError)
 	listFlag(set, "trust", &s.trust)
 	set.StringVar(&s.demoDir, "demo-pki", "", "")
+	var lists trustedLists
+	lists.flags(set)
 	asJSON := set.Bool("json", false, "")
 	files, err := parsePades(set, args, 1)
 	if err != nil {
 		return err
+	}
+	if err := lists.read(); err != nil {
+		return err
+	}
+	for _, l := range lists.lists {
+		s.roots = append(s.roots, append(l.Anchors(certs.CAQC), l.Anchors(certs.QTST)...)...)
 	}
 	if err := s.open(); err != nil {
 		return err
@@ -90,14 +100,26 @@ func padesVerify(_ context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // read only
-	rep, err := signing.Check(f, size, s.check())
+	opt := s.check()
+	rep, err := signing.Check(f, size, opt)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	var qualified []qualifiedSignature
+	if len(lists.lists) > 0 {
+		qualified = qualifySignatures(lists.lists, rep, opt.At)
+	}
+	switch {
+	case *asJSON && qualified != nil:
+		err = writeJSON(out, struct {
+			*signing.Report
+			Qualified []qualifiedSignature `json:"qualified"`
+		}{rep, qualified})
+	case *asJSON:
 		err = writeJSON(out, rep)
-	} else {
+	default:
 		_, err = io.WriteString(out, verifyFrench(files[0], rep))
+		err = errors.Join(err, lists.say(out), sayQualified(out, qualified))
 	}
 	switch {
 	case err != nil:
@@ -127,7 +149,36 @@ func verifyFrench(file string, r *signing.Report) string {
 			fmt.Fprintf(&b, "   %s\n", reason.French())
 		}
 	}
+	for _, line := range added(r) {
+		fmt.Fprintf(&b, "Ajouté ensuite, %s\n", line)
+	}
 	return b.String()
+}
+
+// added says what each revision after the first signature brought, when it was permitted; what was not is among the
+// reasons of the signatures.
+func added(r *signing.Report) []string {
+	var out []string
+	signed := false
+	for _, rev := range r.Revisions {
+		var what []string
+		if signed {
+			for _, name := range rev.Filled {
+				what = append(what, "champ « "+name+" » rempli, ce que le document certifié permettait")
+			}
+			if rev.Evidence {
+				what = append(what, "données de validation")
+			}
+			if len(rev.Signatures) > 0 {
+				what = append(what, "signature ou horodatage : "+strings.Join(rev.Signatures, ", "))
+			}
+		}
+		signed = signed || len(rev.Signatures) > 0
+		if len(what) > 0 {
+			out = append(out, fmt.Sprintf("révision %d : %s", rev.Index+1, strings.Join(what, " ; ")))
+		}
+	}
+	return out
 }
 
 // describe says the verdict, the level, who and when.
@@ -142,6 +193,8 @@ func describe(s signing.SignatureReport) []string {
 	}
 	if s.Level != "" {
 		words = append(words, "niveau "+s.Level)
+	} else if why := s.NoLevelFrench(); why != "" {
+		words = append(words, why)
 	}
 	if s.Name != "" {
 		words = append(words, "certificat de "+s.Name)

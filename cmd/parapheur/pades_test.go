@@ -392,3 +392,26 @@ func shapes(path string, v any) []string {
 	}
 	return []string{fmt.Sprintf("%s %T", path, v)}
 }
+
+// What came after a signature is listed, and a sound signature of no baseline level says why.
+func TestVerifySaysWhatCameAfter(t *testing.T) {
+	t.Parallel()
+	text := verifyFrench("lettre.pdf", &signing.Report{
+		Verdict: signing.Valid,
+		Signatures: []signing.SignatureReport{{
+			Verdict: signing.Valid, Kind: signing.KindSignature, Field: "Signature1", NoLevel: signing.NotBaseline,
+			Reasons: []signing.Reason{{Code: signing.NotBaseline, Detail: "adbe-revocationInfoArchival"}},
+		}},
+		Revisions: []signing.RevisionReport{{Index: 0}, {Index: 1, Signatures: []string{"Signature1"}}, {Index: 2, Filled: []string{"montant"}}, {Index: 3, Evidence: true, Signatures: []string{"Horodatage"}}},
+	})
+	for _, want := range []string{
+		"aucun niveau PAdES : ses preuves de révocation", "révision 3 : champ « montant » rempli", "révision 4 : données de validation ; signature ou horodatage : Horodatage",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "révision 2 :") {
+		t.Errorf("the signature itself is told as added:\n%s", text)
+	}
+}

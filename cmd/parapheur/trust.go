@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -26,35 +27,94 @@ func trustCommand(ctx context.Context, args []string, out, errOut io.Writer) int
 	}, args, out, errOut)
 }
 
-// readTrustedLists reads the files that the command line names.
-func readTrustedLists(paths []string) ([]*certs.TrustedList, error) {
-	var out []*certs.TrustedList
-	for _, path := range paths {
-		l, err := readTrustedList(path)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, l)
-	}
-	return out, nil
+// trustedLists are the options that name trusted lists, and what they lead to.
+type trustedLists struct {
+	paths, signers []string
+	lists          []*certs.TrustedList
 }
 
-func readTrustedList(path string) (*certs.TrustedList, error) {
+func (t *trustedLists) flags(set *flag.FlagSet) {
+	set.Func("trusted-list", "liste de confiance nationale (ETSI TS 119 612) ; plusieurs fois si besoin", func(s string) error {
+		t.paths = append(t.paths, s)
+		return nil
+	})
+	set.Func("trusted-list-signer", "certificat (PEM ou DER) de qui signe ces listes : leur signature est alors vérifiée ; plusieurs fois si besoin", func(s string) error {
+		t.signers = append(t.signers, s)
+		return nil
+	})
+}
+
+// read reads the lists and, given who signs them, verifies their signatures.
+func (t *trustedLists) read() error {
+	var signers []*x509.Certificate
+	for _, path := range t.signers {
+		found, err := readRoots(path)
+		if err != nil {
+			return fmt.Errorf("signataire de la liste de confiance, %s : %w", path, err)
+		}
+		signers = append(signers, found...)
+	}
+	if len(t.signers) > 0 && len(t.paths) == 0 {
+		return mistake("--trusted-list-signer demande --trusted-list")
+	}
+	t.lists = nil
+	for _, path := range t.paths {
+		l, err := readTrustedList(path, signers)
+		if err != nil {
+			return err
+		}
+		t.lists = append(t.lists, l)
+	}
+	return nil
+}
+
+// say tells whether the lists are those of their supervisors.
+func (t *trustedLists) say(out io.Writer) error {
+	for _, l := range t.lists {
+		if _, err := fmt.Fprintf(out, "Liste de confiance %s n° %d : %s.\n", l.Territory, l.Sequence, signerSaid(l)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signerSaid never lets a list pass for verified that is not.
+func signerSaid(l *certs.TrustedList) string {
+	if l.Signer == nil {
+		return "signature de la liste non vérifiée (--trusted-list-signer), qui l’importe en répond"
+	}
+	return "signature de la liste vérifiée, faite par " + cmp.Or(l.Signer.Subject.CommonName, l.Signer.Subject.String())
+}
+
+func readTrustedList(path string, signers []*x509.Certificate) (*certs.TrustedList, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("liste de confiance : %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	l, err := certs.ParseTrustedList(f)
-	if err != nil {
+	var l *certs.TrustedList
+	if len(signers) > 0 {
+		l, err = certs.ParseSignedTrustedList(f, signers, time.Now())
+	} else {
+		l, err = certs.ParseTrustedList(f)
+	}
+	switch {
+	case errors.Is(err, certs.ErrTrustedListSignature):
+		return nil, fmt.Errorf("%s : la signature de la liste de confiance est refusée, rien n’en est repris : %w", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s n’est pas une liste de confiance lisible : %w", path, err)
 	}
 	return l, nil
 }
 
 func showTrustedList(_ context.Context, args []string, out, errOut io.Writer) int {
+	var lists trustedLists
 	flags := flag.NewFlagSet("parapheur trust show", flag.ContinueOnError)
 	flags.SetOutput(errOut)
+	flags.Func("trusted-list-signer", "certificat (PEM ou DER) de qui signe la liste : sa signature est alors vérifiée", func(s string) error {
+		lists.signers = append(lists.signers, s)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return usage(errOut, err)
 	}
@@ -65,13 +125,14 @@ func showTrustedList(_ context.Context, args []string, out, errOut io.Writer) in
 	if err != nil {
 		return fail(errOut, fmt.Errorf("liste de confiance : %w", err))
 	}
-	l, err := readTrustedList(flags.Arg(0))
-	if err != nil {
+	lists.paths = []string{flags.Arg(0)}
+	if err := lists.read(); err != nil {
 		return fail(errOut, err)
 	}
+	l := lists.lists[0]
 	sum := sha256.Sum256(raw)
 	fmt.Fprintf(out, "Liste de confiance %s n° %d, de %s, publiée le %s.\n", l.Territory, l.Sequence, l.Operator, l.Issued.Format("02/01/2006"))
-	fmt.Fprintf(out, "SHA-256 du fichier : %s. Sa signature XML n’est pas vérifiée ici : qui l’importe en répond.\n", hex.EncodeToString(sum[:]))
+	fmt.Fprintf(out, "SHA-256 du fichier : %s ; %s.\n", hex.EncodeToString(sum[:]), signerSaid(l))
 	if !l.NextUpdate.IsZero() && time.Now().After(l.NextUpdate) {
 		fmt.Fprintf(out, "Attention : une autre était due le %s.\n", l.NextUpdate.Format("02/01/2006"))
 	}
@@ -213,28 +274,25 @@ func feminine(q certs.Qualification) string {
 
 // qualifyPDF judges by the lists alone.
 func qualifyPDF(ctx context.Context, args []string, out, errOut io.Writer) int {
-	var lists []string
+	var lists trustedLists
 	flags := flag.NewFlagSet("parapheur trust qualify", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	flags.Func("trusted-list", "liste de confiance nationale (ETSI TS 119 612) ; plusieurs fois si besoin", func(s string) error {
-		lists = append(lists, s)
-		return nil
-	})
+	lists.flags(flags)
 	asJSON := flags.Bool("json", false, "écrit le rapport en JSON")
 	if err := flags.Parse(args); err != nil {
 		return usage(errOut, err)
 	}
-	if len(lists) == 0 || flags.NArg() != 1 {
+	if len(lists.paths) == 0 || flags.NArg() != 1 {
 		return usage(errOut, errors.New("indiquez --trusted-list et un PDF"))
 	}
-	all, err := qualifyFile(ctx, lists, flags.Arg(0))
+	all, err := qualifyFile(ctx, &lists, flags.Arg(0))
 	if err != nil {
 		return fail(errOut, err)
 	}
 	if *asJSON {
 		err = json.NewEncoder(out).Encode(all)
 	} else {
-		err = sayQualified(out, all)
+		err = errors.Join(lists.say(out), sayQualified(out, all))
 	}
 	if err != nil {
 		return fail(errOut, err)
@@ -250,12 +308,11 @@ func qualifyPDF(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return exitOK
 }
 
-func qualifyFile(ctx context.Context, paths []string, pdf string) ([]qualifiedSignature, error) {
-	lists, err := readTrustedLists(paths)
-	if err != nil {
+func qualifyFile(ctx context.Context, lists *trustedLists, pdf string) ([]qualifiedSignature, error) {
+	if err := lists.read(); err != nil {
 		return nil, err
 	}
-	roots, err := verifyRoots(nil, lists)
+	roots, err := verifyRoots(nil, lists.lists)
 	if err != nil {
 		return nil, err
 	}
@@ -272,5 +329,5 @@ func qualifyFile(ctx context.Context, paths []string, pdf string) ([]qualifiedSi
 	if err != nil {
 		return nil, fmt.Errorf("lire le PDF : %w", err)
 	}
-	return qualifySignatures(lists, check, now), nil
+	return qualifySignatures(lists.lists, check, now), nil
 }

@@ -6,11 +6,13 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"parapheur/internal/pdftest"
+	"parapheur/internal/wiring"
 )
 
 // qualifiedKey makes an authority, a qualified certificate under it, and a list
@@ -56,7 +58,7 @@ func TestTrustedListCommands(t *testing.T) {
 	parapheur(t, exitOK, "pades", "sign", "--p12", in("h.p12"), "--password-file", in("password"), "--level", "B", in("in.pdf"), in("out.pdf"))
 
 	out, _ := parapheur(t, exitOK, "trust", "show", in("granted.xml"))
-	for _, want := range []string{"FR n° 3", "Superviseur", "SHA-256", "n’est pas vérifiée", "une autre était due", "qualifié depuis le 01/01/2021"} {
+	for _, want := range []string{"FR n° 3", "Superviseur", "SHA-256", "signature de la liste non vérifiée", "une autre était due", "qualifié depuis le 01/01/2021"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("show does not say %q: %s", want, out)
 		}
@@ -68,6 +70,20 @@ func TestTrustedListCommands(t *testing.T) {
 	out, _ = parapheur(t, exitUnusable, "trust", "qualify", "--trusted-list", in("withdrawn.xml"), in("out.pdf"))
 	if !strings.Contains(out, "n’était pas qualifié") {
 		t.Errorf("withdrawn: %s", out)
+	}
+	out, _ = parapheur(t, padesDone, "pades", "verify", "--trusted-list", in("granted.xml"), in("out.pdf"))
+	for _, want := range []string{"VALIDE", "signature de la liste non vérifiée", "qualifiée, certificat de Prestataire"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("pades verify does not say %q: %s", want, out)
+		}
+	}
+	out, _ = parapheur(t, padesDone, "pades", "verify", "--json", "--trusted-list", in("granted.xml"), in("out.pdf"))
+	var both struct {
+		Verdict   string               `json:"verdict"`
+		Qualified []qualifiedSignature `json:"qualified"`
+	}
+	if err := json.Unmarshal([]byte(out), &both); err != nil || both.Verdict != "valid" || len(both.Qualified) != 1 || !both.Qualified[0].Signature.Device {
+		t.Errorf("pades verify --json: %v %s", err, out)
 	}
 	out, _ = parapheur(t, exitOK, "verify", in("out.pdf"), "--trusted-list", in("granted.xml"))
 	if !strings.Contains(out, "qualifiée, certificat de Prestataire") {
@@ -85,4 +101,50 @@ func TestTrustedListCommands(t *testing.T) {
 	parapheur(t, exitError, "trust", "qualify", "--trusted-list", in("granted.xml"), in("password"))
 	parapheur(t, exitUsage, "trust", "qualify", in("out.pdf"))
 	parapheur(t, exitUsage, "trust", "show")
+}
+
+// Given who signs a list, it is read only when they signed it, and the report says so.
+func TestTrustedListSigner(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("xmlsec1"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("xmlsec1 is missing")
+	}
+	dir := t.TempDir()
+	qualifiedKey(t, dir)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"superviseur", "autre"} {
+		openssl(t, dir, "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", name+".key", "-out", name+".pem", "-days", "30", "-subj", "/C=FR/CN="+name)
+	}
+	raw, err := os.ReadFile(in("granted.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "template.xml", strings.Replace(string(raw), "</TrustServiceStatusList>", `<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>
+<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>
+<ds:Reference URI=""><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms>
+<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/>
+<ds:KeyInfo><ds:X509Data><ds:X509Certificate/></ds:X509Data></ds:KeyInfo></ds:Signature></TrustServiceStatusList>`, 1))
+	if out, err := exec.Command("xmlsec1", "--sign", "--privkey-pem", in("superviseur.key")+","+in("superviseur.pem"), "--output", in("signed.xml"), in("template.xml")).CombinedOutput(); err != nil {
+		t.Fatalf("xmlsec1: %v %s", err, out)
+	}
+	out, _ := parapheur(t, exitOK, "trust", "show", "--trusted-list-signer", in("superviseur.pem"), in("signed.xml"))
+	if !strings.Contains(out, "signature de la liste vérifiée, faite par superviseur") {
+		t.Errorf("show: %s", out)
+	}
+	if _, out = parapheur(t, 1, "trust", "show", "--trusted-list-signer", in("autre.pem"), in("signed.xml")); !strings.Contains(out, "la signature de la liste de confiance est refusée") {
+		t.Errorf("another signer: %s", out)
+	}
+	if _, out = parapheur(t, 1, "trust", "show", "--trusted-list-signer", in("superviseur.pem"), in("granted.xml")); !strings.Contains(out, "refusée") {
+		t.Errorf("an unsigned list: %s", out)
+	}
+	for _, c := range []*config{{trustedList: in("signed.xml"), trustedListSigner: in("superviseur.pem")}, {trustedListSigner: in("superviseur.pem")}, {trustedList: in("signed.xml"), trustedListSigner: in("autre.pem")}} {
+		var to wiring.Config
+		err := c.anchors(&to)
+		if sound := c.trustedList != "" && c.trustedListSigner == in("superviseur.pem"); sound != (err == nil) || sound != (len(to.Roots) == 1) {
+			t.Errorf("serve with %+v: %d roots, %v", c.trustedListSigner, len(to.Roots), err)
+		}
+	}
 }

@@ -38,8 +38,10 @@ Options :
                       vérification ne peut pas conclure.
   --trusted-list FICHIER
                       liste de confiance nationale (ETSI TS 119 612) : ses services sont reconnus comme autorités, et
-                      le rapport dit si la signature est qualifiée. Le fichier n’est pas authentifié : qui le donne
-                      en répond ; plusieurs fois si besoin
+                      le rapport dit si la signature est qualifiée ; plusieurs fois si besoin
+  --trusted-list-signer FICHIER
+                      certificat de qui signe cette liste : sa signature est vérifiée, et une liste qui n’est pas la
+                      sienne est refusée. Sans elle, qui donne le fichier en répond, et le rapport le dit
   --journal FICHIER   export complet du journal de la collectivité : seul, sa chaîne est recalculée ; avec une
                       preuve, l’extrait que celle-ci contient y est cherché
   --json              écrit le rapport en JSON
@@ -54,9 +56,9 @@ Code de sortie :
 // verifyRequest is what the command line asks.
 type verifyRequest struct {
 	letter, evidence, journal string
-	roots, lists              []string
+	roots                     []string
 	json                      bool
-	trusted                   []*certs.TrustedList // lists, read
+	lists                     trustedLists
 }
 
 // verify is the command « parapheur verify ».
@@ -92,7 +94,7 @@ func parseVerify(args []string) (verifyRequest, error) {
 	fs.StringVar(&q.journal, "journal", "", "")
 	fs.BoolVar(&q.json, "json", false, "")
 	fs.Func("root", "", func(s string) error { q.roots = append(q.roots, s); return nil })
-	fs.Func("trusted-list", "", func(s string) error { q.lists = append(q.lists, s); return nil })
+	q.lists.flags(fs)
 	for {
 		if err := fs.Parse(args); err != nil {
 			return q, err
@@ -123,9 +125,9 @@ func (q verifyRequest) run(ctx context.Context, out io.Writer) (proof.Outcome, e
 	if err != nil {
 		return "", err
 	}
-	qualified := qualify(q.trusted, rep)
+	qualified := qualify(q.lists.lists, rep)
 	if !q.json {
-		return outcome, errors.Join(rep.French(out), sayQualified(out, qualified))
+		return outcome, errors.Join(rep.French(out), q.lists.say(out), sayQualified(out, qualified))
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -157,10 +159,10 @@ func (q *verifyRequest) verify(ctx context.Context) (report, proof.Outcome, erro
 		opt.Journal = f
 	}
 	var err error
-	if q.trusted, err = readTrustedLists(q.lists); err != nil {
+	if err := q.lists.read(); err != nil {
 		return nil, "", err
 	}
-	if opt.Roots, err = verifyRoots(q.roots, q.trusted); err != nil {
+	if opt.Roots, err = verifyRoots(q.roots, q.lists.lists); err != nil {
 		return nil, "", err
 	}
 	rep, err := q.documents(ctx, opt)

@@ -100,27 +100,35 @@ func (r *Ring) verify(ctx context.Context, t dossiers.Tenant, p circuits.PersonI
 }
 
 // enrolment follows the town's chain and returns the statement named want.
+//
+// A chain that was followed to its head is remembered by that head, which is
+// the digest of a statement that names the one before, and so on to the first:
+// the same head of the same town is the same chain, and need not be followed,
+// nor read, again.
 func (r *Ring) enrolment(ctx context.Context, t dossiers.Tenant, want proof.Digest) ([]byte, error) {
-	chain, err := r.opt.Store.Enrolments(ctx, t.ID)
-	if err != nil {
-		return nil, err
-	}
-	end, err := proof.VerifyEnrolments(t.SIRET, chain)
-	if err != nil {
-		return nil, err
-	}
 	head, err := r.opt.Store.EnrolmentHead(ctx, t.ID)
 	if err != nil {
 		return nil, err
 	}
-	if proof.Digest(head) != end {
-		return nil, errors.New("the chain of enrolments does not end at its head")
+	known, ok := r.chains.get(t.SIRET, proof.Digest(head))
+	if !ok {
+		chain, err := r.opt.Store.Enrolments(ctx, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		end, err := proof.VerifyEnrolments(t.SIRET, chain)
+		if err != nil {
+			return nil, err
+		}
+		if proof.Digest(head) != end {
+			return nil, errors.New("the chain of enrolments does not end at its head")
+		}
+		known = r.chains.keep(t.SIRET, end, chain)
 	}
-	i := slices.IndexFunc(chain, func(e []byte) bool { return proof.EnrolmentDigest(e) == want })
-	if i < 0 {
-		return nil, errors.New("the passkey was never enrolled in this town")
+	if e, ok := known[want]; ok {
+		return e, nil
 	}
-	return chain[i], nil
+	return nil, errors.New("the passkey was never enrolled in this town")
 }
 
 // document finds the stored revision that a statement is about, among those of

@@ -107,8 +107,9 @@ var _ Revocations = (*certs.Revocation)(nil)
 type Ring struct {
 	opt Options
 
-	mu   sync.Mutex
-	open map[string]opened // by identifier of the key
+	mu     sync.Mutex
+	open   map[string]opened // by identifier of the key
+	chains chains            // of enrolments
 }
 
 var _ dossiers.Keys = (*Ring)(nil)
