@@ -56,7 +56,7 @@ func rules() map[string]rule {
 		"signing/internal/revisions":  {own: "signing/internal/pdf", never: handlers},
 		"signing/internal/pdftest":    {},
 		"signing/internal/signtest":   {third: tsp + " golang.org/x/crypto"},
-		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
+		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/russellhaering/goxmldsig github.com/beevik/etree github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
 		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
