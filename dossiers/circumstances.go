@@ -245,15 +245,15 @@ func (c circumstances) ground(a circuits.Actor) string {
 	switch a.For.Mandate {
 	case circuits.Delegated:
 		d, _ := find(c.town.Delegations, func(d delegation.Delegation) bool { return d.ID == ref })
-		return proof.Delegation("arrêté "+d.Number, proof.Digest(d.Arrete))
+		return proof.ByArrete(d.Number, proof.Digest(d.Arrete))
 	case circuits.Substitutes:
 		i, _ := find(c.town.Impediments, func(i delegation.Impediment) bool { return i.ID == ref })
-		return proof.Delegation("empêchement "+string(i.ID), proof.Digest(i.Document))
+		return proof.ByImpediment(string(i.ID), proof.Digest(i.Document))
 	case circuits.Recusing:
-		return "arrêté de déport " + a.For.Reference
+		return proof.ByRecusal(a.For.Reference)
 	case circuits.Absence:
 	}
-	return "absence " + a.For.Reference
+	return proof.ByAbsence(a.For.Reference)
 }
 
 // follow adds to a change what the machine does at once: the seal that nobody

@@ -62,6 +62,54 @@ func TestWitnessedTown(t *testing.T) {
 	if len(chain) != 4 {
 		t.Errorf("%d enrolments", len(chain))
 	}
+	rep := (&hall{Town: town, now: time.Now()}).proves(t, d.ID)
+	witnessed := 0
+	for _, e := range rep.Enrolments {
+		if w := e.Witness; w != nil {
+			witnessed++
+			if w.Administrator == nil || !*w.Administrator || w.Entry == 0 || w.Person != string(admin.ID) {
+				t.Errorf("%s: the journal says of the witness %+v", e.Name, w)
+			}
+		}
+	}
+	if witnessed != 2 || len(rep.Enrolments) != 3 {
+		t.Errorf("%d witnesses in %d enrolments", witnessed, len(rep.Enrolments))
+	}
+}
+
+// Who is dismissed between the question and the gesture vouches for nothing:
+// the journal never says that somebody vouched who was no administrator.
+func TestDismissedWitness(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t).Strict(t)
+	ctx, o := t.Context(), town.Office
+	admin, mayor := town.Person(t, demo.Administrator), town.Person(t, demo.Mayor)
+	town.Unconfirmed(t, demo.DGS)
+	v := admin.Viewer(t)
+	g, err := o.BeginWitness(ctx, v, admin.Session, waiting(t, town, v)[0].ID, "en présence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup, err := o.Organisation(ctx, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []dossiers.Amendment
+	for _, m := range setup.People {
+		if was := m.Admin; m.ID == v.Person.ID || m.ID == mayor.Viewer(t).Person.ID {
+			m.Admin = !was
+			changes = append(changes, dossiers.MemberSet{Member: m})
+		}
+	}
+	if _, err := o.Amend(ctx, v, changes...); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.FinishWitness(ctx, v, admin.Session, g.Ceremony, admin.Answer(t, g.Options)); !errors.Is(err, dossiers.ErrForbidden) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(waiting(t, town, mayor.Viewer(t))); n != 1 {
+		t.Errorf("%d passkeys wait", n)
+	}
 }
 
 // A passkey that waits opens nothing, its holder is told why, and it becomes

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"parapheur/circuits"
 	"parapheur/internal/evidence"
@@ -47,7 +48,7 @@ func (o *Office) evidencePackage(ctx context.Context, v Viewer, id ID) (evidence
 			return p, err
 		}
 		if again.Rev() == d.Rev() {
-			return p, nil
+			return p, o.restEvidence(ctx, v.Tenant.ID, d, &p)
 		}
 		d = again
 	}
@@ -57,7 +58,7 @@ func (o *Office) evidencePackage(ctx context.Context, v Viewer, id ID) (evidence
 func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidence.Package, error) {
 	p := evidence.Package{
 		Tenant:  evidence.Tenant{SIRET: t.SIRET, Name: t.Name, RPID: t.RPID, Origin: t.Origin},
-		Dossier: evidence.Dossier{ID: string(d.ID), Number: d.Number, Title: d.Title, Type: d.TypeName},
+		Dossier: evidence.Dossier{ID: string(d.ID), Number: d.Number, Title: d.Title, Type: d.TypeName, TypeCode: d.TypeCode},
 		Context: evidence.Context{Software: o.Software, ExportedAt: o.now(), Clock: "horloge du serveur"},
 	}
 	if err := o.outsideProofs(ctx, d, &p); err != nil {
@@ -81,6 +82,31 @@ func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidenc
 	}
 	p.Head, err = o.Store.JournalHead(ctx, t.ID)
 	return p, err
+}
+
+// restEvidence adds the entries of the town's journal on which the dossier
+// rests beside its own: they are read after the head that the package names.
+func (o *Office) restEvidence(ctx context.Context, t TenantID, d Dossier, p *evidence.Package) error {
+	if slices.ContainsFunc(d.State.Decisions, func(x circuits.Decision) bool { return x.By.For != nil }) {
+		g, err := o.Store.Organisation(ctx, t)
+		if err != nil {
+			return err
+		}
+		p.Dossier.TypeWithin = g.Within(d.TypeCode)
+	}
+	subjects, err := p.Subjects()
+	if err != nil {
+		return err
+	}
+	var entries []journal.Entry
+	for _, s := range subjects {
+		found, err := o.Store.JournalOf(ctx, t, ID(s))
+		if err != nil {
+			return err
+		}
+		entries = append(entries, found...)
+	}
+	return p.Rest(entries)
 }
 
 // outsideProofs adds the proofs of acts done outside, the first ones first, as

@@ -302,6 +302,8 @@ type Store interface {
 	Journal(ctx context.Context, t TenantID, after int64, limit int) ([]journal.Entry, error)
 	// JournalHead is the last entry of the town's journal, or its genesis.
 	JournalHead(ctx context.Context, t TenantID) (journal.Entry, error)
+	// JournalOf lists the entries of one subject: a dossier's own, those of a
+	// person, of "delegation/…", of a dossier's "…/proof".
 	JournalOf(ctx context.Context, t TenantID, id ID) ([]journal.Entry, error)
 	// SearchJournal reads what matches, the last first.
 	SearchJournal(ctx context.Context, t TenantID, q JournalQuery, limit int) ([]journal.Entry, error)

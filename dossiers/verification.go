@@ -71,6 +71,9 @@ type FoundSignature = signing.SignatureReport
 // FoundDecision is one decision of a verified evidence package.
 type FoundDecision = evidence.DecisionReport
 
+// FoundEnrolment says who vouches for a key of a verified evidence package.
+type FoundEnrolment = evidence.EnrolmentReport
+
 // Examine verifies the signatures of a letter and, unless pkg is nil, the evidence package about it. It asks nothing of
 // the town's data, so that anybody may be answered, and keeps nothing. A letter that is no PDF is an InvalidError of field
 // "document"; whatever else is wrong is in the report.

@@ -100,7 +100,7 @@ func newVerdict(v *dossiers.Verification, name string, c calendar) *verdict {
 		}
 	}
 	for _, d := range v.Decisions {
-		out.Decisions = append(out.Decisions, newDecisionLine(d, c))
+		out.Decisions = append(out.Decisions, newDecisionLine(d, v.Enrolments, c))
 	}
 	out.Facts = append([]fact{{"Empreinte du fichier (SHA-256)", v.Letter.SHA256.String(), true}, {"Vérification faite", c.full(v.VerifiedAt), false}}, out.Facts...)
 	return out
@@ -198,7 +198,11 @@ func (out *verdict) limits(v *dossiers.Verification, signers []dossiers.FoundSig
 	if v.Package == nil {
 		add("Les visas n’ont pas été vérifiés", "Joignez le dossier de preuve pour savoir qui a décidé, et dans quel ordre.")
 	}
-	add("Le mandat n’est pas dans le fichier", "La signature dit qui a signé, pas s’il en avait le pouvoir ce jour-là.")
+	if v.Package == nil {
+		add("Le mandat n’est pas dans le fichier", "La signature dit qui a signé, pas s’il en avait le pouvoir ce jour-là.")
+		return
+	}
+	add("L’élection ou la nomination n’est pas dans le fichier", "La preuve dit par quel acte on a décidé pour un autre, pas que celui-ci était toujours en fonction.")
 }
 
 // newSignatureLine tells one signature, the i-th, of a file of so many revisions.
@@ -310,7 +314,7 @@ func changes(v *dossiers.Verification) []string {
 }
 
 // newDecisionLine tells one decision of the evidence.
-func newDecisionLine(d dossiers.FoundDecision, c calendar) decisionLine {
+func newDecisionLine(d dossiers.FoundDecision, keys []dossiers.FoundEnrolment, c calendar) decisionLine {
 	l := decisionLine{
 		Title: decisionName(string(d.Verdict)), By: plain(named(d.Name, d.Quality)), When: c.full(d.At) + ", «\u00a0" + plain(d.StepTitle) + "\u00a0»",
 		Reason: plain(d.Reason),
@@ -326,13 +330,44 @@ func newDecisionLine(d dossiers.FoundDecision, c calendar) decisionLine {
 	case "undone":
 		l.Notes = append(l.Notes, "Ne compte plus\u00a0: reprise ensuite par son auteur.")
 	}
+	if f := d.For; f != nil {
+		l.Notes = append(l.Notes, onBehalf(d))
+	}
 	if k := d.Key; k != nil {
-		l.Notes = append(l.Notes, "Geste fait avec une clé d’accès, et vérifié. Répondant\u00a0: "+plain(k.EnrolledBy)+".")
+		l.Notes = append(l.Notes, "Geste fait avec une clé d’accès, et vérifié.")
+		for _, e := range keys {
+			if e.SHA256 == k.Enrolment {
+				l.Notes = append(l.Notes, typeset(plain("Cette clé : "+lowered(e.French()))))
+			}
+		}
 	}
 	if d.Signature != nil {
 		l.Notes = append(l.Notes, "C’est pour elle que la signature "+number(int64(*d.Signature+1))+" de la lettre a été faite.")
 	}
 	return l
+}
+
+// onBehalf says for whom somebody decided, and by which act of the journal.
+func onBehalf(d dossiers.FoundDecision) string {
+	said := "Pour " + plain(named(d.For.Name, d.For.Quality))
+	if d.For.Mention != "" {
+		said = plain(d.For.Mention) + ", pour " + plain(d.For.Name)
+	}
+	if d.Mandate != nil && d.Mandate.Delegation != nil {
+		x := d.Mandate.Delegation
+		said += typeset(", par l’arrêté n° " + plain(x.Number) + " publié le " + plain(x.Published.French()))
+	}
+	return said + "."
+}
+
+// lowered begins a sentence in the middle of another, unless it begins with a name.
+func lowered(s string) string {
+	for _, first := range []string{"C’est", "Collectivité", "Enrôlée"} {
+		if strings.HasPrefix(s, first) {
+			return strings.ToLower(s[:1]) + s[1:]
+		}
+	}
+	return s
 }
 
 // decisionName names a decision as statements write it.
@@ -348,6 +383,10 @@ func decisionName(decision string) string {
 		return "Avis"
 	case "refus":
 		return "Refus"
+	case "externe":
+		return "Acte externe constaté"
+	case "contournement":
+		return "Étape contournée"
 	case "remords":
 		return "Décision reprise"
 	}

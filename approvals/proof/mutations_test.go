@@ -45,7 +45,7 @@ func valid() []mutation {
 		{name: "valid.optional-fields", why: "annexes, remark and delegation", change: func(m *maker) {
 			m.statement = func(s *proof.Statement) {
 				s.AnnexRoot, s.ReasonSHA256 = proof.SHA256([]byte("annexes")), proof.SHA256([]byte("remarque"))
-				s.Delegation = proof.Delegation("arrêté n° 2026-41 <a&b>", proof.SHA256([]byte("arrêté")))
+				s.Delegation = proof.ByArrete("n° 2026-41 <a&b>", proof.SHA256([]byte("arrêté")))
 			}
 		}},
 		{name: "valid.attestation-none", why: "a registration without attestation", change: func(m *maker) { m.attestation = "none" }},

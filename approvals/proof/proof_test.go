@@ -91,7 +91,7 @@ func TestCanonical(t *testing.T) {
 	m := newMaker(newES256())
 	m.statement = func(s *proof.Statement) {
 		s.DocSHA256, s.DocBytes, s.CircuitSHA256 = proof.Digest{0xaa}, 12, proof.Digest{0xbb}
-		s.Delegation = proof.Delegation(`arrêté "41" <a&b>`, proof.Digest{0xcc})
+		s.Delegation = proof.ByArrete(`"41" <a&b>`, proof.Digest{0xcc})
 	}
 	ev, want := m.make(t)
 	zeros := strings.Repeat("0", 62)

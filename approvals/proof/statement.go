@@ -65,7 +65,7 @@ type Statement struct {
 	Actor string `json:"actor"`
 	// Quality is that in which the person acts: « Maire », « DGS ».
 	Quality string `json:"quality"`
-	// Delegation is what [Delegation] makes of an arrêté, empty for who acts in his own right.
+	// Delegation names the act by which the person decides for another (see ByArrete and the others), empty for who acts in his own right.
 	Delegation string `json:"delegation,omitempty"`
 	// PrevSHA256 is the digest of the previous evidence of the dossier ([Evidence.Digest]), zero for the first.
 	PrevSHA256 Digest `json:"prev_sha256"`
@@ -75,10 +75,22 @@ type Statement struct {
 	IssuedAt Instant `json:"issued_at"`
 }
 
-// Delegation names the act by which somebody decides for another: its reference and the digest of its document.
-func Delegation(reference string, act Digest) string {
-	return fmt.Sprintf("%s sha256:%s", reference, act)
+// ByArrete is what Delegation says of an arrêté of delegation: its number and the digest of its PDF.
+func ByArrete(number string, pdf Digest) string {
+	return fmt.Sprintf("arrêté %s sha256:%s", number, pdf)
 }
+
+// ByImpediment is what it says of suppléance: the identifier of the impediment and the digest of what establishes it, zero
+// when no file was kept.
+func ByImpediment(id string, document Digest) string {
+	return fmt.Sprintf("empêchement %s sha256:%s", id, document)
+}
+
+// ByRecusal is what it says of an arrêté of déport, by its number.
+func ByRecusal(number string) string { return "arrêté de déport " + number }
+
+// ByAbsence is what it says of an absence, by its identifier.
+func ByAbsence(id string) string { return "absence " + id }
 
 // Canonical returns the bytes which are hashed, shown and stored, or ErrMalformed when a field does not hold.
 func (s Statement) Canonical() ([]byte, error) {

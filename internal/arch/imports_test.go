@@ -76,7 +76,7 @@ func rules() map[string]rule {
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},
 		"internal/qtsp":       {own: "certs", never: "database/sql"},
-		"internal/evidence":   {own: "approvals/proof circuits journal signing", never: handlers},
+		"internal/evidence":   {own: "approvals/proof circuits circuits/delegation journal signing", never: handlers},
 		"internal/intake":     {own: "internal/child", third: "github.com/pdfcpu/pdfcpu golang.org/x/text", never: handlers},
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers journal signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},

@@ -29,7 +29,7 @@ func (v *verification) decision(i int, previous proof.Digest) {
 		v.rep.add(f)
 		return
 	}
-	v.rep.add(v.laidOut(d, ev), v.reason(i, ev), v.outside(d))
+	v.rep.add(v.laidOut(d, ev), v.reason(i, ev), v.outside(i))
 	want := proof.Expect{RPID: v.about.Tenant.RPID, Origin: v.about.Tenant.Origin, Previous: &previous}
 	var known bool
 	if want.Enrolment, known = v.chain[ev.EnrolmentSHA256]; !known {
@@ -117,10 +117,15 @@ func (v *verification) laidOut(d *DecisionReport, ev proof.Evidence) *Finding {
 	return nil
 }
 
-// outside checks the proof of an act done outside, when it is in the package: the one that the journal names.
-func (v *verification) outside(d *DecisionReport) *Finding {
+// outside checks the proof of an act done outside: the one that the journal names, handed in for it, when it is in the
+// package.
+func (v *verification) outside(i int) *Finding {
+	d := &v.rep.Decisions[i]
 	if d.Outside == nil {
 		return nil
+	}
+	if v.manifest.Schema != schemaManifestBare {
+		v.rep.add(v.filed(d, v.fold.acts[i].seq))
 	}
 	name := d.Folder + "/" + fileProof
 	raw, there := v.zip.files[name]
@@ -205,8 +210,9 @@ func (v *verification) statement(i int, st proof.Statement) *Finding {
 	return invalid(DecisionStatement, d.Folder, "%s", differs)
 }
 
-// grounded says whether the act that somebody approved to rest on is the ground that the journal recorded. The journal
-// names a delegation by its identifier and the statement by its number: there, that both name one is compared.
+// grounded says whether the act that somebody approved to rest on is the ground that the journal of the dossier recorded. It
+// names a delegation by its identifier and the statement by its number: that both are the same is compared with the journal
+// of the town (mandates).
 func (d *DecisionReport) grounded(ground string) bool {
 	switch {
 	case d.For == nil:

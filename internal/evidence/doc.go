@@ -7,6 +7,7 @@
 //	circuit.json                the frozen circuit, canonical bytes (circuits/NN.json: those of earlier starts)
 //	annexes.json                the digests of the annexes and their Merkle root
 //	journal.jsonl               every entry of the town's journal about the dossier, with its hash
+//	town.jsonl                  the entries of that journal on which the dossier rests beside: delegations, witnesses...
 //	enrolments/NNNNNN.json      every enrolment of the town, each naming the one before
 //	decisions/NN-visa/          one decision: evidence.json (exact bytes) and the same laid out for openssl
 //	manifest.json               size and SHA-256 of each of the files above
@@ -21,6 +22,9 @@
 // and the chain of enrolments. The signatures of the letter are verified by package signing and must be those that the
 // journal recorded, on the bytes that were approved, by a certificate in the name of who decided. The seal ties all of it
 // to the town; without it the rest may hold and the outcome is Unverifiable.
+//
+// Who decided for another, who vouched for a key and who handed in a proof are compared with the entries about the town that
+// the package carries: which those must be follows from the rest of it.
 //
 // The entries between those of the dossier belong to other letters and are not in the package: that the extract is part of
 // the chain of the town is checked against a complete export of the journal, when the verifier has one.

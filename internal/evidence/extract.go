@@ -14,6 +14,9 @@ import (
 // (package journal), bodies in standard base64.
 const formatExtract = "parapheur.journal-extract.v1"
 
+// formatTown names the form of town.jsonl, the same with the entries about the town on which the dossier rests.
+const formatTown = "parapheur.journal-grounds.v1"
+
 // instant is the layout of "at" in the exports of the journal.
 const instant = "2006-01-02T15:04:05.000000Z"
 
@@ -35,11 +38,11 @@ type extractLine struct {
 	Hash    circuits.Digest `json:"hash"`
 }
 
-// writeExtract makes journal.jsonl.
-func writeExtract(p *Package) ([]byte, error) {
+// writeExtract makes journal.jsonl or town.jsonl, of entries.
+func writeExtract(p *Package, format string, entries []journal.Entry) ([]byte, error) {
 	var out bytes.Buffer
-	lines := []any{extractHeader{formatExtract, p.Tenant.SIRET, p.Dossier.ID, p.Head.Seq, p.Head.Hash}}
-	for _, e := range p.Journal {
+	lines := []any{extractHeader{format, p.Tenant.SIRET, p.Dossier.ID, p.Head.Seq, p.Head.Hash}}
+	for _, e := range entries {
 		lines = append(lines, extractLine{e.Seq, e.At.UTC().Format(instant), e.Subject, e.Kind, e.Body, e.Prev, e.Hash})
 	}
 	for _, l := range lines {
@@ -54,7 +57,7 @@ func writeExtract(p *Package) ([]byte, error) {
 }
 
 // readExtract is the inverse of writeExtract. It checks the form, not the hashes.
-func readExtract(raw []byte) (extractHeader, []journal.Entry, error) {
+func readExtract(raw []byte, format string) (extractHeader, []journal.Entry, error) {
 	var h extractHeader
 	rows := bytes.Split(raw, []byte("\n"))
 	if len(rows) < 2 || len(rows[len(rows)-1]) != 0 {
@@ -63,7 +66,7 @@ func readExtract(raw []byte) (extractHeader, []journal.Entry, error) {
 	if err := parseCanonical(rows[0], &h); err != nil {
 		return h, nil, fmt.Errorf("header: %w", err)
 	}
-	if h.Format != formatExtract {
+	if h.Format != format {
 		return h, nil, fmt.Errorf("format %q", h.Format)
 	}
 	var out []journal.Entry

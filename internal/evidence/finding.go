@@ -50,6 +50,11 @@ const (
 	SignatureForeign  Code = "signature_certificate"   // by another certificate than the journal says
 	SignatureLevel    Code = "signature_level"         // lower than the journal says
 	SignatureTime     Code = "signature_before_decision"
+	MandateAct        Code = "mandate_act_differs"    // number or PDF of the arrêté
+	MandatePersons    Code = "mandate_persons_differ" // delegator, delegate, or their quality
+	MandateForce      Code = "mandate_not_in_force"   // on the day of the decision
+	MandateScope      Code = "mandate_out_of_scope"   // another desk or type
+	WitnessStranger   Code = "witness_not_administrator"
 )
 
 // Findings that leave the outcome Unverifiable.
@@ -67,6 +72,9 @@ const (
 	SignatureAbsent   Code = "no_signature"           // a letter alone, without signature
 	JournalIncomplete Code = "journal_incomplete"     // the journal given begins after, or ends before
 	JournalContinues  Code = "journal_continues"      // an export whose beginning is in another one
+	MandateUnknown    Code = "mandate_unknown"        // no entry of the journal records it
+	WitnessRole       Code = "witness_role_unknown"   // no entry says what who vouched was
+	ProofUnfiled      Code = "outside_proof_unfiled"  // no entry says who handed it in for that step
 	ReasonMissing     Code = "reason_missing"         // the text behind reason_sha256 was not kept
 )
 
@@ -76,6 +84,7 @@ const (
 	LetterExtended Code = "letter_extended"      // bytes were added after the last recorded signature
 	NothingSigned  Code = "nothing_signed"       // no signature was decided yet
 	ProofAbsent    Code = "outside_proof_absent" // the proof of an act done outside was not kept with the package
+	GroundsAbsent  Code = "grounds_absent"       // a package of the first form, without town.jsonl
 	JournalPartial Code = "journal_not_given"    // the extract is not compared with the journal of the town
 )
 

@@ -241,7 +241,7 @@ func TestForgeries(t *testing.T) {
 // townJournal exports the journal of the town, changed and chained again.
 func townJournal(f *forgery, change func([]journal.Entry) []journal.Entry) *bytes.Reader {
 	f.t.Helper()
-	all := slices.Clone(theSample(f.t).world.all)
+	all := slices.Clone(f.of.world.all)
 	if change != nil {
 		all = change(all)
 		last := journal.Genesis(siret)

@@ -34,6 +34,9 @@ func (r *Report) French(w io.Writer) error {
 			out.decision(&r.Decisions[i])
 		}
 	}
+	if len(r.Enrolments) > 0 {
+		out.vouched(r)
+	}
 	if r.Package != nil {
 		out.pack(r)
 	}
@@ -235,6 +238,9 @@ func (p *page) inTheNameOf(d *DecisionReport) {
 	if d.Delegation != "" {
 		p.line("     Acte approuvé%s: %s", nbsp, d.Delegation)
 	}
+	if d.Mandate != nil {
+		p.mandate(d)
+	}
 }
 
 func mandateWord(m circuits.Mandate) string {
@@ -321,6 +327,9 @@ func (p *page) pack(r *Report) {
 	p.line("  %s du journal sur ce dossier", count(int64(r.Package.Entries), "inscription", "inscriptions"))
 	p.line("  Dernière inscription du journal de la collectivité à cette date%s: n°%s%s,", nbsp, nbsp, thousands(r.Package.HeadSeq))
 	p.line("  %s", r.Package.HeadHash)
+	if r.Package.Grounds > 0 {
+		p.line("  %s sur ce dont il dépend%s: délégations, preuves remises, répondants", count(int64(r.Package.Grounds), "inscription", "inscriptions"), nbsp)
+	}
 	p.line("  Chaîne de %s, dernière empreinte", count(int64(r.Package.Enrolments), "enrôlement", "enrôlements"))
 	p.line("  %s", r.Package.EnrolmentHead)
 }

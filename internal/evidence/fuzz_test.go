@@ -125,18 +125,18 @@ func FuzzReplay(f *testing.F) {
 // FuzzExtract reads any journal.jsonl: what is read writes back to the same bytes.
 func FuzzExtract(f *testing.F) {
 	p := theSample(f).world.pkg()
-	raw, err := writeExtract(&p)
+	raw, err := writeExtract(&p, formatExtract, p.Journal)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		h, entries, err := readExtract(raw)
+		h, entries, err := readExtract(raw, formatExtract)
 		if err != nil {
 			return
 		}
 		q := Package{Tenant: Tenant{SIRET: h.Tenant}, Dossier: Dossier{ID: h.Dossier}, Journal: entries, Head: journal.Entry{Seq: h.HeadSeq, Hash: h.HeadHash}}
-		again, err := writeExtract(&q)
+		again, err := writeExtract(&q, formatExtract, q.Journal)
 		if err != nil || !bytes.Equal(again, raw) {
 			t.Errorf("%v: %q became %q", err, raw, again)
 		}

@@ -19,6 +19,7 @@ import (
 // what a seal alone would show must be found without it.
 type forgery struct {
 	t        testing.TB
+	of       *sample
 	files    map[string][]byte
 	order    []string
 	letter   []byte
@@ -34,7 +35,7 @@ func forge(t testing.TB, s *sample) *forgery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &forgery{t: t, files: map[string][]byte{}, letter: bytes.Clone(s.letter), opt: s.options(), seal: s.world.seal}
+	f := &forgery{t: t, of: s, files: map[string][]byte{}, letter: bytes.Clone(s.letter), opt: s.options(), seal: s.world.seal}
 	for _, e := range z.File {
 		b, bad := readEntry(e, maxPackage)
 		if bad != nil {
@@ -86,7 +87,7 @@ func (f *forgery) swap(a, b string) {
 // rewrite changes journal entries and computes again what the forger can: their hashes, and dossier.json.
 func (f *forgery) rewrite(change func(entries []journal.Entry) []journal.Entry) {
 	f.t.Helper()
-	h, entries, err := readExtract(f.files[fileJournal])
+	h, entries, err := readExtract(f.files[fileJournal], formatExtract)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func (f *forgery) rewrite(change func(entries []journal.Entry) []journal.Entry) 
 		last = entries[i]
 	}
 	p := Package{Tenant: Tenant{SIRET: h.Tenant}, Dossier: Dossier{ID: h.Dossier}, Journal: entries, Head: journal.Entry{Seq: h.HeadSeq, Hash: h.HeadHash}}
-	if f.files[fileJournal], err = writeExtract(&p); err != nil {
+	if f.files[fileJournal], err = writeExtract(&p, formatExtract, entries); err != nil {
 		f.t.Fatal(err)
 	}
 	f.summarise()
@@ -137,7 +138,7 @@ func (f *forgery) summarise() {
 	if err := parseCanonical(f.files[fileDossier], &about); err != nil {
 		f.t.Fatal(err)
 	}
-	_, entries, err := readExtract(f.files[fileJournal])
+	_, entries, err := readExtract(f.files[fileJournal], formatExtract)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type Dossier struct {
 	Number int64  `json:"number"`
 	Title  string `json:"title"`
 	Type   string `json:"type"`
+	// TypeCode is the code of the type and TypeWithin the types that it belongs to: what delegations name.
+	TypeCode   string   `json:"type_code,omitempty"`
+	TypeWithin []string `json:"type_within,omitempty"`
 }
 
 // Annex is a document that was read with the letter and is not signed.
@@ -63,6 +66,8 @@ type Package struct {
 	Proofs map[circuits.Digest][]byte
 	// Journal holds every entry whose subject is the dossier, in order.
 	Journal []journal.Entry
+	// Town holds the entries of the town's journal on which the dossier rests beside: see Rest.
+	Town []journal.Entry
 	// Head is the last entry of the town's journal at export; only Seq and Hash are used.
 	Head    journal.Entry
 	Context Context
@@ -121,7 +126,9 @@ type Decision struct {
 const (
 	schemaDossier  = "parapheur.dossier.v1"
 	schemaAnnexes  = "parapheur.annexes.v1"
-	schemaManifest = "parapheur.evidence-package.v1"
+	schemaManifest = "parapheur.evidence-package.v2"
+	// schemaManifestBare is that of packages without town.jsonl, which verify as they always did.
+	schemaManifestBare = "parapheur.evidence-package.v1"
 
 	// ruleApproved says which bytes were approved, given the signed letter.
 	ruleApproved = "les doc_bytes premiers octets du PDF signé"

@@ -52,7 +52,7 @@ func follow(t testing.TB, f *forgery) string {
 		write("preuve/"+name, content)
 	}
 	write("lettre.pdf", f.letter)
-	write("racines.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: theSample(t).world.demo.Root().Raw}))
+	write("racines.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.of.world.demo.Root().Raw}))
 	cmd := exec.Command("bash", "-u", "-c", recipe(t))
 	cmd.Dir = filepath.Join(dir, "preuve")
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TMPDIR="+dir)
@@ -79,6 +79,19 @@ func TestRecipe(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+}
+
+// TestRecipeOfADelegation follows VERIFY.md for a letter signed by delegation, then with another arrêté in the journal.
+func TestRecipeOfADelegation(t *testing.T) {
+	t.Parallel()
+	f := forge(t, theFounded(t))
+	if out := follow(t, f); strings.Contains(out, "ÉCHEC") || !strings.Contains(out, "OK     decisions/02-signature/arrêté inscrit au journal") || !strings.Contains(out, "OK     inscription 11\n") {
+		t.Error(out)
+	}
+	f.say(kindDelegation, "2026-041", "2026-042")
+	if out := follow(t, f); !strings.Contains(out, "ÉCHEC  decisions/02-signature/arrêté inscrit au journal") {
+		t.Error(out)
 	}
 }
 

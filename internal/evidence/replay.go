@@ -23,6 +23,7 @@ type replay struct {
 	renewals   []Version // of the archive time-stamp of the completed letter
 	annexes    []circuits.Digest
 	bytes      int64 // of the letter with its signatures so far
+	seq        int64 // of the entry being read
 }
 
 // act is one decision, or the taking back of one.
@@ -39,6 +40,7 @@ type act struct {
 	before    circuits.State
 	bytes     int64             // length of what was approved
 	annexes   []circuits.Digest // as they were
+	seq       int64             // of its entry in the journal
 }
 
 // said is what was written with the act, under the digest of its statement; empty when nothing was.
@@ -61,7 +63,7 @@ func replayJournal(siret, dossier string, entries []journal.Entry) (*replay, *Fi
 		if f := checkEntry(last, e, dossier); f != nil {
 			return r, f
 		}
-		last = e
+		last, r.seq = e, e.Seq
 		ev, f := decodeEvent(e)
 		if f != nil {
 			return r, f
@@ -80,6 +82,8 @@ func replayJournal(siret, dossier string, entries []journal.Entry) (*replay, *Fi
 }
 
 func entrySubject(seq int64) string { return fmt.Sprintf("journal.jsonl#%d", seq) }
+
+func townSubject(seq int64) string { return fmt.Sprintf("%s#%d", fileTown, seq) }
 
 // checkEntry checks what an entry alone, or with its predecessor, can prove.
 func checkEntry(last, e journal.Entry, dossier string) *Finding {
@@ -164,7 +168,7 @@ func (r *replay) note(before circuits.State, e circuits.Event) {
 
 // noteAct keeps what somebody decided, or took back.
 func (r *replay) noteAct(before circuits.State, e circuits.Event) {
-	a := act{event: e, before: before, bytes: r.bytes, annexes: r.annexes}
+	a := act{event: e, before: before, bytes: r.bytes, annexes: r.annexes, seq: r.seq}
 	switch e := e.(type) {
 	case circuits.StepDecided:
 		a.decision, a.step, a.by, a.evidence, a.advice, a.outside = proof.Decision(e.Verdict), e.Step, e.By, e.Evidence, e.Advice, e.Outside

@@ -24,7 +24,9 @@ type Report struct {
 	Letter    *LetterReport    `json:"letter,omitempty"`
 	Package   *PackageReport   `json:"package,omitempty"`
 	Decisions []DecisionReport `json:"decisions,omitempty"` // in order, lapsed ones included
-	Findings  []Finding        `json:"findings"`
+	// Enrolments are those on which the keys of the decisions rest: their own first, then those of who vouched for them.
+	Enrolments []EnrolmentReport `json:"enrolments,omitempty"`
+	Findings   []Finding         `json:"findings"`
 }
 
 // LetterReport is about the PDF at hand.
@@ -46,6 +48,8 @@ type PackageReport struct {
 	Entries  int             `json:"journal_entries"`
 	HeadSeq  int64           `json:"journal_head_seq"`
 	HeadHash circuits.Digest `json:"journal_head_hash"`
+	// Grounds is the number of entries about the town on which the dossier rests.
+	Grounds int `json:"journal_grounds,omitempty"`
 	// Compared says that the entries were found in a complete journal.
 	Compared bool `json:"journal_compared"`
 	// Enrolments is the length of the chain of enrolments and EnrolmentHead its last digest, to be compared with the
@@ -63,6 +67,8 @@ type DecisionReport struct {
 	Key *KeyReport `json:"key,omitempty"`
 	// Delegation names the act by which the person decided for another, as it was approved; empty: in their own right.
 	Delegation string `json:"delegation,omitempty"`
+	// Mandate is that act as the journal of the town records it, nil when it is not at hand.
+	Mandate *MandateReport `json:"mandate,omitempty"`
 	// ReceivedAt is when the gesture reached the server, by its clock.
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 	// Signature is the index in Letter.Check.Signatures of the signature made for this decision.

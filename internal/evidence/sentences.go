@@ -41,6 +41,15 @@ func sentences() map[Code]string {
 		DecisionTime:      "Une décision est inscrite avant le geste qui la prouve",
 		ReasonDiffers:     "Le motif n’est pas celui qui a été approuvé (ou l’avis, ou l’acte externe)",
 		ProofDiffers:      "La preuve jointe d’un acte externe n’est pas celle que le journal a inscrite",
+		MandateAct:        "L’arrêté que la personne a approuvé n’est pas celui que le journal a inscrit (numéro ou PDF)",
+		MandatePersons:    "L’acte par lequel la personne a décidé pour une autre ne lie pas ces deux personnes, en ces qualités",
+		MandateForce:      "L’acte par lequel la personne a décidé pour une autre n’était pas en vigueur ce jour-là",
+		MandateScope:      "L’acte par lequel la personne a décidé pour une autre ne couvre pas ce bureau ou ce type de courrier",
+		MandateUnknown:    "L’acte par lequel la personne a décidé pour une autre n’est pas parmi les inscriptions jointes",
+		WitnessStranger:   "Qui répond d’une clé d’accès n’administrait pas la collectivité à cette date, selon le journal",
+		WitnessRole:       "Aucune inscription jointe ne dit si qui répond d’une clé d’accès administrait la collectivité",
+		ProofUnfiled:      "Aucune inscription jointe ne dit que la preuve a été remise par cette personne pour cette étape",
+		GroundsAbsent:     "Ce dossier de preuve est de la première forme : il ne porte pas les inscriptions sur les délégations et les répondants",
 		ProofAbsent:       "La preuve de cet acte externe n’est pas jointe ; son empreinte est celle du journal",
 		LetterUnknown:     "La lettre n’est pas celle du dossier, ou elle a été modifiée",
 		SignatureInvalid:  "Une signature de la lettre n’est pas valide",
@@ -143,6 +152,8 @@ func subject(s string) string {
 		return "journal de la collectivité"
 	case s == "enrolments":
 		return "enrôlements"
+	case strings.HasPrefix(s, "enrolments#"):
+		return "enrôlement d’empreinte " + strings.TrimPrefix(s, "enrolments#") + "…"
 	}
 	return s
 }

@@ -57,7 +57,9 @@ func Verify(ctx context.Context, pkg io.ReaderAt, size int64, letter io.ReaderAt
 	v := &verification{rep: &Report{Schema: SchemaReport, VerifiedAt: opt.At}, opt: opt, letter: letter, size: letterSize}
 	if v.open(pkg, size) && v.history() {
 		v.enrolments()
+		v.keys()
 		v.contents()
+		v.town()
 		v.rep.add(v.compareJournal())
 	}
 	if letter == nil {
@@ -71,6 +73,8 @@ func Verify(ctx context.Context, pkg io.ReaderAt, size int64, letter io.ReaderAt
 	if v.fold != nil {
 		v.placeLetter()
 		v.decisions()
+		v.mandates()
+		v.witnesses()
 	}
 	if letter != nil {
 		if err := v.signatures(); err != nil {
@@ -96,6 +100,9 @@ type verification struct {
 	about    summary
 	head     extractHeader
 	entries  []journal.Entry
+	rested   []journal.Entry // those of the town
+	rests    grounds
+	vouched  []enrolled
 	fold     *replay // nil when the journal does not hold
 	chain    map[proof.Digest][]byte
 	prefixes map[int64]circuits.Digest // of the letter, by length
@@ -116,7 +123,7 @@ func (v *verification) open(pkg io.ReaderAt, size int64) bool {
 		v.rep.add(f)
 		return false
 	}
-	if err := parseCanonical(raw, &v.manifest); err != nil || v.manifest.Schema != schemaManifest {
+	if err := parseCanonical(raw, &v.manifest); err != nil || v.manifest.Schema != schemaManifest && v.manifest.Schema != schemaManifestBare {
 		v.rep.add(invalid(ManifestMalformed, fileManifest, "schema %q: %v", v.manifest.Schema, err))
 		return false
 	}
@@ -155,7 +162,7 @@ func (v *verification) history() bool {
 		return false
 	}
 	var err error
-	if v.head, v.entries, err = readExtract(raw); err != nil {
+	if v.head, v.entries, err = readExtract(raw, formatExtract); err != nil {
 		v.rep.add(invalid(JournalMalformed, fileJournal, "%v", err))
 		return false
 	}
@@ -259,6 +266,7 @@ func (v *verification) annexes() *Finding {
 // expected refuses files that the manifest announces and that are no part of a package.
 func (v *verification) expected() {
 	known := map[string]bool{fileGuide: true, fileDossier: true, fileAnnexes: true, fileJournal: true, fileManifest: true, fileSeal: true}
+	known[fileTown] = v.manifest.Schema != schemaManifestBare
 	for i := range v.fold.circuits {
 		known[circuitName(i, len(v.fold.circuits))] = true
 	}
@@ -317,10 +325,10 @@ func (v *verification) compareJournal() *Finding {
 		return invalid(JournalBroken, "journal", "of %s", x.Tenant())
 	}
 	want := map[int64]circuits.Digest{v.head.HeadSeq: v.head.HeadHash}
-	for _, e := range v.entries {
+	for _, e := range slices.Concat(v.entries, v.rested) {
 		want[e.Seq] = e.Hash
 	}
-	missing := len(want)
+	missing, rests := len(want), v.manifest.Schema != schemaManifestBare
 	var wrong *Finding
 	last, err := journal.Verify(x.After(), func(yield func(journal.Entry, error) bool) {
 		for e, err := range x.Entries() {
@@ -331,6 +339,8 @@ func (v *verification) compareJournal() *Finding {
 				}
 			} else if err == nil && e.Subject == v.about.Dossier.ID && e.Seq < v.head.HeadSeq && wrong == nil {
 				wrong = invalid(JournalAbsent, entrySubject(e.Seq), "an entry of the dossier is not in the package")
+			} else if err == nil && rests && v.rests.want(e) && e.Seq < v.head.HeadSeq && wrong == nil {
+				wrong = invalid(JournalAbsent, townSubject(e.Seq), "an entry on which the dossier rests is not in the package")
 			}
 			if !yield(e, err) {
 				return

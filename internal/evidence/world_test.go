@@ -37,6 +37,8 @@ type official struct {
 	user  approvals.User
 	auth  virtualwebauthn.Authenticator
 	key   virtualwebauthn.Credential
+	// ground is the act by which they decide for another, or empty.
+	ground string
 }
 
 // world is a town that handles one letter: real passkeys, real signatures, a real journal.
@@ -129,7 +131,8 @@ func newDemo(now func() time.Time) (*certs.Demo, error) {
 	})
 }
 
-func newWorld() (*world, error) {
+// bareWorld has nobody yet.
+func bareWorld() (*world, error) {
 	w := &world{now: time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour), head: journal.Genesis(siret)}
 	var err error
 	if w.demo, err = newDemo(func() time.Time { return w.now }); err != nil {
@@ -138,6 +141,15 @@ func newWorld() (*world, error) {
 	w.rp, err = approvals.New(approvals.Config{
 		Tenant: siret, RPID: rpID, Origin: origin, DisplayName: "Parapheur", Now: func() time.Time { return w.now },
 	})
+	if err != nil {
+		return nil, err
+	}
+	return w, err
+}
+
+// newWorld is a town for demonstration, where nobody vouches for keys.
+func newWorld() (*world, error) {
+	w, err := bareWorld()
 	if err != nil {
 		return nil, err
 	}
@@ -183,10 +195,18 @@ func (w *world) record(events []circuits.Event, err error) error {
 var session = []byte("session") //nolint:gochecknoglobals // a constant
 
 func (w *world) enrol(id circuits.PersonID, name string, desk circuits.DeskID, quality string) (*official, error) {
-	handle := make([]byte, 64)
-	if _, err := rand.Read(handle); err != nil {
+	o := w.newcomer(id, name, desk, quality)
+	if err := w.register(o, proof.FoundedForDemonstration); err != nil {
 		return nil, err
 	}
+	w.town("passkey.enrolled")
+	return o, nil
+}
+
+// newcomer is somebody with an authenticator and no passkey yet.
+func (*world) newcomer(id circuits.PersonID, name string, desk circuits.DeskID, quality string) *official {
+	handle := make([]byte, 64)
+	_, _ = rand.Read(handle) // never fails
 	o := &official{
 		actor: circuits.Actor{Person: id, Name: name, Desk: desk, Quality: quality},
 		user:  approvals.User{ID: string(id), Handle: handle, Name: string(id), DisplayName: name},
@@ -195,31 +215,34 @@ func (w *world) enrol(id circuits.PersonID, name string, desk circuits.DeskID, q
 	for { // the software authenticator drops leading zeros of coordinates, which real ones do not
 		o.key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
 		if _, err := proof.ParseKey(o.key.Key.AttestationData()); err == nil {
-			break
+			return o
 		}
 	}
+}
+
+// register enrols the key of o, for which nobody vouches.
+func (w *world) register(o *official, founding proof.Founding) error {
 	w.tick()
 	c, options, err := w.rp.BeginRegistration(o.user, session)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	asked, err := virtualwebauthn.ParseAttestationOptions(string(options))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var head proof.Digest
 	if n := len(w.enrolments); n > 0 {
 		head = proof.EnrolmentDigest(w.enrolments[n-1])
 	}
 	made, err := w.rp.FinishRegistration(o.user, session, c, []byte(virtualwebauthn.CreateAttestationResponse(w.site(), o.auth, o.key, *asked)),
-		proof.Enrolment{Quality: quality, IdentityCheck: "en face à face, PV 2026-07", EnrolledBy: "Ousmane Diallo", PrevSHA256: head, Founding: proof.FoundedForDemonstration})
+		proof.Enrolment{Quality: o.actor.Quality, IdentityCheck: "en face à face, PV 2026-07", EnrolledBy: "Ousmane Diallo", PrevSHA256: head, Founding: founding})
 	if err != nil {
-		return nil, errors.Join(err, errors.New(approvals.Detail(err)))
+		return errors.Join(err, errors.New(approvals.Detail(err)))
 	}
 	o.user.Credentials = append(o.user.Credentials, made)
 	w.enrolments = append(w.enrolments, made.EnrolmentStatement)
-	w.town("passkey.enrolled")
-	return o, nil
+	return nil
 }
 
 func (w *world) site() virtualwebauthn.RelyingParty {
@@ -232,7 +255,7 @@ func (w *world) gesture(o *official, step int, what proof.Decision, reason strin
 	st := proof.Statement{
 		Dossier: dossierID, Version: w.state.Version, DocSHA256: proof.SHA256(w.letter), DocBytes: int64(len(w.letter)),
 		AnnexRoot: annexRoot(w.annexes), CircuitSHA256: proof.Digest(w.state.Circuit.Hash()), Step: string(w.state.Circuit.Steps[step].ID),
-		Decision: what, Quality: o.actor.Quality,
+		Decision: what, Quality: o.actor.Quality, Delegation: o.ground,
 	}
 	if reason != "" {
 		st.ReasonSHA256 = proof.SHA256([]byte(reason))
@@ -324,20 +347,24 @@ func (w *world) sign(o *official, step int, holder string) error {
 	}, circuits.Facts{}))
 }
 
-// deposit begins with a letter and an annex, and starts the circuit.
-func (w *world) deposit() error {
+// put deposits a letter with an annex.
+func (w *world) put() error {
 	w.letter = pdftest.Pages(pdftest.Text("Premi\\350re version"))
 	w.frozen = w.letter
 	annex := []byte("plan de situation")
 	w.annexes = []Annex{{N: 2, Name: "plan.pdf", Bytes: int64(len(annex)), SHA256: sha256.Sum256(annex)}}
-	by := circuits.Actor{Person: "p-redac", Name: "Ousmane Diallo"}
-	err := w.record(w.state.Deposit(circuits.Deposited{
-		By: by, Drafter: "p-redac", Document: sha256.Sum256(w.letter), Bytes: int64(len(w.letter)),
+	return w.record(w.state.Deposit(circuits.Deposited{
+		By: circuits.Actor{Person: "p-redac", Name: "Ousmane Diallo"}, Drafter: "p-redac", Document: sha256.Sum256(w.letter), Bytes: int64(len(w.letter)),
 		Annexes: []circuits.Digest{w.annexes[0].SHA256}, At: w.tick(),
 	}))
-	if err != nil {
+}
+
+// deposit puts the letter and starts its circuit.
+func (w *world) deposit() error {
+	if err := w.put(); err != nil {
 		return err
 	}
+	by := circuits.Actor{Person: "p-redac", Name: "Ousmane Diallo"}
 	return w.record(w.state.Start(by, circuits.Definition{
 		Code: "courrier-simple", Version: 3, Name: "Courrier simple", Steps: []circuits.Step{
 			{ID: "visa-dgs", Kind: circuits.Visa, Desk: "d-dgs", Title: "Visa de la direction générale"},
@@ -380,7 +407,7 @@ func (w *world) journey() error {
 func (w *world) pkg() Package {
 	p := Package{
 		Tenant:   Tenant{siret, "Ville de Saint-Aubin-sur-Loire", rpID, origin},
-		Dossier:  Dossier{dossierID, 42, "Réponse à M. Martin <voirie>", "Courrier simple"},
+		Dossier:  Dossier{ID: dossierID, Number: 42, Title: "Réponse à M. Martin <voirie>", Type: "Courrier simple", TypeCode: "courrier-simple", TypeWithin: []string{"courrier"}},
 		Evidence: w.evidence, Enrolments: w.enrolments, Annexes: w.annexes, Head: w.head,
 		Context: Context{Software: "test", ExportedAt: w.now, Clock: "horloge du serveur"},
 	}
@@ -388,6 +415,9 @@ func (w *world) pkg() Package {
 		if e.Subject == dossierID {
 			p.Journal = append(p.Journal, e)
 		}
+	}
+	if err := p.Rest(w.all); err != nil {
+		panic(err) // the world holds together
 	}
 	return p
 }

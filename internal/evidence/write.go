@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -21,6 +22,7 @@ const (
 	fileCircuit  = "circuit.json"
 	fileAnnexes  = "annexes.json"
 	fileJournal  = "journal.jsonl"
+	fileTown     = "town.jsonl"
 	fileManifest = "manifest.json"
 	fileSeal     = "manifest.p7s"
 
@@ -121,7 +123,11 @@ func (p *Package) files(r *replay, about summary, add func(name string, content 
 	if err := add(fileGuide, guide); err != nil {
 		return err
 	}
-	extract, err := writeExtract(p)
+	extract, err := writeExtract(p, formatExtract, p.Journal)
+	if err != nil {
+		return err
+	}
+	town, err := writeExtract(p, formatTown, p.Town)
 	if err != nil {
 		return err
 	}
@@ -141,7 +147,7 @@ func (p *Package) files(r *replay, about summary, add func(name string, content 
 			return err
 		}
 	}
-	if err := add(fileJournal, extract); err != nil {
+	if err := errors.Join(add(fileJournal, extract), add(fileTown, town)); err != nil {
 		return err
 	}
 	for i, c := range r.circuits {

@@ -62,6 +62,9 @@ func (s *Store) Enrol(ctx context.Context, t dossiers.TenantID, c dossiers.Crede
 // EnrolWitnessed implements dossiers.Store.
 func (s *Store) EnrolWitnessed(ctx context.Context, t dossiers.TenantID, c dossiers.Credential, head circuits.Digest, with dossiers.Credential, by circuits.Actor, at time.Time) error {
 	return s.enrol(ctx, t, c, head, by, at, func(tx pgx.Tx) error {
+		if err := mayVouch(ctx, tx, t, with.Person, c.Person); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `delete from pending_passkey where tenant = $1 and kid = $2 and person = $3`, t, c.ID, c.Person)
 		if err != nil {
 			return err
@@ -73,6 +76,18 @@ func (s *Store) EnrolWitnessed(ctx context.Context, t dossiers.TenantID, c dossi
 		queueTouch(b, t, with, at)
 		return run(ctx, tx, b)
 	})
+}
+
+// mayVouch refuses a witness who no longer administers the town, under a lock
+// that a change of their right waits for: what the journal then says of them
+// before the enrolment is what let them vouch. Holders vouch for themselves.
+func mayVouch(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, witness, holder circuits.PersonID) error {
+	var may bool
+	err := tx.QueryRow(ctx, `select active and (admin or id = $3) from person where tenant = $1 and id = $2 for share`, t, witness, holder).Scan(&may)
+	if err == nil && !may {
+		err = dossiers.ErrForbidden
+	}
+	return one("witness", err)
 }
 
 // enrol puts c at the end of the chain of enrolments, after before.
