@@ -38,6 +38,7 @@ func (s *server) frame(v *visit, title, section string) frame {
 		if p.Civility == "" {
 			f.Who = p.Name()
 		}
+		f.others = s.elsewhere(v)
 	}
 	return f
 }
@@ -46,6 +47,12 @@ func (s *server) frame(v *visit, title, section string) frame {
 // again, yet is always asked for, so that nothing stale is shown and nothing
 // is left for the next person on the machine.
 func (s *server) show(w http.ResponseWriter, r *http.Request, status int, p page) error {
+	if f := p.layout(); f.others != nil {
+		var err error
+		if f.Elsewhere, err = f.others(r.Context()); err != nil {
+			return err
+		}
+	}
 	body, err := s.pages.execute(p)
 	if err != nil {
 		return err
@@ -135,6 +142,15 @@ type refusal struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Status int    `json:"status"`
+	Field  string `json:"field,omitempty"` // the one input that is wrong
+}
+
+func newRefusal(p problem.Problem) refusal {
+	out := refusal{Type: p.Type, Title: p.Title, Detail: p.Detail, Status: p.Status}
+	if len(p.Fields) == 1 {
+		out.Field = p.Fields[0].Location
+	}
+	return out
 }
 
 // problemOf maps err, and lets a field's own sentence speak for the whole.
@@ -173,7 +189,7 @@ func (s *server) fail(v *visit, w http.ResponseWriter, r *http.Request, err erro
 	}
 	switch {
 	case wantsJSON(r):
-		err = reply(w, p.Status, refusal{Type: p.Type, Title: p.Title, Detail: p.Detail, Status: p.Status})
+		err = reply(w, p.Status, newRefusal(p))
 	case p.Status == http.StatusUnauthorized && !unsafe(r.Method) && wantsPage(r):
 		http.Redirect(w, r, signInAddress(r.URL.RequestURI(), v.lapsed), http.StatusSeeOther)
 		return
@@ -236,8 +252,11 @@ func (s *server) errorPage(v *visit, r *http.Request, p problem.Problem, ref str
 		frame: s.frame(v, p.Title, ""), Status: p.Status, Icon: "circle-alert", Heading: p.Title, Say: p.Detail,
 		URL: "/", Action: "Revenir à mes bannettes", Ref: ref,
 	}
-	out.Body = "center"
+	out.Body, out.others = "center", nil
 	switch {
+	case p.Type == "town-suspended":
+		out.Icon, out.Action, out.URL = "lock", "Réessayer", "/"
+		return out
 	case p.Status == http.StatusNotFound && v.tenant.ID == "":
 		out.Heading, out.Say = "Aucune mairie à cette adresse", "Vérifiez l’adresse du parapheur auprès de votre mairie."
 		out.Action, out.URL = "Réessayer", "/"

@@ -1,5 +1,7 @@
 package web
 
+import "context"
+
 // This file holds what templates are executed with: one struct a page,
 // values ready to be read by people. Files named after pages fill them.
 
@@ -24,7 +26,15 @@ type frame struct {
 	Live    string // dossier whose events refresh the page, "*" for all, empty for none
 	Version string
 	Scripts []string // modules of this page, beside ui.js
+	// Elsewhere are the doors of the other towns that the person serves, read
+	// by others when the page is shown.
+	Elsewhere []door
+	others    func(context.Context) ([]door, error)
+	Centre    bool // a page of the hosting centre, which is no town
 }
+
+// A door is where somebody signs in to another town.
+type door struct{ Town, URL string }
 
 func (f *frame) layout() *frame { return f }
 

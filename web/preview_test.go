@@ -240,7 +240,9 @@ func samples(s *server) []sample {
 	c := sampleNow()
 	fr := func(p dossiers.Person, title, section string) frame {
 		v := &visit{tenant: sampleTenant(), session: dossiers.Session{ID: "s", CSRF: "jeton"}, viewer: dossiers.Viewer{Person: &p}}
-		return s.frame(v, title, section)
+		f := s.frame(v, title, section)
+		f.others = nil // there is no store behind samples
+		return f
 	}
 	out := func(title string) frame {
 		f := s.frame(&visit{tenant: sampleTenant()}, title, "")
@@ -399,6 +401,7 @@ func samples(s *server) []sample {
 	add("journal", journalPage)
 
 	all = append(all, organisationSamples(fr)...)
+	all = append(all, hostSamples(s, fr)...)
 
 	public := func(title string) frame { return s.frame(&visit{tenant: sampleTenant()}, title, "verifier") }
 	add("verifier", &verifyPage{frame: public("Vérifier une lettre"), MaxSize: size(100 << 20)})

@@ -57,7 +57,7 @@ func sameToken(got, want string) bool {
 // Neither "//host" nor a backslash, which browsers read as a slash, passes.
 func localPath(p string) string {
 	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") ||
-		strings.HasPrefix(p, "/connexion") || len(p) > 500 {
+		strings.HasPrefix(p, "/connexion") || len(p) > 1000 {
 		return "/"
 	}
 	return p

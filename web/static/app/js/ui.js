@@ -10,6 +10,7 @@ export class Problem extends Error {
     super(body.detail || body.title || "");
     this.status = status;
     this.type = body.type || "";
+    this.field = body.field || "";
     this.title = body.title || "Cela n’a pas marché";
   }
 }
