@@ -71,11 +71,19 @@ func (h *hall) otherTown(t *testing.T) string {
 	if err := postgres.AddTenant(ctx, conn, town); err != nil {
 		t.Fatal(err)
 	}
-	f, err := h.Office.Found(ctx, town, demo.Plan())
+	if _, err := h.Office.Found(ctx, town, demo.Plan()); err != nil {
+		t.Fatal(err)
+	}
+	operator := dossiers.Viewer{Tenant: town, Person: &dossiers.Person{FamilyName: "Mise en service", Admin: true}}
+	apps, err := h.Office.Applications(ctx, operator)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.APIKeys[demo.GEC]
+	secret, _, err := h.Office.AddAPIKey(ctx, operator, apps[0].ID, dossiers.Scopes(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
 }
 
 func TestRevokedAndExpiredKeys(t *testing.T) {

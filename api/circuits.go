@@ -106,7 +106,8 @@ type PublishCircuit struct {
 	Types []string `json:"types,omitempty" doc:"Codes des types qui prendront aussi ce circuit"`
 }
 
-type circuitIn struct {
+// OfCircuit names the circuit of an operation.
+type OfCircuit struct {
 	caller
 	Code string `path:"code" minLength:"1" maxLength:"60" doc:"Code du circuit"`
 }
@@ -120,7 +121,7 @@ type versionIn struct {
 type draftIn struct {
 	caller
 	Code    string `path:"code" minLength:"1" maxLength:"60" doc:"Code du circuit"`
-	IfMatch string `header:"If-Match" required:"true" doc:"Édition du brouillon qui a été lu, entre guillemets, ou « * »"`
+	IfMatch string `header:"If-Match" doc:"Édition du brouillon qui a été lu, entre guillemets ; obligatoire, « * » pour n’importe laquelle"`
 	Body    struct {
 		Definition map[string]any `json:"definition" doc:"Comme dans le fichier d’organisation"`
 	}
@@ -135,7 +136,7 @@ type trialIn struct {
 type publishIn struct {
 	caller
 	Code    string `path:"code" minLength:"1" maxLength:"60" doc:"Code du circuit"`
-	IfMatch string `header:"If-Match" required:"true" doc:"Édition du brouillon qui a été lu, entre guillemets, ou « * »"`
+	IfMatch string `header:"If-Match" doc:"Édition du brouillon qui a été lu, entre guillemets ; obligatoire, « * » pour n’importe laquelle"`
 	Body    PublishCircuit
 }
 
@@ -145,7 +146,7 @@ type definitionOut struct {
 }
 
 func (s *server) registerCircuits() {
-	changes := []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+	changes := itemErrors()
 	read, manage := dossiers.ScopeOrganisationRead, dossiers.ScopeOrganisationManage
 	add(s, operation{
 		id: "listTownCircuits", method: http.MethodGet, path: "/organisation/circuits", tag: tagOrganisation, scope: read,
@@ -169,8 +170,10 @@ func (s *server) registerCircuits() {
 	}, s.findings)
 	add(s, operation{
 		id: "rehearseCircuit", method: http.MethodPost, path: "/circuits/{code}/rehearsals", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
-		summary: "Essayer un circuit", description: "Le chemin que prendrait une lettre, qui agirait ce jour-là et la fin au plus tard. Rien n’est créé, personne n’est prévenu.", errors: changes,
+		summary: "Essayer un circuit", description: "Le chemin que prendrait une lettre, qui agirait ce jour-là et la fin au plus tard. Rien n’est créé, personne n’est prévenu.",
+		errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}, s.rehearse)
+	s.registerDrafts()
 }
 
 func (s *server) townCircuits(ctx context.Context, in *organisationIn) (*struct{ Body TownCircuits }, error) {
@@ -209,6 +212,10 @@ func definitionWire(d circuits.Definition, edition string) (*definitionOut, erro
 }
 
 func (s *server) putDraft(ctx context.Context, in *draftIn) (*definitionOut, error) {
+	from, err := editionOf(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := json.Marshal(in.Body.Definition)
 	if err != nil {
 		return nil, err
@@ -220,29 +227,31 @@ func (s *server) putDraft(ctx context.Context, in *draftIn) (*definitionOut, err
 		return nil, &dossiers.InvalidError{Field: "definition", Reason: "Une valeur n’a pas la forme attendue (" + strings.TrimPrefix(err.Error(), "json: ") + ")."}
 	}
 	d.Code = in.Code
-	if err := s.Office.WriteCircuit(ctx, in.viewer, d, editionOf(in.IfMatch)); err != nil {
-		return nil, err
+	if err := s.Office.WriteCircuit(ctx, in.viewer, d, from); err != nil {
+		return nil, stale(err)
 	}
-	written, edition, err := s.Office.WrittenCircuit(ctx, in.viewer, in.Code, 0)
-	if err != nil {
-		return nil, err
-	}
-	return definitionWire(written, edition)
+	return s.written(ctx, in.caller, in.Code)
 }
 
 // editionOf reads If-Match; any edition will do for "*".
-func editionOf(match string) string {
-	if strings.TrimSpace(match) == "*" {
-		return ""
+func editionOf(match string) (string, error) {
+	switch match = strings.TrimSpace(match); match {
+	case "":
+		return "", refused(http.StatusPreconditionRequired, "")
+	case "*":
+		return "", nil
 	}
-	return strings.Trim(strings.TrimSpace(match), `"`)
+	return strings.Trim(match, `"`), nil
 }
 
 func (s *server) publishCircuit(ctx context.Context, in *publishIn) (*definitionOut, error) {
-	p := dossiers.Publication{Edition: editionOf(in.IfMatch), Types: in.Body.Types}
-	d, err := s.Office.PublishCircuit(ctx, in.viewer, in.Code, p)
+	edition, err := editionOf(in.IfMatch)
 	if err != nil {
 		return nil, err
+	}
+	d, err := s.Office.PublishCircuit(ctx, in.viewer, in.Code, dossiers.Publication{Edition: edition, Types: in.Body.Types})
+	if err != nil {
+		return nil, stale(err)
 	}
 	written, _, err := s.Office.WrittenCircuit(ctx, in.viewer, in.Code, d.Version)
 	if err != nil {
@@ -251,7 +260,7 @@ func (s *server) publishCircuit(ctx context.Context, in *publishIn) (*definition
 	return definitionWire(written, "")
 }
 
-func (s *server) findings(ctx context.Context, in *circuitIn) (*struct{ Body Findings }, error) {
+func (s *server) findings(ctx context.Context, in *OfCircuit) (*struct{ Body Findings }, error) {
 	x, err := s.Office.Trial(ctx, in.viewer, in.Code)
 	if err != nil {
 		return nil, err

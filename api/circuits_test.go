@@ -40,7 +40,8 @@ func TestACircuitByREST(t *testing.T) {
 	if read.Edition == "" || len(read.Definition["steps"].([]any)) != 3 {
 		t.Fatalf("%+v", read)
 	}
-	h.replace(t, path+"/draft", definition, "If-Match", `"0000"`).is(409, "conflict")
+	h.replace(t, path+"/draft", definition, "If-Match", `"0000"`).is(412, "stale-version")
+	h.replace(t, path+"/draft", definition).is(428, "precondition-required")
 	h.replace(t, path+"/draft", map[string]any{"definition": map[string]any{"name": "Par programme", "stepz": steps}}, "If-Match", "*").is(422, "invalid-input")
 	h.replace(t, path+"/draft", map[string]any{"definition": map[string]any{"name": "X", "steps": []any{step("a", "visa", "rien", "")}}}, "If-Match", "*").is(422, "invalid-input")
 

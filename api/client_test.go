@@ -178,7 +178,7 @@ func (h *hall) conforms(t *testing.T, r *http.Request, a answer) {
 		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
 		Options: &openapi3filter.Options{
 			IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
-			ExcludeResponseBody: !strings.Contains(a.header.Get("Content-Type"), "json"),
+			ExcludeResponseBody: !strings.Contains(strings.ReplaceAll(a.header.Get("Content-Type"), "jsonl", ""), "json"),
 		},
 	})
 	if err != nil {

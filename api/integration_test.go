@@ -102,12 +102,20 @@ func bodyOf(operation string) io.Reader {
 		"fileDossier": `{"metadata":{}}`, "supersedeDossier": `{"by":"019b0000-0000-7000-8000-000000000000"}`, "recycleDossier": `{}`,
 		"describeDossier": `{}`, "withdrawDossier": `{}`, "addComment": `{"text":"x"}`, "addDispatch": `{"channel":"courrier","status":"sent"}`,
 		"addPanel": `{}`, "orderAnnexes": `{"annexes":[]}`, "forecastDossier": `{"type":"courrier-simple"}`, "changeWebhook": `{}`, "replayWebhook": `{"after":0}`,
+		"changeAbsence": absenceBody, "changeDelegation": delegationBody, "changeImpediment": impedimentBody, "recordRecusal": `{"person":"x@y.fr","motive":"x"}`,
 	}
 	if body, ok := bodies[operation]; ok {
 		return strings.NewReader(body)
 	}
 	return nil
 }
+
+const (
+	absenceBody    = `{"person":"x@y.fr","from":"2026-07-13","to":"2026-07-24"}`
+	impedimentBody = `{"person":"x@y.fr","declared_by":"x@y.fr","motive":"x","from":"2026-07-13"}`
+	delegationBody = `{"number":"2026-041","basis":"L2122-19","signed":"2026-03-28","from":"2026-04-01",
+		"delegator":{"person":"x@y.fr","quality":"Maire"},"delegate":{"person":"x@y.fr","quality":"DGS"}}`
+)
 
 // TestErrorPage lists every problem.
 func TestErrorPage(t *testing.T) {

@@ -34,4 +34,5 @@ func (s *server) registerMe() {
 			Scopes: append([]string{}, in.scopes...), MaxUpload: s.MaxUpload, Version: s.Version,
 		}}, nil
 	})
+	s.registerOwnKeys()
 }

@@ -56,7 +56,7 @@ type document struct {
 func describe(o *huma.OpenAPI) document {
 	statuses := map[string]string{
 		"200": "C’est fait", "201": "Créé", "202": "C’est noté, ce sera fait", "204": "C’est fait", "304": "Rien n’a changé", "400": "Demande mal formée", "401": "Clé absente ou refusée",
-		"403": "Droit insuffisant", "404": "Introuvable", "409": "Impossible dans l’état actuel", "412": "Le dossier a changé entre-temps",
+		"403": "Droit insuffisant", "404": "Introuvable", "409": "Impossible dans l’état actuel", "412": "Ce qui a été lu a changé entre-temps",
 		"413": "Envoi trop volumineux", "415": "Format refusé", "422": "Information incorrecte", "428": "If-Match nécessaire",
 		"429": "Trop de demandes ; voir Retry-After", "500": "Difficulté du parapheur", "503": "Momentanément indisponible ; voir Retry-After",
 	}
@@ -100,7 +100,8 @@ func scopeTexts() map[string]string {
 		dossiers.ScopeDossiersRead: "Suivre ses dossiers", dossiers.ScopeDossiersWrite: "Déposer, corriger, envoyer et retirer ses dossiers",
 		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types, les circuits et les bureaux",
-		dossiers.ScopeDispatchesWrite: "Inscrire les envois", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
+		dossiers.ScopeDispatchesWrite: "Inscrire les envois", dossiers.ScopeOrganisationRead: "Lire l’organisation", dossiers.ScopeOrganisationManage: "Régler l’organisation, sans jamais décider",
+		dossiers.ScopeJournalRead: "Lire le journal de la collectivité", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
 	}
 	for _, s := range dossiers.Scopes() {
 		if texts[s] == "" {

@@ -109,11 +109,21 @@ func TestNoOperationDecides(t *testing.T) {
 	// do not exist; WrittenCircuit, WriteCircuit and PublishCircuit set the town
 	// up: a circuit decides nothing, people at its desks do. The annexes change
 	// under the rules of a correction: what was decided lapses.
+	// AmendIf, MergeSetup, PlanAbsence, SetDepositRules, the drafts, versions and
+	// cases of circuits set the town up too; KeepDocument, Kept, Arrete and
+	// ImpedimentProof keep and give back the PDF of an arrêté. Recuse keeps
+	// somebody from deciding, and lets nobody decide who could not. OwnKeys,
+	// RenewKey and DropKey are the application's own credentials, never with more
+	// rights than it has. SearchJournal and ExportJournal read; LocationOf and Today
+	// are the calendar.
 	want := []string{
-		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "ApplySetup", "ChangeWebhook", "Circuits", "Content", "CorrectAs", "Deliveries", "Depart", "Deposit", "DeskNames", "Dispatches",
-		"Events", "Evidence", "Examine", "Forecast", "Hold", "LogCall", "Notes", "Notices", "Once", "OrderAnnexes", "Organisation", "PanelToken", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
-		"PublishCircuit", "Receive", "Redeliver", "Redescribe", "RehearseNamed", "RemoveAnnex", "RemoveWebhook", "ReplaceAnnex", "ReplayWebhook", "RevokeToken", "RotateWebhook", "Search", "SetMetadata", "Slip", "Supersede",
-		"Tenant", "TestWebhook", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "WishedCircuit", "Withdraw", "WriteCircuit", "WrittenCircuit",
+		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arrete", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
+		"CorrectAs", "Deliveries", "Depart", "Deposit", "DepositRules", "DeskNames", "Dispatches", "DropCase", "DropDraft", "DropKey", "Events", "Evidence", "Examine",
+		"ExportJournal", "Forecast", "Hold", "ImpedimentProof", "KeepDocument", "KeepNamedCase", "Kept", "LocationOf", "LogCall", "MergeSetup", "NewCircuit", "Notes",
+		"Notices", "Once", "OpenDraft", "OrderAnnexes", "Organisation", "OwnKeys", "PanelToken", "PlanAbsence", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
+		"PublishCircuit", "Receive", "RecusalsOf", "Recuse", "Redeliver", "Redescribe", "RehearseNamed", "RemoveAnnex", "RemoveWebhook", "RenewKey", "ReplaceAnnex",
+		"ReplayWebhook", "RetireCircuit", "RevokeToken", "RotateWebhook", "Search", "SearchJournal", "SetDepositRules", "SetMetadata", "Slip", "Supersede", "Tenant",
+		"TestWebhook", "Today", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "WishedCircuit", "Withdraw", "WriteCircuit", "WrittenCircuit",
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the interface asks the office for %q, want %q: state why here", asked, want)

@@ -247,6 +247,9 @@ func (s *server) registerOrganisation() {
 	}, s.applyOrganisation)
 	s.registerPeople()
 	s.registerTownDesks()
+	s.registerItems()
+	s.registerPowers()
+	s.registerJournal()
 }
 
 func (s *server) organisation(ctx context.Context, in *organisationIn) (*organisationOut, error) {

@@ -125,6 +125,7 @@ func (o *Office) program(t Tenant, app Application, scopes []string) Viewer {
 	return Viewer{
 		Tenant: t, Application: &app, All: slices.Contains(scopes, ScopeDossiersAll),
 		Consults: slices.Contains(scopes, ScopeOrganisationRead), Manages: slices.Contains(scopes, ScopeOrganisationManage),
+		Follows: slices.Contains(scopes, ScopeJournalRead),
 	}
 }
 

@@ -134,28 +134,18 @@ func (o *Office) Transfer(ctx context.Context, v Viewer, id ID, to circuits.Reci
 }
 
 // Recuse keeps a person away from a dossier (déport): the viewer, or somebody
-// else by an administrator. It is for good: an interest does not go because it
+// else by an administrator, or by a program that sets the town up and may see
+// the dossier. It is for good: an interest does not go because it
 // was said. Their turn goes to the substitute whom the arrêté designates.
 func (o *Office) Recuse(ctx context.Context, v Viewer, id ID, r delegation.Recusal) error {
-	if v.Person == nil {
-		return fmt.Errorf("recuse: %w", ErrForbidden)
-	}
-	who := *v.Person
-	if r.Person != v.Person.ID {
-		if err := v.administers(); err != nil {
-			return err
-		}
-		var err error
-		if who, err = o.Store.Person(ctx, v.Tenant.ID, r.Person); err != nil {
-			return err
-		}
-	} else if _, err := o.visible(ctx, v, id); err != nil {
+	who, err := o.recusing(ctx, v, id, r.Person)
+	if err != nil {
 		return err
 	}
 	if r.On == "" {
 		r.On = o.today(v.Tenant.Territory)
 	}
-	err := o.organise(ctx, v, func(g Organisation) ([]Amendment, error) {
+	err = o.organise(ctx, v, func(Organisation) ([]Amendment, error) {
 		return []Amendment{RecusalSet{Dossier: id, Recusal: r}}, nil
 	})
 	if err != nil {
@@ -181,6 +171,33 @@ func (o *Office) Recuse(ctx context.Context, v Viewer, id ID, r delegation.Recus
 		return Change{Events: events}, err
 	})
 	return err
+}
+
+// recusing is the person who is to be kept away, if v may say so.
+func (o *Office) recusing(ctx context.Context, v Viewer, id ID, person circuits.PersonID) (Person, error) {
+	oneself := v.Person != nil && person == v.Person.ID
+	if !oneself {
+		if err := v.manages(); err != nil {
+			return Person{}, err
+		}
+	}
+	if oneself || v.Application != nil {
+		if _, err := o.visible(ctx, v, id); err != nil {
+			return Person{}, err
+		}
+	}
+	if oneself {
+		return *v.Person, nil
+	}
+	return o.Store.Person(ctx, v.Tenant.ID, person)
+}
+
+// RecusalsOf lists who is kept away from a dossier, for who sees it.
+func (o *Office) RecusalsOf(ctx context.Context, v Viewer, id ID) ([]delegation.Recusal, error) {
+	if _, err := o.visible(ctx, v, id); err != nil {
+		return nil, err
+	}
+	return o.Store.Recusals(ctx, v.Tenant.ID, id)
 }
 
 // Acknowledge records that the viewer read the letter as it stands: a reading

@@ -61,7 +61,7 @@ func (o *Office) DepositRules(ctx context.Context, v Viewer) (DepositRules, erro
 // SetDepositRules changes the rules for the letters deposited from now on, and
 // journals who did. Naming the rules in force changes nothing.
 func (o *Office) SetDepositRules(ctx context.Context, v Viewer, r DepositRules) error {
-	if err := v.administers(); err != nil {
+	if err := v.manages(); err != nil {
 		return err
 	}
 	before, err := o.rules(ctx, v.Tenant)

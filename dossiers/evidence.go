@@ -160,7 +160,7 @@ func (o *Office) journal(ctx context.Context, t TenantID, after int64) iter.Seq2
 // ExportJournal writes the whole journal of the town, in the form of package journal, for its administrators. The chain is
 // verified on the way: an export that ends with its footer holds.
 func (o *Office) ExportJournal(ctx context.Context, v Viewer, w io.Writer) error {
-	if err := v.administers(); err != nil {
+	if err := v.follows(); err != nil {
 		return err
 	}
 	if _, err := journal.Write(w, v.Tenant.SIRET, journal.Genesis(v.Tenant.SIRET), o.journal(ctx, v.Tenant.ID, 0)); err != nil {

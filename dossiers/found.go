@@ -160,5 +160,7 @@ func (f *founding) addApplications(ctx context.Context, plan Plan) error {
 // depositing lists the scopes of an application that deposits letters: it does
 // not set the town up.
 func depositing() []string {
-	return slices.DeleteFunc(Scopes(), func(s string) bool { return s == ScopeOrganisationRead || s == ScopeOrganisationManage })
+	return slices.DeleteFunc(Scopes(), func(s string) bool {
+		return slices.Contains([]string{ScopeOrganisationRead, ScopeOrganisationManage, ScopeJournalRead}, s)
+	})
 }

@@ -242,6 +242,13 @@ func (o *Office) handled(list []Amendment) ([]Amendment, error) {
 // Identifiers that are empty are drawn. It answers what was made, identifiers
 // included.
 func (o *Office) Amend(ctx context.Context, v Viewer, list ...Amendment) ([]Amendment, error) {
+	return o.AmendIf(ctx, v, func(Organisation) error { return nil }, list...)
+}
+
+// AmendIf is Amend for who read the set-up before: still is asked, under the
+// lock, whether it is as it was read. Its error is answered as it is, and
+// nothing is changed.
+func (o *Office) AmendIf(ctx context.Context, v Viewer, still func(Organisation) error, list ...Amendment) ([]Amendment, error) {
 	if err := v.manages(); err != nil {
 		return nil, err
 	}
@@ -252,7 +259,7 @@ func (o *Office) Amend(ctx context.Context, v Viewer, list ...Amendment) ([]Amen
 			return nil, err
 		}
 	}
-	return made, o.organise(ctx, v, func(Organisation) ([]Amendment, error) { return made, nil })
+	return made, o.organise(ctx, v, func(g Organisation) ([]Amendment, error) { return made, still(g) })
 }
 
 // manages says whether v may set the town up: an administrator, or a program

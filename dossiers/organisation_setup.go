@@ -634,3 +634,49 @@ func (o *Office) ApplySetup(ctx context.Context, v Viewer, s Setup, terms Terms)
 	})
 	return r, err
 }
+
+// MergeSetup makes what s lists, or changes it; what it does not list stays,
+// whatever the section. Doing it twice is doing it once. Circuits are not
+// merged: they are published. still is asked, under the lock, whether the
+// set-up is as the caller read it; its error is answered as it is.
+func (o *Office) MergeSetup(ctx context.Context, v Viewer, s Setup, still func(Setup) error) (Reform, error) {
+	if err := v.manages(); err != nil {
+		return Reform{}, err
+	}
+	s.Circuits = nil
+	var r Reform
+	_, err := o.Store.Organise(ctx, v.Tenant.ID, v.Actor(""), o.now(), func(g Organisation) ([]Amendment, error) {
+		have := g.Setup()
+		err := still(have)
+		if err != nil {
+			return nil, err
+		}
+		if r, err = o.planned(v, g, s.over(have)); err != nil {
+			return nil, err
+		}
+		return o.handled(r.amendments)
+	})
+	return r, err
+}
+
+// over completes each section of s with what is there.
+func (s Setup) over(have Setup) Setup {
+	s.People = over(s.People, have.People, func(m Member) string { return m.Email })
+	s.Desks = over(s.Desks, have.Desks, func(d DeskSetup) string { return d.Code })
+	s.Sequences = over(s.Sequences, have.Sequences, func(x Sequence) string { return x.Code })
+	s.Types = over(s.Types, have.Types, func(y TypeSetup) string { return y.Code })
+	s.Delegations = over(s.Delegations, have.Delegations, func(d delegation.Delegation) string { return d.Number + " " + string(d.Delegate.Person) })
+	s.Closures = over(s.Closures, have.Closures, func(c Closure) string { return string(c.On) })
+	s.Applications = over(s.Applications, have.Applications, func(a ApplicationSetup) string { return a.Name })
+	return s
+}
+
+func over[T any](want, have []T, key func(T) string) []T {
+	if want == nil {
+		return nil
+	}
+	for _, w := range want {
+		have = put(have, w, func(h T) bool { return key(h) == key(w) })
+	}
+	return have
+}

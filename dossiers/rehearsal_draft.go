@@ -180,14 +180,19 @@ func (o *Office) lastVersion(ctx context.Context, v Viewer, code string) (d circ
 }
 
 // DropDraft throws the draft of a circuit away; the version in force stays.
-func (o *Office) DropDraft(ctx context.Context, v Viewer, code string) error {
+// from is the edition that was read, ErrConflict when it is another; empty:
+// whatever it is.
+func (o *Office) DropDraft(ctx context.Context, v Viewer, code, from string) error {
 	if err := v.manages(); err != nil {
 		return err
 	}
 	return o.organise(ctx, v, func(g Organisation) ([]Amendment, error) {
 		c, _ := g.Circuit(code)
-		if c.Draft == nil {
+		switch {
+		case c.Draft == nil:
 			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrNotFound)
+		case from != "" && edition(*c.Draft) != from:
+			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrConflict)
 		}
 		list := []Amendment{CircuitDraftDropped{Code: code}}
 		if len(c.Versions) == 0 && len(c.Cases) > 0 {

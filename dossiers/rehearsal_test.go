@@ -75,7 +75,7 @@ func TestDraftsKeepTheirEdition(t *testing.T) {
 	if x := trialOf(t, town, admin, copied); err != nil || copied == code || len(x.Definition.Steps) != 2 {
 		t.Errorf("copied as %s: %+v, %v", copied, x.Definition, err)
 	}
-	if err := o.DropDraft(ctx, admin, copied); err != nil {
+	if err := o.DropDraft(ctx, admin, copied, ""); err != nil {
 		t.Error(err)
 	}
 	if _, err := o.Trial(ctx, admin, copied); !errors.Is(err, dossiers.ErrNotFound) {

@@ -82,23 +82,47 @@ func (g Organisation) coded(code string) (circuits.DeskID, bool) {
 // RehearseNamed is Rehearse for programs: the drafter is named by their
 // address, the desks chosen at start by their code.
 func (o *Office) RehearseNamed(ctx context.Context, v Viewer, code string, c trial.Case, drafter string, on delegation.Date) (trial.Path, error) {
-	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
+	if err := v.tries(); err != nil {
+		return trial.Path{}, err
+	}
+	c, err := o.named(ctx, v, c, drafter)
 	if err != nil {
 		return trial.Path{}, err
+	}
+	return o.Rehearse(ctx, v, code, c, on)
+}
+
+// KeepNamedCase is KeepCase under the same names.
+func (o *Office) KeepNamedCase(ctx context.Context, v Viewer, code string, c trial.Case, drafter string) (trial.Path, error) {
+	if err := v.manages(); err != nil {
+		return trial.Path{}, err
+	}
+	c, err := o.named(ctx, v, c, drafter)
+	if err != nil {
+		return trial.Path{}, err
+	}
+	return o.KeepCase(ctx, v, code, c)
+}
+
+// named finds the drafter and the desks that a case names.
+func (o *Office) named(ctx context.Context, v Viewer, c trial.Case, drafter string) (trial.Case, error) {
+	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
+	if err != nil {
+		return c, err
 	}
 	if drafter != "" {
 		m, ok := find(g.People, func(m Member) bool { return strings.EqualFold(m.Email, drafter) })
 		if !ok {
-			return trial.Path{}, &InvalidError{"drafter", "Aucune personne n’a cette adresse."}
+			return c, &InvalidError{"drafter", "Aucune personne n’a cette adresse."}
 		}
 		c.Drafter = m.ID
 	}
 	for step, desk := range c.Chosen {
 		id, ok := g.coded(string(desk))
 		if !ok {
-			return trial.Path{}, &InvalidError{"chosen", "Le bureau « " + string(desk) + " » n’existe pas."}
+			return c, &InvalidError{"chosen", "Le bureau « " + string(desk) + " » n’existe pas."}
 		}
 		c.Chosen[step] = id
 	}
-	return o.Rehearse(ctx, v, code, c, on)
+	return c, nil
 }

@@ -129,6 +129,9 @@ const (
 	// a hosting centre: what administrators set up, passkeys excepted.
 	ScopeOrganisationRead   = "organisation:read"
 	ScopeOrganisationManage = "organisation:manage"
+	// ScopeJournalRead opens the journal of the whole town: who did what, to
+	// every letter.
+	ScopeJournalRead = "journal:read"
 	// ScopeDispatchesWrite says how letters were sent.
 	ScopeDispatchesWrite = "dispatches:write"
 	ScopeWebhooksManage  = "webhooks:manage"
@@ -140,7 +143,7 @@ const (
 // Scopes lists the scopes that open operations, in the order documentation
 // shows them. ScopeDossiersAll opens none: it widens these.
 func Scopes() []string {
-	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage, ScopeDispatchesWrite, ScopeWebhooksManage}
+	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage, ScopeJournalRead, ScopeDispatchesWrite, ScopeWebhooksManage}
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an
@@ -152,6 +155,7 @@ type Viewer struct {
 	All         bool         // an application whose key holds ScopeDossiersAll
 	Consults    bool         // an application whose key holds ScopeOrganisationRead
 	Manages     bool         // an application whose key holds ScopeOrganisationManage
+	Follows     bool         // an application whose key holds ScopeJournalRead
 }
 
 // person returns the person that v is, or ErrForbidden: some things are not

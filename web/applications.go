@@ -78,7 +78,7 @@ func scopeChoices() []scopeChoice {
 		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types et les circuits",
 		dossiers.ScopeDispatchesWrite: "Inscrire l’envoi des lettres", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
-		dossiers.ScopeOrganisationRead: "Lire l’organisation\u00a0: personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
+		dossiers.ScopeJournalRead: "Lire tout le journal de la collectivité", dossiers.ScopeOrganisationRead: "Lire l’organisation\u00a0: personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
 	}
 	var out []scopeChoice
 	for _, code := range dossiers.Scopes() {
@@ -86,7 +86,7 @@ func scopeChoices() []scopeChoice {
 		if label == "" {
 			label = code
 		}
-		out = append(out, scopeChoice{Code: code, Label: label, Default: !strings.HasPrefix(code, "organisation:")})
+		out = append(out, scopeChoice{Code: code, Label: label, Default: !strings.HasPrefix(code, "organisation:") && code != dossiers.ScopeJournalRead})
 	}
 	return out
 }

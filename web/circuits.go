@@ -116,7 +116,7 @@ func (s *server) circuitDraft(v *visit, w http.ResponseWriter, r *http.Request) 
 		http.Redirect(w, r, circuitPath(code), http.StatusSeeOther)
 		return nil
 	}
-	if err := s.Office.DropDraft(r.Context(), v.viewer, code); err != nil {
+	if err := s.Office.DropDraft(r.Context(), v.viewer, code, ""); err != nil {
 		return err
 	}
 	if _, err := s.Office.Trial(r.Context(), v.viewer, code); err != nil {

@@ -62,7 +62,7 @@ func rules() map[string]rule {
 		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
-		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
+		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
 		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/hosting internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
 
 		// The parts behind the use cases.

@@ -208,7 +208,7 @@ func plain() []Problem {
 		{Status: http.StatusMethodNotAllowed, Type: "method-not-allowed", Title: "Cette action n’existe pas ici", Detail: "L’adresse existe, mais pas avec cette méthode : l’en-tête Allow dit lesquelles."},
 		{Status: http.StatusNotAcceptable, Type: "not-acceptable", Title: "Ce format n’est pas proposé", Detail: "Acceptez application/json."},
 		{Status: http.StatusConflict, Type: "conflict", Title: "Quelqu’un a agi entre-temps", Detail: "Relisez le dossier avant de recommencer."},
-		{Status: http.StatusPreconditionFailed, Type: "stale-version", Title: "Le dossier a changé entre-temps", Detail: "L’en-tête If-Match nomme une version dépassée : relisez le dossier, puis recommencez."},
+		{Status: http.StatusPreconditionFailed, Type: "stale-version", Title: "Quelque chose a changé entre-temps", Detail: "L’en-tête If-Match nomme une version dépassée : relisez, puis recommencez."},
 		tooLarge(),
 		{Status: http.StatusUnsupportedMediaType, Type: "unsupported-media-type", Title: "Ce format d’envoi n’est pas accepté", Detail: "La documentation dit sous quelle forme envoyer cette demande."},
 		Invalid(),
