@@ -84,6 +84,7 @@ const (
 	LetterExtended Code = "letter_extended"      // bytes were added after the last recorded signature
 	NothingSigned  Code = "nothing_signed"       // no signature was decided yet
 	ProofAbsent    Code = "outside_proof_absent" // the proof of an act done outside was not kept with the package
+	SealUndated    Code = "seal_undated"         // no third party says since when it is there
 	GroundsAbsent  Code = "grounds_absent"       // a package of the first form, without town.jsonl
 	JournalPartial Code = "journal_not_given"    // the extract is not compared with the journal of the town
 )

@@ -211,16 +211,17 @@ func (f *forgery) forget(kind string) {
 	})
 }
 
-// TestGrounds changes one thing that the journal says of the town, and wants the report to name that and nothing else.
-func TestGrounds(t *testing.T) {
-	t.Parallel()
+// A groundCase is one thing changed in what the journal says of the town, and what the report must name.
+type groundCase struct {
+	name   string
+	change func(f *forgery)
+	want   Code
+}
+
+func groundCases() []groundCase {
 	today := string(delegation.DateOf(time.Now().UTC()))
 	ago, ahead := string(delegation.DateOf(time.Now().UTC().AddDate(0, 0, -3))), string(delegation.DateOf(time.Now().UTC().AddDate(0, 0, 3)))
-	for _, test := range []struct {
-		name   string
-		change func(f *forgery)
-		want   Code
-	}{
+	return []groundCase{
 		{"nothing changed", func(*forgery) {}, ""},
 		{"the number of the arrêté", func(f *forgery) { f.say(kindDelegation, "2026-041", "2026-042") }, MandateAct},
 		{"the PDF of the arrêté", func(f *forgery) { f.say(kindDelegation, `"pdf_sha256":"07`, `"pdf_sha256":"08`) }, MandateAct},
@@ -293,7 +294,13 @@ func TestGrounds(t *testing.T) {
 			f.opt.Journal = townJournal(f, nil)
 		}, JournalAbsent},
 		{"the whole journal", func(f *forgery) { f.opt.Journal = townJournal(f, nil) }, ""},
-	} {
+	}
+}
+
+// TestGrounds changes one thing that the journal says of the town, and wants the report to name that and nothing else.
+func TestGrounds(t *testing.T) {
+	t.Parallel()
+	for _, test := range groundCases() {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := forge(t, theFounded(t))

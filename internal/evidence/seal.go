@@ -38,6 +38,9 @@ func (v *verification) seal(manifest []byte) {
 	case signing.Unknown:
 		v.rep.add(unverifiable(SealUntrusted, fileSeal, "%s", codes(rep.Reasons)))
 	}
+	if rep.Timestamp == nil {
+		v.rep.add(remark(SealUndated, fileSeal, ""))
+	}
 	v.sealOwner(der, manifest)
 }
 

@@ -49,6 +49,7 @@ func sentences() map[Code]string {
 		WitnessStranger:   "Qui répond d’une clé d’accès n’administrait pas la collectivité à cette date, selon le journal",
 		WitnessRole:       "Aucune inscription jointe ne dit si qui répond d’une clé d’accès administrait la collectivité",
 		ProofUnfiled:      "Aucune inscription jointe ne dit que la preuve a été remise par cette personne pour cette étape",
+		SealUndated:       "Le cachet n’est pas horodaté par un tiers : rien n’établit depuis quand ce dossier de preuve existe",
 		GroundsAbsent:     "Ce dossier de preuve est de la première forme : il ne porte pas les inscriptions sur les délégations et les répondants",
 		ProofAbsent:       "La preuve de cet acte externe n’est pas jointe ; son empreinte est celle du journal",
 		LetterUnknown:     "La lettre n’est pas celle du dossier, ou elle a été modifiée",
