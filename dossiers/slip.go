@@ -87,7 +87,7 @@ func phaseName(p circuits.Phase) string {
 
 func (c clerk) path(v View) slip.Table {
 	t := slip.Table{
-		Heading: "Le circuit", Columns: []string{"Étape", "Bureau", "État"}, Wide: []float64{0.45, 0.33, 0.22}, None: "Aucun circuit : le dossier n’a pas été envoyé.",
+		Heading: "Le circuit", Columns: []string{"Étape", "État", "Qui et quand"}, Wide: []float64{0.36, 0.17, 0.47}, None: "Aucun circuit : le dossier n’a pas été envoyé.",
 	}
 	if v.State.Circuit.Name != "" {
 		t.Heading = "Le circuit « " + v.State.Circuit.Name + " »"
@@ -97,9 +97,64 @@ func (c clerk) path(v View) slip.Table {
 		circuits.Skipped: "sans objet", circuits.Bypassed: "contournée", circuits.Blocked: "bloquée",
 	}
 	for i, st := range v.Path {
-		t.Lines = append(t.Lines, []string{strconv.Itoa(i+1) + ". " + st.Step.Title, st.Desk, states[st.Status]})
+		t.Lines = append(t.Lines, []string{strconv.Itoa(i+1) + ". " + st.Step.Title + needed(st), states[st.Status], c.place(v, st)})
 	}
 	return t
+}
+
+// needed says how many must act at a step of several.
+func needed(st PathStep) string {
+	if len(st.Turns) < 2 || st.Step.Kind == circuits.Information {
+		return ""
+	}
+	rule := map[circuits.Mode]string{
+		circuits.All: "Tous doivent agir (ET)", circuits.Any: "Le premier suffit (OU)",
+		circuits.Quorum: "Il en faut " + strconv.Itoa(st.Step.Need.N) + " sur " + strconv.Itoa(len(st.Turns)),
+	}[st.Step.Need.Mode]
+	if rule == "" {
+		return ""
+	}
+	return "\n" + rule
+}
+
+// place says who acted at a step and when, turn by turn, or whom it waits for.
+func (c clerk) place(v View, st PathStep) string {
+	var out []string
+	for _, t := range st.Turns {
+		name := t.Desk
+		if t.Person != "" && len(t.Holders) > 0 || name == "" {
+			name = strings.Join(holderNames(t.Holders), " ou ")
+		}
+		switch k := t.Decision - 1; {
+		case k >= 0 && k < len(v.State.Decisions) && t.Status != circuits.Open:
+			x := v.State.Decisions[k]
+			out = append(out, signatory(x.By)+", le "+c.written(x.At))
+		case t.Status == circuits.Open:
+			line := "Attend " + name
+			if !st.State.Due.IsZero() {
+				line += ", pour le " + st.State.Due.Add(-time.Second).In(c.zone).Format("02/01/2006")
+			}
+			out = append(out, line)
+		case t.Status == circuits.Released:
+			out = append(out, name+" : les autres ont suffi")
+		case st.Status != circuits.Skipped && name != "":
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 && st.Decision != nil {
+		out = append(out, signatory(st.Decision.By)+", le "+c.written(st.Decision.At))
+	}
+	if len(out) == 0 && st.Status != circuits.Skipped {
+		out = append(out, st.Desk)
+	}
+	return strings.Join(out, "\n")
+}
+
+func holderNames(all []Holder) (out []string) {
+	for _, h := range all {
+		out = append(out, h.Name)
+	}
+	return out
 }
 
 func (c clerk) decisions(v View) slip.Table {

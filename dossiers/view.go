@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parapheur/circuits"
+	"parapheur/internal/conditions"
 )
 
 // A View is a dossier as one viewer may see it, with what they may do now.
@@ -44,6 +45,9 @@ type View struct {
 
 // Fields are the metadata of the dossier's type, as forms show them.
 func (v View) Fields() []Field { return v.circumstances.kind.Metadata }
+
+// Schema is what conditions of the circuit may name.
+func (v View) Schema() conditions.Schema { return v.circumstances.kind.Schema() }
 
 // Verbs says what a viewer may do with a dossier now.
 type Verbs struct {

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"encoding/xml"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +130,16 @@ func actSamples(add func(string, page), fr func(dossiers.Person, string, string)
 	refused := sampleShared()
 	refused.Can, refused.By, refused.Step, refused.Why = dossiers.Verbs{}, circuits.Actor{}, -1, &delegation.Refusal{Reason: delegation.OutOfType}
 	letter("dossier-hors-delegation", refused, manager(), func(p *letterPage) { p.MustRead = true })
+	way := func(name string, v dossiers.View, who dossiers.Person) {
+		p := newWayPage(v, who, c)
+		p.frame = fr(who, "Le chemin de la lettre", "bannettes")
+		add(name, p)
+	}
+	mails := newMailsPage(url.Values{"waiting": {"digest"}, "copies": {"1"}}, nil)
+	mails.frame = fr(mayor(), mails.Heading, "mes-courriels")
+	add("mes-courriels", mails)
+	way("chemin-partage", sampleShared(), manager())
+	way("chemin-simple", sampleView(), mayor())
 
 	decide := func(name, of string, v dossiers.View, who dossiers.Person, change func(*decisionPage)) {
 		a := actOf(of)
@@ -237,5 +249,65 @@ func TestLanding(t *testing.T) {
 		if got := landing(d, httptest.NewRequest("GET", "/x"+query, nil), formOf("transferer")); got != want {
 			t.Errorf("%q lands at %q, want %q", query, got, want)
 		}
+	}
+}
+
+// The drawing says what the list says, letter by letter, and stays in its
+// frame: no line of text is wider than its card.
+func TestDrawingSaysTheList(t *testing.T) {
+	t.Parallel()
+	for _, d := range []dossiers.View{sampleShared(), sampleView()} {
+		way := stops(d, manager(), sampleNow())
+		for _, f := range []figure{wideFigure(), narrowFigure()} {
+			drawn := drawLetter(d, way, f)
+			var doc struct {
+				Width int `xml:"width,attr"`
+				Text  []struct {
+					X      int    `xml:"x,attr"`
+					Anchor string `xml:"text-anchor,attr"`
+					Size   int    `xml:"font-size,attr"`
+					Line   string `xml:",chardata"`
+				} `xml:"text"`
+			}
+			if err := xml.Unmarshal([]byte(drawn), &doc); err != nil {
+				t.Fatal(err)
+			}
+			said := ""
+			for _, x := range doc.Text {
+				said += " " + x.Line
+				if wide := len([]rune(x.Line)) * x.Size / 2; x.Anchor == "start" && x.X+wide > f.width || x.Anchor == "middle" && wide > f.width {
+					t.Errorf("%q leaves a picture of %d", x.Line, f.width)
+				}
+			}
+			flat := func(s string) string { return strings.Join(strings.Fields(typeset(s)), " ") }
+			said = flat(said)
+			for _, x := range way {
+				lines := append([]string{x.Title}, x.Lines...)
+				for _, turn := range x.Turns {
+					lines = append(lines, turn.Text)
+				}
+				if len(x.Turns) == 0 {
+					lines = append(lines, strings.ToUpper(x.Word))
+				}
+				for _, line := range lines {
+					for word := range strings.FieldsSeq(flat(line)) {
+						if !strings.Contains(said, word) {
+							t.Errorf("the drawing does not say %q of %q", word, line)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// What people write stays text in the picture.
+func TestDrawingEscapes(t *testing.T) {
+	t.Parallel()
+	d := sampleView()
+	d.Title = `<script>alert("1")</script>`
+	way := []stop{{State: "stop", Word: "Refusé", Title: d.Title, Reason: "</text><script>", Lines: []string{"a & b"}}}
+	if drawn := drawLetter(d, way, wideFigure()); strings.Contains(drawn, "<script") || !strings.Contains(drawn, "&amp; b") {
+		t.Error(drawn)
 	}
 }

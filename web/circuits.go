@@ -190,7 +190,7 @@ func newCircuitPage(x dossiers.Trial, see shown, c calendar) *circuitPage {
 	p.Whole, p.Findings = newWholePanel(x), findingNotes(x)
 	p.Try = newTryPanel(x, see, c)
 	p.Cases, p.Coverage, p.Covered = caseLines(x), coverageLines(x), covered(x)
-	p.Drawing, p.List = picture(x), pictureList(x)
+	p.Drawing, p.Narrow, p.List = picture(x, wideFigure()), picture(x, narrowFigure()), pictureList(x)
 	p.Versions = versionLines(x, c)
 	for _, f := range x.Fields() {
 		if len(f.Values) > 0 {

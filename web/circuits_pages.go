@@ -163,7 +163,7 @@ type circuitPage struct {
 	Cases                     []caseLine
 	Coverage                  []caseLine
 	Covered                   string
-	Drawing                   template.HTML // made by picture, which escapes what it is given
+	Drawing, Narrow           template.HTML // made by picture, which escapes what it is given
 	List                      []stop
 	Versions                  []versionLine
 	Types, Running            string

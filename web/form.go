@@ -240,6 +240,7 @@ type formPage struct {
 	Document      string   // address of the arrêté kept
 	Closed        string   // why nothing can be changed any more
 	Always        []string // mails that leave whatever is chosen
+	Mine          string   // address of this page among those of the person
 }
 
 func (*formPage) template() string { return "formulaire" }

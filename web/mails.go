@@ -11,7 +11,7 @@ import (
 func newMailsPage(values url.Values, wrong error) *formPage {
 	f := newFiche(values, wrong)
 	p := &formPage{
-		Heading: "Mes courriels", Action: "/mes-courriels", Back: choice{"/bannettes", "Bannettes"}, Submit: "Enregistrer",
+		Heading: "Mes courriels", Action: "/mes-courriels", Mine: "/mes-courriels", Back: choice{"/bannettes", "Bannettes"}, Submit: "Enregistrer",
 		Lead: typeset("Ce que le parapheur vous écrit. Aucun courriel ne contient de document, et aucun lien n’ouvre rien sans votre clé d’accès."),
 	}
 	p.Parts = []formPart{

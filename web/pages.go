@@ -105,12 +105,12 @@ type binsPage struct {
 	Groups        []letterGroup
 	First         *letterRow // in the preview
 	Empty         *emptyList
-	More          string   // address of the rest of the list
-	Batch         bool     // several letters may be decided at once
-	Actor         string   // who decides, as statements name them
-	Said          string   // what was just done
+	More          string // address of the rest of the list
+	Batch         bool   // several letters may be decided at once
+	Actor         string // who decides, as statements name them
+	Said          string // what was just done
 	Alerts        []accessAlert
-	Activate      string   // how many letters wait for the person to authorise their key elsewhere
+	Activate      string // how many letters wait for the person to authorise their key elsewhere
 }
 
 // A happening is one line of the history.
@@ -160,7 +160,7 @@ type banner struct{ Kind, Icon, Title, Text string }
 type letterPage struct {
 	frame
 	Alerts          []accessAlert
-	Activate        string   // see binsPage
+	Activate        string // see binsPage
 	ID              string
 	Rev             int
 	Heading         string

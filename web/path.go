@@ -7,11 +7,13 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/internal/trial"
 )
 
 // A stop is one eyelet of the circuit.
 type stop struct {
 	State  string // done, now, todo, stop, passed
+	Word   string // of the state, as people say it
 	Title  string
 	Rule   string // how many must act, when there are several
 	Lines  []string
@@ -54,7 +56,22 @@ func stops(d dossiers.View, who dossiers.Person, c calendar) []stop {
 	if d.State.Phase == circuits.Completed {
 		last = stop{State: "done", Title: "Retour et preuve", Lines: []string{"La lettre signée et son dossier de preuve sont prêts.", c.moment(d.UpdatedAt)}}
 	}
-	return append(out, last)
+	switch d.State.Phase {
+	case circuits.Refused:
+		last = stop{State: "todo", Title: "Chez le rédacteur", Lines: []string{"Refusée\u00a0: la lettre est revenue à " + d.Drafter.Name + ", qui peut la corriger ou y renoncer."}}
+	case circuits.Withdrawn:
+		last = stop{State: "todo", Title: "Sans suite", Lines: []string{"La lettre est sortie du circuit."}}
+	}
+	out = append(out, last)
+	for i := range out {
+		if out[i].Word == "" {
+			out[i].Word = map[string]string{"done": "Fait", "now": "En cours", "todo": "À venir", "stop": "Refusé", "passed": "Sans objet"}[out[i].State]
+		}
+	}
+	if d.State.Phase == circuits.Refused || d.State.Phase == circuits.Withdrawn {
+		out[len(out)-1].Word = ""
+	}
+	return out
 }
 
 // stepStop draws one step.
@@ -71,11 +88,11 @@ func stepStop(d dossiers.View, i int, st dossiers.PathStep, who dossiers.Person,
 	case circuits.Rejects:
 		s.State, s.Lines = "stop", decided(st, c)
 	case circuits.Skipped:
-		s.State, s.Lines = "passed", []string{skipped(st.Step)}
+		s.State, s.Lines = "passed", []string{skipped(d, st.Step)}
 	case circuits.Bypassed:
-		s.State, s.Lines = "passed", decided(st, c)
+		s.State, s.Word, s.Lines = "passed", "Contournée", decided(st, c)
 	case circuits.Blocked:
-		s.State, s.Lines = "stop", []string{"Bloquée\u00a0: " + blocked(d, st)}
+		s.State, s.Word, s.Lines = "stop", "Bloquée", []string{"Bloquée\u00a0: " + blocked(d, st)}
 	case circuits.Sealing:
 		s.State, s.Lines = "now", append(decided(st, c), "La signature se pose sur le PDF")
 		if st.Awaiting != "" {
@@ -135,6 +152,7 @@ func turnOf(d dossiers.View, st dossiers.PathStep, t dossiers.PathTurn, who doss
 	case circuits.Open:
 		line.State, line.Text = "now", waitsFor(dossiers.PathStep{Step: st.Step, Desk: t.Desk, Holders: t.Holders, Turns: []dossiers.PathTurn{t}}, who)
 	case circuits.Released:
+		line.State = "passed"
 		line.Text += nbsp + ": les autres ont suffi"
 	case circuits.Ahead:
 		if st.Step.Need.Ordered && st.Status == circuits.Open {
@@ -168,11 +186,11 @@ func needed(st circuits.Step, n int) string {
 }
 
 // skipped says why a step was passed over.
-func skipped(st circuits.Step) string {
+func skipped(d dossiers.View, st circuits.Step) string {
 	if st.When == "" {
 		return "Sans objet"
 	}
-	return "Sans objet\u00a0: la condition «\u00a0" + st.When + "\u00a0» n’est pas remplie"
+	return "Sans objet\u00a0: la condition «\u00a0" + trial.Words(st.When, d.Schema()) + "\u00a0» n’est pas remplie"
 }
 
 // blocked says why nobody can act at a step.

@@ -165,7 +165,7 @@ func (n narrator) clockwork(e circuits.Event) (happening, bool) {
 	case circuits.StepOpened:
 		return n.opened(e), true
 	case circuits.StepSkipped:
-		return happening{What: n.at("Étape sautée", e.Step), Detail: skipped(circuits.Step{When: e.Condition})}, true
+		return happening{What: n.at("Étape sautée", e.Step), Detail: skipped(n.View, circuits.Step{When: e.Condition})}, true
 	case circuits.StepBlocked:
 		h := happening{What: n.at("Étape bloquée", e.Step), Detail: "Personne ne peut agir."}
 		switch {

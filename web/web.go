@@ -137,6 +137,8 @@ func (s *server) letterRoutes(r chi.Router) {
 	r.Post("/piece", s.uploader(s.keepProof))
 	r.Get("/pieces/{sha}", s.someone(s.proofFile))
 	r.Get("/etat", s.someone(s.letterState))
+	r.Get("/chemin", s.someone(s.letterWay))
+	r.Get("/chemin.svg", s.someone(s.letterDrawingFile))
 	r.Get("/documents/{n}/contenu", s.someone(s.content))
 	r.Get("/documents/{n}/texte", s.someone(s.text))
 	r.Get("/documents/{n}/pages/{page}.png", s.someone(s.pageImage))
