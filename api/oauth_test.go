@@ -261,7 +261,7 @@ func TestAnApplicationIsHeldToItsAddressesAndTypes(t *testing.T) {
 	}
 	set := func(networks, kinds []string) {
 		t.Helper()
-		if err := h.Office.SetApplication(t.Context(), admin, me.ID, networks, kinds); err != nil {
+		if err := h.Office.SetApplication(t.Context(), admin, me.ID, dossiers.Reach{Networks: networks, Types: kinds}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -285,7 +285,7 @@ func TestAnApplicationIsHeldToItsAddressesAndTypes(t *testing.T) {
 	from = "198.51.100.7"
 	h.ask(t, http.MethodGet, d.URL, nil, "X-Request-Id", "gec-2026-0001").is(200)
 	for _, bad := range [][]string{{"localhost"}, {"300.0.0.1"}, {"10.0.0.0/99"}} {
-		if err := h.Office.SetApplication(t.Context(), admin, me.ID, bad, nil); err == nil {
+		if err := h.Office.SetApplication(t.Context(), admin, me.ID, dossiers.Reach{Networks: bad}); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}

@@ -173,8 +173,9 @@ type SetupClosure struct {
 
 // A SetupApplication is a program of the town, without its keys.
 type SetupApplication struct {
-	Name           string `json:"name"`
-	DefaultDrafter string `json:"default_drafter"`
+	Name           string   `json:"name"`
+	DefaultDrafter string   `json:"default_drafter"`
+	Frames         []string `json:"panel_origins,omitempty" maxItems:"20" doc:"Origines des pages qui peuvent montrer ses panneaux ; aucune : aucun site ne le peut" example:"[\"https://gec.mairie.fr\"]"`
 }
 
 // A Plan is what a SetupTown changes.

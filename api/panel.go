@@ -10,7 +10,7 @@ import (
 
 // A PanelWish says where a panel will be shown, and for how long.
 type PanelWish struct {
-	Origins []string `json:"origins,omitempty" maxItems:"5" doc:"Origines des pages qui peuvent le montrer dans un cadre (iframe), sans chemin : en https, ou en http sur le réseau interne. Aucune : le panneau s’ouvre par un lien, dans sa propre fenêtre" example:"[\"https://gec.mairie.fr\"]"`
+	Origins []string `json:"origins,omitempty" maxItems:"20" doc:"Parmi les origines que l’administrateur a données à l’application, celles dont les pages peuvent montrer ce panneau dans un cadre (iframe) ; par défaut, toutes" example:"[\"https://gec.mairie.fr\"]"`
 	Minutes int      `json:"minutes,omitempty" minimum:"1" maximum:"60" default:"15" doc:"Combien de minutes l’adresse s’ouvre"`
 }
 
@@ -28,7 +28,7 @@ type panelOut struct {
 
 const panelText = `Une page en français, prête à montrer, qui dit où en est la lettre : le chemin, qui a décidé, ce qui est attendu. Rien ne s’y décide : ses liens ouvrent le parapheur dans une autre fenêtre.
 
-L’adresse est scellée et ne vit que quelques minutes : demandez-en une chaque fois que la fiche s’ouvre. Seules les origines données peuvent la tenir dans un cadre. Elle montre ce que la clé qui l’a demandée permet de lire, et se ferme avec elle si la clé est révoquée.`
+L’adresse est scellée et ne vit que quelques minutes : demandez-en une chaque fois que la fiche s’ouvre. Seules les origines inscrites par l’administrateur sur la page de l’application peuvent la tenir dans un cadre (aucune, tant qu’il n’en a pas inscrit) : sans elles, le panneau s’ouvre par un lien, dans sa propre fenêtre. Elle montre ce que la clé qui l’a demandée permet de lire, et se ferme avec elle si la clé est révoquée.`
 
 func (s *server) registerPanels() {
 	add(s, operation{

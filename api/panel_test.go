@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/dossiers"
+	"parapheur/internal/demo"
 	"parapheur/internal/towntest"
 )
 
@@ -16,6 +18,17 @@ func TestPanel(t *testing.T) {
 	d := h.put(t, "cle-0001", nil)
 	ask := func(body string, headers ...string) answer {
 		return h.ask(t, http.MethodPost, "/api/v1/dossiers/"+d.ID+"/panel", strings.NewReader(body), append([]string{"Content-Type", "application/json"}, headers...)...)
+	}
+	admin := h.Person(t, demo.Administrator).Viewer(t)
+	apps, err := h.Office.Applications(t.Context(), admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(`{"origins":["https://gec.mairie.example"]}`).is(http.StatusUnprocessableEntity, "invalid-input") // closed until an administrator opens it
+	for _, a := range apps {
+		if err := h.Office.SetApplication(t.Context(), admin, a.ID, dossiers.Reach{Frames: []string{"https://gec.mairie.example"}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	a := ask(`{"origins":["https://gec.mairie.example"],"minutes":5}`).is(http.StatusCreated)
 	var p Panel

@@ -283,14 +283,27 @@ func (o *Office) Once(ctx context.Context, v Viewer, key string, fingerprint [32
 	return answer, false, o.Store.KeepAnswer(late, v.Tenant.ID, v.Application.ID, key, answer)
 }
 
-// SetApplication says where an application may call from and which types of
-// letters it may touch; none means any.
-func (o *Office) SetApplication(ctx context.Context, v Viewer, id string, networks, types []string) error {
+// A Reach is where an application calls from, what it touches and where it
+// shows letters.
+type Reach struct {
+	Networks []string // addresses and networks; none: any
+	Types    []string // codes of types of letters; none: any
+	Frames   []string // origins whose pages may show its panels; none: no page may
+}
+
+// SetApplication says what an application may reach from now on. Panels that
+// are open follow when they are asked for again.
+func (o *Office) SetApplication(ctx context.Context, v Viewer, id string, reach Reach) error {
 	if err := v.administers(); err != nil {
 		return err
 	}
 	a := Application{ID: id}
-	for _, n := range networks {
+	frames, err := frameOrigins("frames", reach.Frames)
+	if err != nil {
+		return err
+	}
+	a.Frames = frames
+	for _, n := range reach.Networks {
 		p, err := network(n)
 		if err != nil {
 			return &InvalidError{"networks", "Une des adresses ne se lit pas. Écrivez par exemple « 192.0.2.10 » ou « 192.0.2.0/24 »."}
@@ -301,7 +314,7 @@ func (o *Office) SetApplication(ctx context.Context, v Viewer, id string, networ
 	if err != nil {
 		return err
 	}
-	for _, code := range types {
+	for _, code := range reach.Types {
 		if !slices.ContainsFunc(known, func(y Type) bool { return y.Code == code }) {
 			return &InvalidError{"types", "Choisissez des types de courrier de la liste."}
 		}

@@ -116,6 +116,8 @@ type ApplicationSetup struct {
 	ID             string            `json:"id,omitempty"`
 	Name           string            `json:"name"`
 	DefaultDrafter circuits.PersonID `json:"default_drafter"`
+	// Frames are as in Application.
+	Frames []string `json:"panel_origins,omitempty"`
 }
 
 // A CircuitSetup is a circuit with its versions.

@@ -461,5 +461,8 @@ func (a ApplicationSet) check(g Organisation) error {
 	case slices.ContainsFunc(g.Applications, func(o ApplicationSetup) bool { return o.ID != x.ID && o.Name == x.Name }):
 		return &InvalidError{"name", "Une application porte déjà ce nom."}
 	}
+	if _, err := frameOrigins("panel_origins", x.Frames); err != nil {
+		return err
+	}
 	return exactly("name", x.Name, 1, 80)
 }

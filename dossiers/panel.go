@@ -25,7 +25,7 @@ const (
 	// MaxPanelLife is how long it can at most.
 	MaxPanelLife = time.Hour
 
-	maxPanelOrigins = 5
+	maxPanelOrigins = 20
 	maxPanelToken   = 4096
 )
 
@@ -48,12 +48,15 @@ type panelTicket struct {
 }
 
 // PanelToken makes the token of a page that shows a dossier inside the program
-// of whoever asks, for a while. origins are those of the pages that may frame
-// it. It is shown under the key that asked, and no longer than that one is in
+// of whoever asks, for a while. The pages that may frame it are those of the
+// application's origins, or some of them: origins. It is shown under the key that asked, and no longer than that one is in
 // force; the key that is revoked takes its panels with it.
 func (o *Office) PanelToken(ctx context.Context, g Grant, id ID, origins []string, life time.Duration) (token string, expires time.Time, err error) {
-	if origins, err = frameOrigins(origins); err != nil {
+	if origins, err = frameOrigins("origins", origins); err != nil {
 		return "", expires, err
+	}
+	if len(g.Application.framing(origins)) < len(origins) {
+		return "", expires, &InvalidError{"origins", "Cette application ne peut pas montrer de panneau là : votre administrateur ajoute l’origine sur la page de l’application."}
 	}
 	if life <= 0 {
 		life = PanelLife
@@ -76,24 +79,35 @@ func (o *Office) PanelToken(ctx context.Context, g Grant, id ID, origins []strin
 	return base64.RawURLEncoding.EncodeToString(sealed), expires, nil
 }
 
-// Panel opens what a token shows. ErrPanel when it shows nothing; the origins
-// are then those of a token that is ours and too old, so that the page which
-// holds the frame can be told.
+// framing are the origins of the application among those wanted, or all of them
+// when none is.
+func (a *Application) framing(wanted []string) []string {
+	if len(wanted) == 0 {
+		return a.Frames
+	}
+	return slices.DeleteFunc(slices.Clone(wanted), func(o string) bool { return !slices.Contains(a.Frames, o) })
+}
+
+// Panel opens what a token shows, to be framed where its application may show
+// it today. ErrPanel when it shows nothing; the origins are then those of a
+// token that is ours and too old, so that the page which holds the frame can be
+// told.
 func (o *Office) Panel(ctx context.Context, t Tenant, token string) (Panel, error) {
 	ticket, err := o.ticket(t, token)
 	if err != nil {
 		return Panel{}, err
 	}
-	p := Panel{Origins: ticket.Origins, Expires: time.Unix(ticket.Expires, 0).UTC()}
+	p := Panel{Expires: time.Unix(ticket.Expires, 0).UTC()}
+	key, _, app, err := o.Store.APIKey(ctx, t.ID, ticket.Credential)
+	if err != nil && !isNotFound(err) {
+		return p, err
+	}
+	p.Origins = app.framing(ticket.Origins)
+	if err != nil || !key.inForce(o.now()) {
+		return p, fmt.Errorf("panel of key %s: %w", ticket.Credential, ErrPanel)
+	}
 	if !o.now().Before(p.Expires) {
 		return p, fmt.Errorf("panel of %s since %s: %w", ticket.Dossier, p.Expires.Format(time.RFC3339), ErrPanel)
-	}
-	key, _, app, err := o.Store.APIKey(ctx, t.ID, ticket.Credential)
-	switch {
-	case isNotFound(err) || err == nil && !key.inForce(o.now()):
-		return p, fmt.Errorf("panel of key %s: %w", ticket.Credential, ErrPanel)
-	case err != nil:
-		return p, err
 	}
 	p.View, err = o.View(ctx, Viewer{Tenant: t, Application: &app, All: ticket.All}, ticket.Dossier)
 	if isNotFound(err) { // a right was taken away since
@@ -122,17 +136,17 @@ func (o *Office) ticket(t Tenant, token string) (panelTicket, error) {
 	return out, nil
 }
 
-// frameOrigins reads the origins of pages (RFC 6454): https, or http on this
+// frameOrigins reads the origins of pages that a field names (RFC 6454): https, or http on this
 // machine and on names that no public host has.
-func frameOrigins(list []string) ([]string, error) {
+func frameOrigins(field string, list []string) ([]string, error) {
 	if len(list) > maxPanelOrigins {
-		return nil, &InvalidError{"origins", fmt.Sprintf("%d origines au plus peuvent montrer un panneau.", maxPanelOrigins)}
+		return nil, &InvalidError{field, fmt.Sprintf("%d origines au plus peuvent montrer un panneau.", maxPanelOrigins)}
 	}
 	var out []string
 	for _, s := range list {
 		origin, ok := frameOrigin(s)
 		if !ok {
-			return nil, &InvalidError{"origins", "Une origine s’écrit sans chemin, par exemple « https://gec.mairie.fr ». En http, seulement sur le réseau interne."}
+			return nil, &InvalidError{field, "Une origine s’écrit sans chemin, par exemple « https://gec.mairie.fr ». En http, seulement sur le réseau interne."}
 		}
 		if !slices.Contains(out, origin) {
 			out = append(out, origin)

@@ -102,6 +102,7 @@ type Application struct {
 	DefaultDrafter circuits.PersonID // to whom refusals of its letters return
 	Networks       []netip.Prefix    // where it may call from; empty: anywhere
 	Types          []string          // of letters it may touch; empty: every type
+	Frames         []string          // origins whose pages may show its panels in a frame; none: no page may
 	Keys           []APIKey
 }
 

@@ -22,13 +22,15 @@ type applicationPage struct {
 	frame
 	ID, Name string
 	Networks string // one a line
+	Frames   string // one a line
 	Types    []allowedType
 	Hooks    []hookCard
 	Calls    []callLine
 	Scopes   []scopeChoice
 	Said     string
 	Problem  string
-	Secret   string // of an endpoint, shown once
+	Secret   string          // of an endpoint, shown once
+	Asked    *dossiers.Reach // what was refused, to be mended
 	URL      field
 }
 
@@ -92,6 +94,7 @@ func (s *server) showApplication(v *visit, w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	p.fill(apps[i], types, calls, s.calendar(v))
+	p.keep()
 	p.Hooks, p.frame, p.Scopes = hooks, s.frame(v, apps[i].Name, "administration"), scopeChoices()
 	if p.Secret != "" {
 		w.Header().Set("Cache-Control", "no-store")
@@ -110,7 +113,7 @@ func (p *applicationPage) fill(a dossiers.Application, types []dossiers.TypeView
 		}
 		networks = append(networks, text)
 	}
-	p.Networks = strings.Join(networks, "\n")
+	p.Networks, p.Frames = strings.Join(networks, "\n"), strings.Join(a.Frames, "\n")
 	for _, y := range types {
 		p.Types = append(p.Types, allowedType{y.Code, y.Name, slices.Contains(a.Types, y.Code)})
 	}
@@ -182,6 +185,17 @@ func newDeliveryLine(d dossiers.Delivery, c calendar) deliveryLine {
 	return line
 }
 
+// keep shows what was asked for and refused, instead of what is in force.
+func (p *applicationPage) keep() {
+	if p.Asked == nil {
+		return
+	}
+	p.Networks, p.Frames = strings.Join(p.Asked.Networks, "\n"), strings.Join(p.Asked.Frames, "\n")
+	for i, y := range p.Types {
+		p.Types[i].Chosen = slices.Contains(p.Asked.Types, y.Code)
+	}
+}
+
 // backTo returns to the page of an application with a word of what was done.
 func backTo(w http.ResponseWriter, r *http.Request, application, said string) error {
 	http.Redirect(w, r, "/administration/applications/"+application+"?dit="+said, http.StatusSeeOther)
@@ -190,9 +204,12 @@ func backTo(w http.ResponseWriter, r *http.Request, application, said string) er
 
 func (s *server) setAccess(v *visit, w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
-	err := s.Office.SetApplication(r.Context(), v.viewer, id, strings.Fields(r.PostForm.Get("networks")), r.PostForm["type"])
+	reach := dossiers.Reach{
+		Networks: strings.Fields(r.PostForm.Get("networks")), Types: r.PostForm["type"], Frames: strings.Fields(r.PostForm.Get("frames")),
+	}
+	err := s.Office.SetApplication(r.Context(), v.viewer, id, reach)
 	if invalid, ok := isField(err); ok {
-		return s.showApplication(v, w, r, http.StatusUnprocessableEntity, id, &applicationPage{Problem: invalid.Reason})
+		return s.showApplication(v, w, r, http.StatusUnprocessableEntity, id, &applicationPage{Problem: invalid.Reason, Asked: &reach})
 	}
 	if err != nil {
 		return err

@@ -31,9 +31,10 @@ func TestAnApplicationAndItsNotifications(t *testing.T) {
 		}
 		return w.Body.String()
 	}
-	post(page+"/acces", http.StatusSeeOther, url.Values{"networks": {"192.0.2.0/24\n2001:db8::/32\n198.51.100.7"}, "type": {"courrier-simple"}})
-	says(t, "the page", admin.get(page).Body.String(), "192.0.2.0/24\n2001:db8::/32\n198.51.100.7", `value="courrier-simple" checked`)
-	says(t, "a refusal", post(page+"/acces", http.StatusUnprocessableEntity, url.Values{"networks": {"partout"}}), "ne se lit pas")
+	post(page+"/acces", http.StatusSeeOther, url.Values{"networks": {"192.0.2.0/24\n2001:db8::/32\n198.51.100.7"}, "type": {"courrier-simple"}, "frames": {"https://GEC.mairie.example/\nhttp://gec.lan:8000"}})
+	says(t, "the page", admin.get(page).Body.String(), "192.0.2.0/24\n2001:db8::/32\n198.51.100.7", `value="courrier-simple" checked`, "https://gec.mairie.example\nhttp://gec.lan:8000")
+	says(t, "a refusal", post(page+"/acces", http.StatusUnprocessableEntity, url.Values{"networks": {"partout"}}), "ne se lit pas", ">partout</textarea>")
+	says(t, "a refusal", post(page+"/acces", http.StatusUnprocessableEntity, url.Values{"frames": {"https://gec.mairie.example/page"}}), "Une origine s’écrit sans chemin", ">https://gec.mairie.example/page</textarea>")
 	says(t, "a refusal", post(page+"/jeu-de-cles", http.StatusUnprocessableEntity, url.Values{"jwks": {"{}"}, "scope": {dossiers.ScopeDossiersRead}}), "n’est pas accepté")
 	says(t, "a refusal", post(page+"/notifications", http.StatusUnprocessableEntity, url.Values{"url": {"https://10.0.0.1/"}}), "ne peut pas être appelée", `value="https://10.0.0.1/"`)
 

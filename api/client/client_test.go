@@ -138,7 +138,7 @@ func TestWholeLife(t *testing.T) {
 	if err := c.Dispatched(ctx, "envoi-GEC-1", d.ID, client.Dispatch{Channel: "recommande", Status: "sent", Provider: "La Poste"}); err != nil {
 		t.Error(err)
 	}
-	if address, expires, err := c.Panel(ctx, d.ID, 5*time.Minute, "https://gec.mairie.example"); err != nil || !strings.HasPrefix(address, towntest.Origin+"/panneau/") || time.Until(expires) < time.Minute {
+	if address, expires, err := c.Panel(ctx, d.ID, 5*time.Minute); err != nil || !strings.HasPrefix(address, towntest.Origin+"/panneau/") || time.Until(expires) < time.Minute {
 		t.Errorf("panel %q until %s: %v", address, expires, err)
 	}
 	if _, err := town.Webhooks.Round(ctx); err != nil {

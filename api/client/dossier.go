@@ -239,8 +239,9 @@ func (c *Client) Dispatched(ctx context.Context, key, id string, s Dispatch) err
 }
 
 // Panel makes the address of a page that shows a dossier, to be put in a frame
-// of a page of one of these origins, or in a link when there is none. It opens
-// for as long as life, one hour at most: ask for one each time it is shown.
+// of a page of the application's origins, or of some of them: origins. Where the
+// administrator allowed none it is a link. It opens for as long as life, one
+// hour at most: ask for one each time it is shown.
 func (c *Client) Panel(ctx context.Context, id string, life time.Duration, origins ...string) (address string, expires time.Time, err error) {
 	r, err := request{method: http.MethodPost, path: of(id) + "/panel"}.json(struct {
 		Origins []string `json:"origins,omitempty"`

@@ -24,12 +24,12 @@ func zeroes(k *dossiers.APIKey) {
 // Applications implements dossiers.Store.
 func (s *Store) Applications(ctx context.Context, t dossiers.TenantID) (out []dossiers.Application, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select id::text, name, default_drafter::text, networks, dossier_types from application where tenant = $1 order by name`, t)
+		rows, err := tx.Query(ctx, `select id::text, name, default_drafter::text, networks, dossier_types, frames from application where tenant = $1 order by name`, t)
 		if err != nil {
 			return fmt.Errorf("applications: %w", err)
 		}
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a dossiers.Application, err error) {
-			return a, row.Scan(&a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types)
+			return a, row.Scan(&a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types, &a.Frames)
 		})
 		if err != nil {
 			return fmt.Errorf("applications: %w", err)
@@ -117,9 +117,9 @@ func (s *Store) RevokeAPIKey(ctx context.Context, t dossiers.TenantID, keyID str
 func (s *Store) APIKey(ctx context.Context, t dossiers.TenantID, keyID string) (k dossiers.APIKey, secretHash [32]byte, a dossiers.Application, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		var hash []byte
-		err := tx.QueryRow(ctx, `select `+keyColumns+`, k.secret_sha256, a.id::text, a.name, a.default_drafter::text, a.networks, a.dossier_types
+		err := tx.QueryRow(ctx, `select `+keyColumns+`, k.secret_sha256, a.id::text, a.name, a.default_drafter::text, a.networks, a.dossier_types, a.frames
 			from api_key k join application a on a.tenant = k.tenant and a.id = k.application where k.tenant = $1 and k.id = $2`, t, keyID).
-			Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &k.JWKS, &hash, &a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types)
+			Scan(&k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &k.JWKS, &hash, &a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types, &a.Frames)
 		if err != nil {
 			return one("key", err)
 		}

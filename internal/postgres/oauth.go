@@ -33,11 +33,12 @@ func (s *Store) SetApplication(ctx context.Context, t dossiers.TenantID, a dossi
 	body := struct {
 		Networks []string       `json:"networks"`
 		Types    []string       `json:"types"`
+		Frames   []string       `json:"panel_origins"`
 		By       circuits.Actor `json:"by"`
-	}{networks, list(a.Types), by}
+	}{networks, list(a.Types), list(a.Frames), by}
 	return s.administer(ctx, t, fact{at: at, subject: a.ID, kind: kindApplicationChanged, body: body}, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `update application set networks = $3::text[]::cidr[], dossier_types = $4 where tenant = $1 and id::text = $2`,
-			t, a.ID, networks, list(a.Types))
+		tag, err := tx.Exec(ctx, `update application set networks = $3::text[]::cidr[], dossier_types = $4, frames = $5 where tenant = $1 and id::text = $2`,
+			t, a.ID, networks, list(a.Types), list(a.Frames))
 		if err == nil && tag.RowsAffected() == 0 {
 			return dossiers.ErrNotFound
 		}
@@ -62,11 +63,11 @@ func (s *Store) AddAccessToken(ctx context.Context, t dossiers.TenantID, tok dos
 func (s *Store) AccessToken(ctx context.Context, t dossiers.TenantID, hash [32]byte) (tok dossiers.AccessToken, k dossiers.APIKey, a dossiers.Application, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		var revoked *time.Time
-		err := tx.QueryRow(ctx, `select x.key, x.scopes, x.created_at, x.expires, x.revoked_at, `+keyColumns+`, a.id::text, a.name, a.default_drafter::text, a.networks, a.dossier_types
+		err := tx.QueryRow(ctx, `select x.key, x.scopes, x.created_at, x.expires, x.revoked_at, `+keyColumns+`, a.id::text, a.name, a.default_drafter::text, a.networks, a.dossier_types, a.frames
 			from access_token x join api_key k on k.tenant = x.tenant and k.id = x.key join application a on a.tenant = k.tenant and a.id = k.application
 			where x.tenant = $1 and x.token_sha256 = $2`, t, hash[:]).
 			Scan(&tok.Key, &tok.Scopes, &tok.Created, &tok.Expires, &revoked, &k.ID, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.LastUsed, &k.RevokedAt, &k.JWKS,
-				&a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types)
+				&a.ID, &a.Name, &a.DefaultDrafter, &a.Networks, &a.Types, &a.Frames)
 		if err != nil {
 			return one("access token", err)
 		}

@@ -137,8 +137,9 @@ func queueAmendment(b *pgx.Batch, t dossiers.TenantID, a dossiers.Amendment, at 
 		b.Queue(`delete from closure where tenant = $1 and day = $2::date`, t, string(a.On))
 	case dossiers.ApplicationSet:
 		x := a.Application
-		b.Queue(`insert into application (tenant, id, name, default_drafter) values ($1, $2, $3, $4)
-			on conflict (tenant, id) do update set name = excluded.name, default_drafter = excluded.default_drafter`, t, x.ID, x.Name, x.DefaultDrafter)
+		b.Queue(`insert into application (tenant, id, name, default_drafter, frames) values ($1, $2, $3, $4, $5)
+			on conflict (tenant, id) do update set name = excluded.name, default_drafter = excluded.default_drafter, frames = excluded.frames`,
+			t, x.ID, x.Name, x.DefaultDrafter, list(x.Frames))
 	default:
 		return queueLaw(b, t, a)
 	}
@@ -256,8 +257,8 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 	collect(b, &g.Closures, func(row pgx.CollectableRow) (x dossiers.Closure, err error) { return x, row.Scan(&x.On, &x.Label) },
 		`select day::text, label from closure where tenant = $1 order by day`, t)
 	collect(b, &g.Applications, func(row pgx.CollectableRow) (x dossiers.ApplicationSetup, err error) {
-		return x, row.Scan(&x.ID, &x.Name, &x.DefaultDrafter)
-	}, `select id::text, name, default_drafter::text from application where tenant = $1 order by name`, t)
+		return x, row.Scan(&x.ID, &x.Name, &x.DefaultDrafter, &x.Frames)
+	}, `select id::text, name, default_drafter::text, nullif(frames, '{}') from application where tenant = $1 order by name`, t)
 	b.Queue(`select region, zone from tenant where id = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Territory.Region, &g.Territory.Zone) })
 	b.Queue(`select coalesce(max(revision), 0) from organisation where tenant = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Revision) })
 	if err := run(ctx, tx, b); err != nil {

@@ -637,7 +637,7 @@ func TestEndpointsBelongToTheirApplication(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(types, func(y dossiers.Type) bool { return y.Code != "courrier-simple" })
-	if err := g.Office.SetApplication(ctx, admin, g.viewer.Application.ID, nil, []string{types[i].Code}); err != nil {
+	if err := g.Office.SetApplication(ctx, admin, g.viewer.Application.ID, dossiers.Reach{Types: []string{types[i].Code}}); err != nil {
 		t.Fatal(err)
 	}
 	g.happen(1)

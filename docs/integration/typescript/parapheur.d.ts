@@ -387,7 +387,7 @@ export interface paths {
          * Montrer un dossier dans sa propre page
          * @description Une page en français, prête à montrer, qui dit où en est la lettre : le chemin, qui a décidé, ce qui est attendu. Rien ne s’y décide : ses liens ouvrent le parapheur dans une autre fenêtre.
          *
-         *     L’adresse est scellée et ne vit que quelques minutes : demandez-en une chaque fois que la fiche s’ouvre. Seules les origines données peuvent la tenir dans un cadre. Elle montre ce que la clé qui l’a demandée permet de lire, et se ferme avec elle si la clé est révoquée.
+         *     L’adresse est scellée et ne vit que quelques minutes : demandez-en une chaque fois que la fiche s’ouvre. Seules les origines inscrites par l’administrateur sur la page de l’application peuvent la tenir dans un cadre (aucune, tant qu’il n’en a pas inscrit) : sans elles, le panneau s’ouvre par un lien, dans sa propre fenêtre. Elle montre ce que la clé qui l’a demandée permet de lire, et se ferme avec elle si la clé est révoquée.
          *
          *     Droit nécessaire : `dossiers:read`.
          */
@@ -1642,7 +1642,7 @@ export interface components {
              */
             minutes: number;
             /**
-             * @description Origines des pages qui peuvent le montrer dans un cadre (iframe), sans chemin : en https, ou en http sur le réseau interne. Aucune : le panneau s’ouvre par un lien, dans sa propre fenêtre
+             * @description Parmi les origines que l’administrateur a données à l’application, celles dont les pages peuvent montrer ce panneau dans un cadre (iframe) ; par défaut, toutes
              * @example [
              *       "https://gec.mairie.fr"
              *     ]
@@ -1748,6 +1748,13 @@ export interface components {
         SetupApplication: {
             default_drafter: string;
             name: string;
+            /**
+             * @description Origines des pages qui peuvent montrer ses panneaux ; aucune : aucun site ne le peut
+             * @example [
+             *       "https://gec.mairie.fr"
+             *     ]
+             */
+            panel_origins?: string[];
         };
         SetupClosure: {
             label?: string;
