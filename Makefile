@@ -56,9 +56,9 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, Keycloak, linters of the OpenAPI document, Bruno
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, Keycloak, a database that ends again and again, linters of the OpenAPI document, Bruno
 	@scripts/setup.sh slow
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Keycloak' -v ./certs ./internal/blobs ./api ./web
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Keycloak|DatabaseEnds' -v ./certs ./internal/blobs ./api ./web
 	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
 
 .PHONY: fuzz/api
@@ -67,9 +67,9 @@ fuzz/api: ## Drive every operation of a real server with what schemathesis makes
 	$(GO) test -tags slow $(TESTFLAGS) -run Fuzzing -v ./api
 
 .PHONY: load
-load: ## 50 deposits a second of 200 KB letters with webhooks, two cores, two minutes (LOAD_SECONDS, LOAD_RATE); then the cost at 1,000 and at 100,000 letters (LOAD_LETTERS)
+load: ## 50 deposits a second of 200 KB letters with webhooks, two cores, two minutes (LOAD_SECONDS, LOAD_RATE); then the cost at 1,000 and at 1,000,000 letters (LOAD_LETTERS): docs/speed.md
 	@scripts/setup.sh run
-	$(GO) test -tags load -count=1 -timeout 30m -run 'TestLoad|TestCostIsFlat' -v ./e2e
+	PARAPHEUR_TEST_ON_DISK=1 $(GO) test -tags load -count=1 -timeout 60m -run 'TestLoad|TestCostIsFlat' -v ./e2e
 
 .PHONY: conformance
 conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every kind; writes docs/conformance.md
@@ -79,6 +79,10 @@ conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every 
 .PHONY: bench
 bench: ## Speed and memory, as ratios to a floor measured in the same run (COUNT=5)
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count $(or $(COUNT),5) ./signing ./dossiers ./internal/blobs
+
+.PHONY: bench/towns
+bench/towns: ## The same questions with 10,000 dossiers in fifty towns and with BENCH_DOSSIERS (1,000,000): docs/speed.md
+	PARAPHEUR_TEST_ON_DISK=1 BENCH_DOSSIERS=$(or $(BENCH_DOSSIERS),1000000) $(GO) test -run '^$$' -bench Towns -benchtime 1x -timeout 60m ./dossiers
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser for FUZZTIME (20s)

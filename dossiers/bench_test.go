@@ -129,7 +129,7 @@ func watch() (peak func() uint64) {
 func BenchmarkDecision(b *testing.B) {
 	for _, decision := range []string{"visa", "signature"} {
 		b.Run(decision, func(b *testing.B) {
-			_, dsn := newLasting(b)
+			_, dsn := towntest.NewLasting(b)
 			town := towntest.On(b, dsn, func(c *wiring.Config) { c.Workers = 0 })
 			tries := begun(b, town, decision)
 			base := commits(b, town)

@@ -138,6 +138,8 @@ func (c *county) grow(b *testing.B, n int) {
 			case when f.runs then '2100-01-01'::timestamptz end,
 			d.evidence_head, d.created_at - f.n * interval '1 minute', d.updated_at - f.n * interval '1 minute'
 		from fresh f join dossier d on d.tenant = f.tenant and d.id = f.model`,
+		`insert into dossier_word (tenant, word, created_at, dossier)
+		select d.tenant, w, d.created_at, d.id from fresh f join dossier d on d.tenant = f.tenant and d.id = f.id, unnest(tsvector_to_array(d.search)) w`,
 		`insert into turn (tenant, dossier, step, n, asked, holder, desk, since, due)
 		select t.tenant, f.id, t.step, t.n, t.asked, t.holder, t.desk, t.since + f.n * interval '1 second', t.due
 		from fresh f join turn t on t.tenant = f.tenant and t.dossier = f.model where f.runs`,
@@ -161,7 +163,7 @@ func (c *county) grow(b *testing.B, n int) {
 	if err := tx.Commit(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := c.owner.Exec(b.Context(), `vacuum analyze dossier, turn, participant, document_revision, journal`); err != nil {
+	if _, err := c.owner.Exec(b.Context(), `vacuum analyze dossier, dossier_word, turn, participant, document_revision, journal`); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -185,9 +187,12 @@ func (c *county) measure(b *testing.B) map[string]time.Duration {
 	v := dgs.Viewer(b)
 	page := dossiers.Page{Limit: 50}
 	quiet := func(context.Context) {}
-	search := func(text string) func(context.Context) error {
+	search := func(text string, least int) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, _, err := c.Office.Search(ctx, c.gec, dossiers.Filter{Query: text}, page)
+			found, _, err := c.Office.Search(ctx, c.gec, dossiers.Filter{Query: text}, page)
+			if err == nil && len(found) < least {
+				return fmt.Errorf("%d letters found", len(found))
+			}
 			return err
 		}
 	}
@@ -205,10 +210,10 @@ func (c *county) measure(b *testing.B) map[string]time.Duration {
 			return err
 		}},
 		{"inbox/count", quiet, func(ctx context.Context) error { _, err := c.Office.Bins(ctx, v); return err }},
-		{"search/rare", quiet, search("Martin 117")},
-		{"search/common", quiet, search("travaux")},
-		{"search/none", quiet, search("inexistant")},
-		{"search/recent", quiet, search("")},
+		{"search/rare", quiet, search("Martin 117", 1)},
+		{"search/common", quiet, search("travaux", 20)},
+		{"search/none", quiet, search("inexistant", 0)},
+		{"search/recent", quiet, search("", 50)},
 		{"sweep/idle", quiet, func(ctx context.Context) error { _, err := c.Office.Sweep(ctx, c.Tenant.ID); return err }},
 		{"sweep/due", func(context.Context) { c.due(b) }, func(ctx context.Context) error {
 			n, err := c.Office.Sweep(ctx, c.Tenant.ID)
@@ -225,7 +230,7 @@ func (c *county) measure(b *testing.B) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	for _, x := range asks {
 		var times []time.Duration
-		for range 15 {
+		for range 25 {
 			x.before(ctx)
 			at := time.Now()
 			if err := x.ask(ctx); err != nil {
@@ -252,7 +257,9 @@ func BenchmarkTowns(b *testing.B) {
 		}
 		c.now = c.now.Add(6 * 24 * time.Hour) // past every deadline
 		small := c.measure(b)
+		from := time.Now()
 		c.grow(b, n)
+		b.Logf("%d dossiers in %d towns after %s", n, towns, time.Since(from).Round(time.Second))
 		large := c.measure(b)
 		for name, at := range large {
 			ratio := float64(at) / float64(small[name])

@@ -113,7 +113,7 @@ func rules() map[string]rule {
 		"internal/pdftest":         {},
 		"internal/browsertest":     {third: "github.com/chromedp"},
 		"internal/pgtest":          {own: "internal/pgdev", third: pgx},
-		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgtest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
+		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgdev internal/pgtest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
 		"internal/measure":         {},
 		"e2e":                      {},
 		"docs":                     {},

@@ -18,6 +18,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -110,7 +111,8 @@ func told(p Problem, err error) Problem {
 // store of documents.
 func away(err error) bool {
 	var unreachable *net.OpError
-	if errors.As(err, &unreachable) {
+	var unsent interface{ SafeToRetry() bool } // of a connection that was lost before
+	if errors.As(err, &unreachable) || errors.As(err, &unsent) && unsent.SafeToRetry() || errors.Is(err, io.ErrUnexpectedEOF) {
 		return true
 	}
 	var database interface{ SQLState() string }

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -191,10 +192,21 @@ func TestUnreachable(t *testing.T) {
 			t.Errorf("SQLSTATE %s: %d, want %d", code, p.Status, want)
 		}
 	}
+	for _, cut := range []error{io.ErrUnexpectedEOF, unsent{}} {
+		if p := For(fmt.Errorf("session: %w", cut)); p.Status != http.StatusServiceUnavailable {
+			t.Errorf("%v: %+v", cut, p)
+		}
+	}
 	if p := For(errors.New("something else")); p.Status != http.StatusInternalServerError {
 		t.Errorf("an unknown error: %+v", p)
 	}
 }
+
+// unsent is the error of a query on a connection that was lost before.
+type unsent struct{}
+
+func (unsent) Error() string     { return "conn closed" }
+func (unsent) SafeToRetry() bool { return true }
 
 // state is an error as the driver of PostgreSQL makes them.
 type state string
