@@ -16,6 +16,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/conditions"
 	"parapheur/internal/problem"
@@ -31,11 +32,20 @@ type Deposit struct {
 	Drafter           string            `json:"drafter,omitempty" maxLength:"254" doc:"Adresse du rédacteur à qui reviennent les refus ; par défaut, celui de l’application"`
 	MergeAnnexes      []int             `json:"merge_annexes,omitempty" maxItems:"20" doc:"Rangs, à partir de 1, des annexes dont les pages suivent celles de la lettre et sont signées avec elle ; ce ne sont alors plus des annexes" example:"[1]"`
 	Stamp             *Stamp            `json:"stamp,omitempty" doc:"Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée"`
+	SignaturePlaces   []SignaturePlace  `json:"signature_places,omitempty" maxItems:"30" doc:"Où vont les blocs de signature. À défaut : la balise #signature# de la lettre, son champ de signature, ou un espace libre de la dernière page"`
 	Start             *bool             `json:"start,omitempty" default:"true" doc:"Envoyer aussitôt dans le circuit ; sinon, laisser en brouillon"`
 	Metadata          map[string]string `json:"metadata,omitempty" doc:"Valeurs par nom de champ du type ; un champ obligatoire au dépôt manque : 422" example:"{\"montant\":\"1200.50\"}"`
 	Circuit           *CircuitWish      `json:"circuit,omitempty" doc:"Autre circuit que celui du type : l’un de ceux qu’il permet (code), ou composé (steps) s’il le permet. Seulement avec start"`
 	Chosen            map[string]string `json:"chosen,omitempty" doc:"Bureau choisi (identifiant ou code), par étape où le circuit laisse choisir"`
 	OnlyIfReady       bool              `json:"only_if_ready,omitempty" doc:"Refuser (409, signature-not-ready) si une signature du circuit ne pourrait pas aboutir aujourd’hui, au lieu d’y laisser attendre la lettre"`
+}
+
+// A SignaturePlace is where the block of a step goes.
+type SignaturePlace struct {
+	Step string  `json:"step,omitempty" maxLength:"100" doc:"Identifiant d’une étape de signature ou de cachet du circuit ; sans lui, toutes celles qui n’ont pas de place à elles" example:"signature-maire"`
+	Page int     `json:"page" minimum:"0" maximum:"100000" doc:"Page, à partir de 1 ; 0 désigne la dernière" example:"0"`
+	X    float64 `json:"x" minimum:"0" maximum:"100" doc:"Coin supérieur gauche du bloc, en pourcentage de la largeur de la page telle qu’on la voit, depuis son bord gauche" example:"57"`
+	Y    float64 `json:"y" minimum:"0" maximum:"100" doc:"Le même, en pourcentage de la hauteur, depuis le haut" example:"80"`
 }
 
 // A Stamp is asked at the top of a letter.
@@ -89,7 +99,9 @@ const depositText = `Un envoi multipart/form-data en une fois : les informations
 
 Chaque PDF est vérifié pendant l’envoi ; un fichier protégé, incomplet ou endommagé est refusé et rien n’est conservé. Un même Idempotency-Key avec la même demande répond le dossier déjà créé ; avec une autre demande, 422 ; tant que la première n’est pas terminée, 409 et Retry-After. La clé est gardée 48 heures. Une référence externe déjà utilisée répond 409 avec l’adresse (Location) du dossier existant.
 
-La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.`
+La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.
+
+signature_places dit où vont les blocs de signature. Un bloc ne couvre jamais un texte : une place prise est signalée dans warnings (block_moved, block_other_page…), et le bloc va au plus près.`
 
 func (s *server) receive(ctx context.Context, in *depositIn) (*depositOut, error) {
 	key, err := idempotencyKey(in.Key)
@@ -231,6 +243,9 @@ func (m *Deposit) fill(d dossiers.Draft) dossiers.Draft {
 	d.Start, d.OnlyIfReady = m.Start == nil || *m.Start, m.OnlyIfReady
 	d.Metadata, d.Chosen = conditions.Values(m.Metadata), picked(m.Chosen)
 	d.Additions.Join = slices.Clone(m.MergeAnnexes)
+	for _, p := range m.SignaturePlaces {
+		d.Places = append(d.Places, dossiers.Place{Step: circuits.StepID(p.Step), Kind: dossiers.PlaceSignature, Page: p.Page, X: p.X, Y: p.Y})
+	}
 	if x := m.Stamp; x != nil {
 		d.Additions.Stamp = &dossiers.Stamp{Text: x.Text, Town: x.Town, Date: x.Date, AllPages: x.Pages == "all"}
 	}

@@ -47,7 +47,7 @@ type Dossier struct {
 
 // A Warning is something to know about a file of the dossier.
 type Warning struct {
-	Code     string `json:"code" enum:"repaired,unprotected,already_signed,annex_joined,stamped,launch,embedded_executable,javascript,submit_form,remote_content,rich_media,embedded_file" doc:"Code stable"`
+	Code     string `json:"code" enum:"repaired,unprotected,already_signed,annex_joined,stamped,launch,embedded_executable,javascript,submit_form,remote_content,rich_media,embedded_file,block_moved,block_smaller,block_other_page,block_invisible" doc:"Code stable"`
 	Document int    `json:"document" minimum:"1" doc:"1 pour la lettre"`
 	Page     int    `json:"page,omitempty" doc:"Page, à partir de 1, si c’en est une"`
 	Message  string `json:"message" doc:"La même chose en français"`
@@ -61,6 +61,14 @@ type Step struct {
 	Desk     string `json:"desk" doc:"Nom du bureau"`
 	Status   string `json:"status" enum:"ahead,open,sealing,done,refused,skipped,bypassed,blocked,released"`
 	Awaiting string `json:"awaiting,omitempty" doc:"Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), key (un certificat utilisable), activation (autorisation du signataire)"`
+	Block    *Block `json:"block,omitempty" doc:"Le bloc de signature, une fois posé"`
+}
+
+// A Block is where a signature is shown.
+type Block struct {
+	Page    int    `json:"page" minimum:"0" doc:"Page, à partir de 1 ; 0 : la signature n’a pas de bloc visible"`
+	Notice  string `json:"notice,omitempty" enum:"moved,smaller,other_page,invisible" doc:"Ce qui a cédé faute de place"`
+	Message string `json:"message,omitempty" doc:"La même chose en français"`
 }
 
 // A Decision is what somebody decided at a step, with what it rests on.
@@ -148,6 +156,17 @@ func (s *server) read(ctx context.Context, v dossiers.Viewer, id dossiers.ID) (*
 		return nil, err
 	}
 	out := &dossierOut{ETag: etag(view.Rev()), Body: dossier(view)}
+	blocks, err := s.Office.Blocks(ctx, v, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range blocks {
+		for i := range out.Body.Steps {
+			if st := &out.Body.Steps[i]; st.ID == string(b.Step) {
+				st.Block = &Block{Page: b.Page, Notice: string(b.Notice), Message: b.Notice.French()}
+			}
+		}
+	}
 	told, err := s.Office.Notices(ctx, v, id)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ const (
 type Place struct {
 	Step          circuits.StepID
 	Kind          string  // PlaceSignature or PlaceDate
-	Page          int     // from 1
+	Page          int     // from 1; 0 is the last
 	X, Y          float64 // of the upper left corner, in percent of the page as it is shown, from its upper left corner
 	Width, Height float64 // of that page, in points; zero when the letter has no such page
 	Style         PlaceStyle

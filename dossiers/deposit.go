@@ -38,6 +38,9 @@ type Draft struct {
 	// Circuit is taken instead of the one that the type chooses: one that the
 	// type names, or any where it lets compose (TypeSetup.AdHoc). With Start only.
 	Circuit *circuits.Definition
+	// Places are where blocks go, by step; a Place without Step is for every step
+	// that has none. Without any, tags, fields and free space decide.
+	Places []Place
 	// Origin is what a connector keeps of the deposit.
 	Origin *Origin
 	// Key and Fingerprint identify one request of an application.
@@ -97,6 +100,9 @@ func (d *Draft) check() (err error) {
 	}
 	if len(d.Annexes) > maxAnnexes {
 		return tooManyAnnexes()
+	}
+	if err := checkPlaces(d.Places); err != nil {
+		return err
 	}
 	return d.Additions.check(d.Annexes)
 }
@@ -159,10 +165,18 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		c.Notices = append(c.Notices, notices(i+2, a)...)
 		annexes = append(annexes, a.SHA256)
 	}
-	if c.Origin = d.Origin; c.Origin != nil {
-		c.Origin.At = now
-		c.Origin.placed(d.Main)
+	if c.Places = d.Places; d.Origin != nil {
+		c.Origin, d.Origin.At = d.Origin, now
+		d.Origin.placed(d.Main)
 	}
+	if err := stepsOf(d.Places, circuit); err != nil {
+		return Dossier{}, false, err
+	}
+	told, err := o.foreseen(ctx, v.Tenant, d)
+	if err != nil {
+		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
+	}
+	c.Notices = append(c.Notices, told...)
 	if err := o.enter(ctx, v, &c, d, annexes, circuit); err != nil {
 		return Dossier{}, false, err
 	}

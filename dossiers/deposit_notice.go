@@ -72,7 +72,7 @@ func (n Notice) Warns() bool {
 	switch n.Code {
 	case NoticeRepaired, NoticeJoined, NoticeStamped:
 		return false
-	case NoticeUnprotected, NoticeSigned, ContentLaunch, ContentExecutable, ContentJavaScript, ContentSubmit, ContentRemote, ContentRichMedia, ContentAttachment:
+	case NoticeUnprotected, NoticeSigned, NoticeBlockMoved, NoticeBlockSmaller, NoticeBlockOtherPage, NoticeBlockInvisible, ContentLaunch, ContentExecutable, ContentJavaScript, ContentSubmit, ContentRemote, ContentRichMedia, ContentAttachment:
 	}
 	return true
 }
@@ -94,6 +94,8 @@ func (n Notice) French() string {
 		return "Les pages de" + about + " suivent celles de la lettre et sont signées avec elle."
 	case NoticeStamped:
 		return "Le tampon" + about + " a été apposé avant que la lettre soit figée."
+	case NoticeBlockMoved, NoticeBlockSmaller, NoticeBlockOtherPage, NoticeBlockInvisible:
+		return blockFrench(n.Code)
 	case ContentLaunch, ContentExecutable, ContentJavaScript, ContentSubmit, ContentRemote, ContentRichMedia, ContentAttachment:
 		return n.Code.French() + about + n.place() + ". " + n.Code.Meaning()
 	}

@@ -11,9 +11,18 @@ import (
 	"parapheur/signing"
 )
 
-// prepare lays the signature out: on the tag that the letter bears for this
-// step, else in the empty field that its template left, else in free space.
+// prepare lays the signature out: where it was asked for at the deposit, else
+// on the tag that the letter bears for this step, else in the empty field that
+// its template left, else in free space.
 func (w *sealing) prepare(ctx context.Context, opt signing.Options) (*signing.Prepared, error) {
+	asked, err := w.o.Store.Places(ctx, w.tenant.ID, w.dossier.ID)
+	if err != nil {
+		return nil, err
+	}
+	if x, ok := placeFor(asked, w.dossier.State.Circuit.Steps[w.step].ID, w.dossier.Main().Pages); ok {
+		opt.Field = signing.Field{Page: x.Page, At: &signing.Point{X: x.X, Y: x.Y}}
+		return signing.Prepare(ctx, w.base, opt)
+	}
 	names, err := w.names(ctx)
 	if err != nil {
 		return nil, err

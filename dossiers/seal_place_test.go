@@ -32,7 +32,14 @@ func template(names ...string) []byte {
 
 // placed deposits a letter along the Mayor's circuit, has it signed, and says
 // where the block was laid out.
-func placed(t *testing.T, town *towntest.Town, letter []byte) signing.Placement {
+func placed(t *testing.T, town *towntest.Town, letter []byte, asked ...dossiers.Place) signing.Placement {
+	t.Helper()
+	_, p := laid(t, town, letter, asked)
+	return p
+}
+
+// laid is placed, with the letter.
+func laid(t *testing.T, town *towntest.Town, letter []byte, asked []dossiers.Place) (dossiers.ID, signing.Placement) {
 	t.Helper()
 	ctx, o := t.Context(), town.Office
 	in, err := o.Receive(ctx, town.Tenant, "lettre.pdf", bytes.NewReader(letter))
@@ -40,7 +47,7 @@ func placed(t *testing.T, town *towntest.Town, letter []byte) signing.Placement 
 		t.Fatal(err)
 	}
 	d, _, err := o.Deposit(ctx, town.Person(t, demo.Drafter).Viewer(t), dossiers.Draft{
-		Title: "Une lettre", Recipient: "Quelqu’un", TypeCode: "courrier-cabinet", Main: in, Start: true,
+		Title: "Une lettre", Recipient: "Quelqu’un", TypeCode: "courrier-cabinet", Main: in, Start: true, Places: asked,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +68,7 @@ func placed(t *testing.T, town *towntest.Town, letter []byte) signing.Placement 
 		t.Fatal(err)
 	}
 	field, page, rect := p.Placement()
-	return signing.Placement{Field: field, Page: page, Rect: rect, Notice: p.Notice()}
+	return d.ID, signing.Placement{Field: field, Page: page, Rect: rect, Notice: p.Notice()}
 }
 
 // The block goes on the tag of the step, else on that of any signature, else in

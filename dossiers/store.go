@@ -68,6 +68,7 @@ type Creation struct {
 	// of the client, a deposit with the fingerprint of one still on its way is
 	// that one; with one that was used, it is ErrReference.
 	Origin *Origin
+	Places []Place // where blocks were asked for, beside those of Origin
 }
 
 // Work is what a decision may look at: read in the transaction, under the

@@ -121,8 +121,9 @@ func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error
 	}
 	f := up.fields
 	stamp := stampFrom(f)
+	where := whereFrom(f)
 	p := &depositPage{
-		Stamp: stamp, LetterTitle: field{Value: f["title"]}, Recipient: field{Value: f["recipient"]}, Type: field{Value: f["type"]},
+		Stamp: stamp, Where: where, LetterTitle: field{Value: f["title"]}, Recipient: field{Value: f["recipient"]}, Type: field{Value: f["type"]},
 		Reference: field{Value: f["reference"]}, Note: field{Value: f["note"]},
 		File: field{Error: up.refused["document"]}, Annexes: field{Error: up.refused["annexes"]},
 	}
@@ -134,7 +135,7 @@ func (s *server) deposit(v *visit, w http.ResponseWriter, r *http.Request) error
 		Title: f["title"], Recipient: f["recipient"], TypeCode: f["type"], ExternalReference: f["reference"],
 		Note: f["note"], Annexes: up.files["annexes"], Start: f["action"] != "draft",
 		Metadata: metadataFrom(p.typed), Chosen: choicesFrom(p.typed),
-		Additions: dossiers.Additions{Stamp: stamp.asked(), Join: up.joined()},
+		Additions: dossiers.Additions{Stamp: stamp.asked(), Join: up.joined()}, Places: where.asked(),
 	}
 	if main := up.files["document"]; len(main) > 0 {
 		draft.Main = main[0]
@@ -160,7 +161,7 @@ func (p *depositPage) blame(err error) int {
 		fields := map[string]*field{
 			"title": &p.LetterTitle, "recipient": &p.Recipient, "type": &p.Type, "note": &p.Note,
 			"external_reference": &p.Reference, "document": &p.File, "annexes": &p.Annexes,
-			"merge_annexes": &p.Annexes, "stamp": &p.Stamp.Text,
+			"merge_annexes": &p.Annexes, "stamp": &p.Stamp.Text, "signature_places": &p.Where.Page,
 		}
 		if f := fields[invalid.Field]; f != nil {
 			f.Error = invalid.Reason

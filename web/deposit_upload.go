@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"parapheur/dossiers"
 )
@@ -123,4 +124,48 @@ func (s stampForm) asked() *dossiers.Stamp {
 		return nil
 	}
 	return &dossiers.Stamp{Text: s.Text.Value, Town: s.Town, Date: s.Date, AllPages: s.All}
+}
+
+// lowerRight is where signatures usually are.
+const lowerRight = "bas-droite"
+
+// A blockPlace is a place that a drafter may choose, as the upper left corner
+// of a block in percent of the page.
+type blockPlace struct {
+	code, label string
+	x, y        float64
+}
+
+func blockPlaces() []blockPlace {
+	return []blockPlace{
+		{"haut-gauche", "En haut à gauche", 7, 6}, {"haut-droite", "En haut à droite", 55, 6},
+		{"milieu-gauche", "Au milieu à gauche", 7, 44}, {"milieu-droite", "Au milieu à droite", 55, 44},
+		{"bas-gauche", "En bas à gauche", 7, 82}, {lowerRight, "En bas à droite", 55, 82},
+	}
+}
+
+// whereFrom reads the fields of a place.
+func whereFrom(f map[string]string) whereForm {
+	return whereForm{Chosen: f["where"] == "page", Page: field{Value: strings.TrimSpace(f["where_page"])}, At: f["where_at"]}
+}
+
+// asked is the place of the form: none when the letter decides. A page that is
+// no number is one that no letter has, which the office refuses.
+func (f whereForm) asked() []dossiers.Place {
+	if !f.Chosen {
+		return nil
+	}
+	out := dossiers.Place{Kind: dossiers.PlaceSignature}
+	if f.Page.Value != "" {
+		var err error
+		if out.Page, err = strconv.Atoi(f.Page.Value); err != nil || out.Page < 1 {
+			out.Page = -1
+		}
+	}
+	for _, p := range blockPlaces() {
+		if f.Is(p.code) {
+			out.X, out.Y = p.x, p.y
+		}
+	}
+	return []dossiers.Place{out}
 }

@@ -34,6 +34,11 @@ func (s *server) letter(v *visit, w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	p.Notices = noticeLines(told)
+	blocks, err := s.Office.Blocks(r.Context(), v.viewer, d.ID)
+	if err != nil {
+		return err
+	}
+	p.Blocks = blockLines(blocks)
 	if err := s.beside(v, r, d.ID, p); err != nil {
 		return err
 	}
@@ -141,4 +146,23 @@ func spaced(hex string) string {
 		b.WriteString(hex[i:min(i+8, len(hex))])
 	}
 	return b.String()
+}
+
+// blockLines tells what gave way when signatures were laid out, and where the
+// blocks are.
+func blockLines(blocks []dossiers.Block) (out []noticeLine) {
+	for _, b := range blocks {
+		one := noticeLine{Document: b.Title, Text: typeset("bloc page " + strconv.Itoa(b.Page)), Warn: b.Notice != ""}
+		switch {
+		case b.Notice != "" && b.Page > 0:
+			one.Text += typeset(" : " + b.Notice.French())
+		case b.Notice != "":
+			one.Text = typeset(b.Notice.French())
+		case b.Page == 0:
+			one.Text = "signature sans bloc visible"
+		}
+		one.Text += "."
+		out = append(out, one)
+	}
+	return out
 }

@@ -182,8 +182,9 @@ type letterPage struct {
 	Second          *verb // the other verb
 	More            []verb
 	Notices         []noticeLine
-	Evidence        string // address of the evidence file, or empty
-	SignedPDF       string // address of the signed PDF, or empty
+	Blocks          []noticeLine // of signatures: where they are, and what gave way
+	Evidence        string       // address of the evidence file, or empty
+	SignedPDF       string       // address of the signed PDF, or empty
 	History         []happening
 	Sent            []happening // how the letter was sent, and what became of it
 	Remarks         []happening
@@ -275,12 +276,34 @@ type depositPage struct {
 	File        field
 	Annexes     field
 	Stamp       stampForm
+	Where       whereForm
 	Types       []typeChoice
 	MaxSize     string
 	MaxBytes    int64
 
 	typed map[string][]string // in the fields of the type
 	wrong map[string]string   // with them
+}
+
+// whereForm asks where the signature block goes.
+type whereForm struct {
+	Chosen bool  // on a page, at a place; otherwise the letter decides
+	Page   field // number; empty is the last
+	At     string
+}
+
+// Places are those of a page that the form offers, by rows.
+func (f whereForm) Places() []choice {
+	var out []choice
+	for _, p := range blockPlaces() {
+		out = append(out, choice{p.code, p.label})
+	}
+	return out
+}
+
+// Is reports whether a place is the one chosen.
+func (f whereForm) Is(code string) bool {
+	return f.At == code || f.At == "" && code == lowerRight
 }
 
 // stampForm asks for a stamp at the top of the letter.

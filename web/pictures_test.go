@@ -166,3 +166,35 @@ func TestPicturesInBrowser(t *testing.T) {
 		t.Errorf("journal %+v, %v", found, err)
 	}
 }
+
+// The place that a drafter chose is kept with the letter; a page that is no
+// number is told at its field, and nothing typed is lost.
+func TestDepositSaysWhereToSign(t *testing.T) {
+	at := newTown(t)
+	drafter := at.client(t, demo.Drafter)
+	fields := func(more ...string) map[string]string {
+		m := map[string]string{"title": "Objet gardé", "recipient": "Mme Aubry", "type": "courrier-simple", "action": "start", "where": "page"}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	w := drafter.deposit(fields("where_page", "deux", "where_at", "haut-droite"), readSample(t))
+	if body := w.Body.String(); w.Code != 422 || !strings.Contains(body, "La page se compte") || !strings.Contains(body, `value="deux"`) || !strings.Contains(body, `value="haut-droite" selected`) {
+		t.Errorf("a page in letters: %d", w.Code)
+	}
+	w = drafter.deposit(fields("where_page", "", "where_at", "haut-droite"), readSample(t))
+	if w.Code != 303 {
+		t.Fatalf("deposit: %d %s", w.Code, w.Body)
+	}
+	id := dossiers.ID(strings.TrimPrefix(w.Header().Get("Location"), "/dossiers/"))
+	kept, err := at.system.Store.Places(t.Context(), at.tenant.ID, id)
+	if err != nil || len(kept) != 1 || kept[0].Page != 0 || kept[0].X != 55 || kept[0].Y != 6 || kept[0].Step != "" {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	w = drafter.deposit(fields("where", "auto", "where_page", "3"), readSample(t))
+	id = dossiers.ID(strings.TrimPrefix(w.Header().Get("Location"), "/dossiers/"))
+	if kept, err := at.system.Store.Places(t.Context(), at.tenant.ID, id); err != nil || len(kept) != 0 {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+}

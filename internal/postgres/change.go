@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,6 +52,10 @@ func (s *Store) Create(ctx context.Context, t dossiers.TenantID, c dossiers.Crea
 			if err := keepOrigin(ctx, tx, t, c.Dossier.ID, *c.Origin); err != nil {
 				return err
 			}
+			c.Places = append(slices.Clip(c.Places), c.Origin.Places...)
+		}
+		if err := keepPlaces(ctx, tx, t, c.Dossier.ID, c.Places); err != nil {
+			return err
 		}
 		if c.Seal {
 			if err := s.jobs.EnqueueSeal(ctx, tx, t, c.Dossier.ID); err != nil {

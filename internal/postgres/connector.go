@@ -182,10 +182,18 @@ func sentBefore(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, o dossiers.
 
 // keepOrigin records what a connector keeps of a deposit.
 func keepOrigin(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, o dossiers.Origin) error {
-	b := &pgx.Batch{}
-	b.Queue(`insert into connector_dossier (tenant, dossier, connector, identifier, fingerprint, sent, at) values ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := tx.Exec(ctx, `insert into connector_dossier (tenant, dossier, connector, identifier, fingerprint, sent, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		t, id, o.Connector, o.Identifier, o.Fingerprint[:], o.Sent, o.At)
-	for i, p := range o.Places {
+	if err != nil {
+		return fmt.Errorf("keep the origin of %s: %w", id, err)
+	}
+	return nil
+}
+
+// keepPlaces records where blocks were asked for.
+func keepPlaces(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers.ID, places []dossiers.Place) error {
+	b := &pgx.Batch{}
+	for i, p := range places {
 		style, err := json.Marshal(p.Style)
 		if err != nil {
 			return fmt.Errorf("encode a place: %w", err)
@@ -193,8 +201,11 @@ func keepOrigin(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, id dossiers
 		b.Queue(`insert into dossier_place (tenant, dossier, n, step, kind, page, across, down, width, height, style) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			t, id, i+1, p.Step, p.Kind, p.Page, p.X, p.Y, p.Width, p.Height, style)
 	}
+	if b.Len() == 0 {
+		return nil
+	}
 	if err := run(ctx, tx, b); err != nil {
-		return fmt.Errorf("keep the origin of %s: %w", id, err)
+		return fmt.Errorf("keep the places of %s: %w", id, err)
 	}
 	return nil
 }

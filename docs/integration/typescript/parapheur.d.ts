@@ -115,6 +115,8 @@ export interface paths {
          *
          *     La réponse porte warnings : ce qui a été fait des fichiers (réparé, restriction levée, annexe jointe, tampon) et ce qu’ils contiennent d’actif (script, fichier joint…). Ce que les règles de la collectivité refusent répond 422, active-content. Un fichier déjà signé n’est jamais réécrit : ni tampon, ni annexe jointe. Un fichier PDF/A le reste.
          *
+         *     signature_places dit où vont les blocs de signature. Un bloc ne couvre jamais un texte : une place prise est signalée dans warnings (block_moved, block_other_page…), et le bloc va au plus près.
+         *
          *     Droit nécessaire : `dossiers:write`.
          */
         post: operations["depositDossier"];
@@ -1017,6 +1019,22 @@ export interface components {
              *     ]
              */
             annexes: number[];
+        };
+        Block: {
+            /** @description La même chose en français */
+            message?: string;
+            /**
+             * @description Ce qui a cédé faute de place
+             * @enum {string}
+             */
+            notice?: "moved" | "smaller" | "other_page" | "invisible";
+            /**
+             * Format: int64
+             * @description Page, à partir de 1 ; 0 : la signature n’a pas de bloc visible
+             */
+            page: number;
+        } & {
+            [key: string]: unknown;
         };
         CircuitCase: {
             holds: boolean;
@@ -1962,6 +1980,31 @@ export interface components {
             rules?: components["schemas"]["SetupRule"][];
             sequence?: string;
         };
+        SignaturePlace: {
+            /**
+             * Format: int64
+             * @description Page, à partir de 1 ; 0 désigne la dernière
+             * @example 0
+             */
+            page: number;
+            /**
+             * @description Identifiant d’une étape de signature ou de cachet du circuit ; sans lui, toutes celles qui n’ont pas de place à elles
+             * @example signature-maire
+             */
+            step?: string;
+            /**
+             * Format: double
+             * @description Coin supérieur gauche du bloc, en pourcentage de la largeur de la page telle qu’on la voit, depuis son bord gauche
+             * @example 57
+             */
+            x: number;
+            /**
+             * Format: double
+             * @description Le même, en pourcentage de la hauteur, depuis le haut
+             * @example 80
+             */
+            y: number;
+        };
         Stamp: {
             /** @description Ajouter la date du dépôt */
             date?: boolean;
@@ -1982,6 +2025,8 @@ export interface components {
         Step: {
             /** @description Ce qu’attend une signature décidée : timestamp (horodatage), revocation (état des certificats), key (un certificat utilisable), activation (autorisation du signataire) */
             awaiting?: string;
+            /** @description Le bloc de signature, une fois posé */
+            block?: components["schemas"]["Block"];
             /** @description Nom du bureau */
             desk: string;
             /** @example signature-maire */
@@ -2180,7 +2225,7 @@ export interface components {
              * @description Code stable
              * @enum {string}
              */
-            code: "repaired" | "unprotected" | "already_signed" | "annex_joined" | "stamped" | "launch" | "embedded_executable" | "javascript" | "submit_form" | "remote_content" | "rich_media" | "embedded_file";
+            code: "repaired" | "unprotected" | "already_signed" | "annex_joined" | "stamped" | "launch" | "embedded_executable" | "javascript" | "submit_form" | "remote_content" | "rich_media" | "embedded_file" | "block_moved" | "block_smaller" | "block_other_page" | "block_invisible";
             /**
              * Format: int64
              * @description 1 pour la lettre
@@ -2786,6 +2831,8 @@ export interface operations {
                          * @example M. Paul Dupont
                          */
                         recipient: string;
+                        /** @description Où vont les blocs de signature. À défaut : la balise #signature# de la lettre, son champ de signature, ou un espace libre de la dernière page */
+                        signature_places?: components["schemas"]["SignaturePlace"][];
                         /** @description Tampon à poser dans la place libre en haut de la lettre, avant qu’elle soit figée */
                         stamp?: components["schemas"]["Stamp"];
                         /**
