@@ -13,6 +13,7 @@ import (
 	"parapheur/circuits/calendar"
 	"parapheur/circuits/delegation"
 	"parapheur/internal/conditions"
+	"parapheur/internal/facts"
 )
 
 // A Matter is a dossier with what a command must know of it, read at one
@@ -78,48 +79,23 @@ func (g Organisation) Calendar(zone *time.Location) calendar.Calendar {
 	return c
 }
 
-// plain reports whether a circuit asks nothing of the town but who holds its
-// desks: its steps then open without an event of their own.
-func plain(d circuits.Definition) bool {
-	return d.Then == "" && d.Days == 0 && !slices.ContainsFunc(d.Steps, func(st circuits.Step) bool {
-		return st.Desk == "" || st.When != "" || st.Days > 0 || st.Kind != circuits.Visa && st.Kind != circuits.Signature
-	})
+// facts are what the engine asks of the town for a dossier in circuit d.
+func (c circumstances) facts(s circuits.State, d circuits.Definition, chosen map[circuits.StepID]circuits.DeskID) circuits.Facts {
+	l := facts.Letter{Values: c.values, Act: c.act, DrafterDesk: c.deskOf(s.Drafter), Chosen: chosen, Holds: c.condition}
+	for _, x := range c.kind.Metadata {
+		l.Fields = append(l.Fields, x.Name)
+	}
+	town := facts.Town{Snapshot: c.snapshot, Calendar: c.calendar, Desks: c.town.namedDesks()}
+	return town.Of(d, l, c.today())
 }
 
-// facts are what the engine asks of the town for a dossier in circuit d. The
-// conditions that could not be evaluated are absent; see condition.
-func (c circumstances) facts(s circuits.State, d circuits.Definition, chosen map[circuits.StepID]circuits.DeskID) circuits.Facts {
-	f := circuits.Facts{Filled: map[string]bool{}, Calendar: c.calendar}
-	for _, x := range c.kind.Metadata {
-		f.Filled[x.Name] = c.values[x.Name] != ""
+// namedDesks are the desks of the town by all that names them.
+func (g Organisation) namedDesks() []facts.Desk {
+	out := make([]facts.Desk, len(g.Desks))
+	for i, d := range g.Desks {
+		out[i] = facts.Desk{ID: d.ID, Code: d.Code, Name: d.Name, Parent: d.Parent, Closed: d.Inactive}
 	}
-	if plain(d) {
-		return f
-	}
-	f.Conditions, f.Chosen, f.Heads = map[circuits.StepID]bool{}, chosen, c.town.Heads()
-	for _, st := range d.Steps {
-		if holds, err := c.condition(st); st.When != "" && err == nil {
-			f.Conditions[st.ID] = holds
-		}
-	}
-	f.Values, f.DrafterDesk = map[string]circuits.DeskID{}, c.deskOf(s.Drafter)
-	for _, x := range c.kind.Metadata {
-		if desk, ok := c.town.named(c.values[x.Name]); ok {
-			f.Values[x.Name] = desk
-		}
-	}
-	f.Holders, f.Substitutes = map[circuits.DeskID][]circuits.PersonID{}, map[circuits.DeskID]circuits.Recipient{}
-	act := c.act
-	act.Internal = true
-	for _, desk := range c.town.Desks {
-		for _, p := range c.snapshot.Powers(desk.ID, act, c.today()).Powers {
-			f.Holders[desk.ID] = append(f.Holders[desk.ID], p.Person)
-			if _, has := f.Substitutes[desk.ID]; !has && p.Principal != nil {
-				f.Substitutes[desk.ID] = circuits.Recipient{Desk: desk.ID, Person: p.Person}
-			}
-		}
-	}
-	return f
+	return out
 }
 
 func (c circumstances) today() delegation.Date { return delegation.DateOf(c.now) }
@@ -184,15 +160,6 @@ func (c circumstances) deskOf(p circuits.PersonID) circuits.DeskID {
 		}
 	}
 	return ""
-}
-
-// named finds the desk that a value of metadata names: by its code or by its
-// name.
-func (g Organisation) named(value string) (circuits.DeskID, bool) {
-	d, ok := find(g.Desks, func(d DeskSetup) bool {
-		return value != "" && !d.Inactive && (strings.EqualFold(d.Code, value) || d.Name == value)
-	})
-	return d.ID, ok
 }
 
 // capacity says in which right p takes a turn: their own, or that of somebody

@@ -167,17 +167,6 @@ func find[T any](list []T, is func(T) bool) (found T, ok bool) {
 	return found, false
 }
 
-// Heads returns the desk above each desk that has one.
-func (g Organisation) Heads() map[circuits.DeskID]circuits.DeskID {
-	heads := map[circuits.DeskID]circuits.DeskID{}
-	for _, d := range g.Desks {
-		if d.Parent != "" {
-			heads[d.ID] = d.Parent
-		}
-	}
-	return heads
-}
-
 // Snapshot is the town as the law of delegation reads it.
 func (g Organisation) Snapshot() delegation.Snapshot {
 	s := delegation.Snapshot{

@@ -59,7 +59,7 @@ func rules() map[string]rule {
 		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/russellhaering/goxmldsig github.com/beevik/etree github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/facts internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
@@ -71,7 +71,8 @@ func rules() map[string]rule {
 		"internal/rates":      {third: rates, never: handlers},
 		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":      {never: handlers},
-		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions", std: "cmp crypto/sha256 errors fmt reflect regexp slices strconv strings time", never: handlers},
+		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions internal/facts", std: "cmp crypto/sha256 errors fmt maps reflect regexp slices strconv strings time", never: handlers},
+		"internal/facts":      {own: "circuits circuits/calendar circuits/delegation", std: pure},
 		"internal/townfile":   {own: "dossiers", third: "go.yaml.in/yaml/v3", never: handlers},
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},

@@ -247,7 +247,7 @@ func (x *linter) variable(st circuits.Step, r circuits.ActorRule) {
 			continue
 		}
 		for _, value := range v.Values {
-			if d := x.town.deskOf(value); d == "" {
+			if _, known := x.town.known().Named(value); !known {
 				x.warn("value_without_desk", "la valeur « %s » du champ « %s » n’est le nom d’aucun bureau.", value, x.letter.label(r.Field))
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
 	"parapheur/internal/conditions"
+	"parapheur/internal/facts"
 )
 
 // A Case is a letter to try a circuit with. Kept with a circuit it is one of
@@ -122,11 +123,7 @@ func (r *rehearsal) run() error {
 	if err := r.apply(events, err); err != nil {
 		return err
 	}
-	facts, err := r.facts()
-	if err != nil {
-		return err
-	}
-	events, err = r.state.Start(drafter, r.Definition, facts, r.now)
+	events, err = r.state.Start(drafter, r.Definition, r.facts(), r.now)
 	if err := r.apply(events, err); err != nil {
 		return err
 	}
@@ -148,11 +145,7 @@ const maxTurns = 50
 func (r *rehearsal) advance() error {
 	if i := r.state.SealingStep(); i >= 0 {
 		sealed := digest(fmt.Sprint("signée", i, r.gone))
-		facts, err := r.facts()
-		if err != nil {
-			return err
-		}
-		events, err := r.state.Seal(circuits.StepSealed{Step: i, Signed: sealed, Bytes: 2, At: r.now}, facts)
+		events, err := r.state.Seal(circuits.StepSealed{Step: i, Signed: sealed, Bytes: 2, At: r.now}, r.facts())
 		return r.apply(events, err)
 	}
 	if i := r.state.AutoStep(); i >= 0 {
@@ -184,10 +177,6 @@ func (r *rehearsal) act(turn circuits.OpenTurn) error {
 		return errStuck
 	}
 	r.now = st.Until
-	facts, err := r.facts()
-	if err != nil {
-		return err
-	}
 	r.gone++
 	choice := circuits.Choice{
 		By: by, Step: turn.Step, Seen: r.state.LastSealed(), Evidence: digest(fmt.Sprint("geste", r.gone)), Assurance: st.Step.Assurance, At: r.now,
@@ -198,7 +187,7 @@ func (r *rehearsal) act(turn circuits.OpenTurn) error {
 			return err
 		}
 	}
-	return r.apply(r.decide(st.Step.Kind, choice, facts))
+	return r.apply(r.decide(st.Step.Kind, choice, r.facts()))
 }
 
 func (r *rehearsal) decide(k circuits.Kind, c circuits.Choice, f circuits.Facts) ([]circuits.Event, error) {
@@ -248,45 +237,51 @@ func (r *rehearsal) powers(desk circuits.DeskID, k circuits.Kind) delegation.Res
 	return r.town.Powers(desk, r.letter.act(r.test.Values, !seals(k)), r.town.day(r.now))
 }
 
-// facts are the town and the metadata, as the engine asks for them.
-func (r *rehearsal) facts() (circuits.Facts, error) {
-	f := circuits.Facts{
-		Conditions: map[circuits.StepID]bool{}, Heads: r.town.heads(), DrafterDesk: r.test.DrafterDesk, Values: map[string]circuits.DeskID{},
-		Chosen: r.test.Chosen, Holders: map[circuits.DeskID][]circuits.PersonID{}, Filled: map[string]bool{}, Calendar: r.town.Calendar,
+// facts are what the engine is told of the town and of the letter.
+func (r *rehearsal) facts() circuits.Facts {
+	l := facts.Letter{
+		Values: r.test.Values, Act: r.letter.act(r.test.Values, true), DrafterDesk: r.test.DrafterDesk, Chosen: r.test.Chosen, Holds: r.holds,
+	}
+	for _, v := range r.letter.Schema {
+		l.Fields = append(l.Fields, v.Name)
+	}
+	return r.town.known().Of(r.Definition, l, r.town.day(r.now))
+}
+
+// holds evaluates the condition of a step on the values of the trial.
+func (r *rehearsal) holds(st circuits.Step) (bool, error) {
+	c, err := conditions.Compile(st.When, r.letter.Schema)
+	if err != nil {
+		return false, fmt.Errorf("« %s » : %w", st.Title, err)
+	}
+	holds, err := c.Eval(r.test.Values, r.now)
+	if err != nil {
+		return false, fmt.Errorf("« %s » : %w", st.Title, err)
+	}
+	return holds, nil
+}
+
+// missing turns what the engine could not decide into the condition that lacks
+// a value.
+func (r *rehearsal) missing(err error) error {
+	if !errors.Is(err, circuits.ErrFacts) {
+		return err
 	}
 	for i, st := range r.Steps {
 		if st.When == "" || i < len(r.state.Steps) && r.state.Steps[i].Status != circuits.Ahead {
 			continue
 		}
-		c, err := conditions.Compile(st.When, r.letter.Schema)
-		if err != nil {
-			return f, fmt.Errorf("« %s » : %w", st.Title, err)
-		}
-		holds, err := c.Eval(r.test.Values, r.now)
-		if err != nil {
-			return f, fmt.Errorf("« %s » : %w", st.Title, err)
-		}
-		f.Conditions[st.ID] = holds
-	}
-	for _, v := range r.letter.Schema {
-		value := r.test.Values[v.Name]
-		f.Filled[v.Name] = value != ""
-		if d := r.town.deskOf(value); d != "" {
-			f.Values[v.Name] = d
+		if _, why := r.holds(st); why != nil {
+			return why
 		}
 	}
-	for id := range r.town.Desks {
-		for _, p := range r.powers(id, circuits.Visa).Powers {
-			f.Holders[id] = append(f.Holders[id], p.Person)
-		}
-	}
-	return f, nil
+	return err
 }
 
 // apply takes events in, and notes on the path what they say of its steps.
 func (r *rehearsal) apply(events []circuits.Event, err error) error {
 	if err != nil {
-		return err
+		return r.missing(err)
 	}
 	for _, e := range events {
 		r.state = r.state.Apply(e)

@@ -19,14 +19,15 @@
 package trial
 
 import (
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"parapheur/circuits"
 	"parapheur/circuits/calendar"
 	"parapheur/circuits/delegation"
 	"parapheur/internal/conditions"
+	"parapheur/internal/facts"
 )
 
 // A Town is what a circuit is tried on.
@@ -104,26 +105,15 @@ func (t Town) deskName(d circuits.DeskID) string {
 	return string(d)
 }
 
-// heads are the desks above each desk.
-func (t Town) heads() map[circuits.DeskID]circuits.DeskID {
-	heads := map[circuits.DeskID]circuits.DeskID{}
-	for id, d := range t.Desks {
-		if d.Parent != "" {
-			heads[id] = d.Parent
-		}
+// known is the town as the engine is told of it: by the same function as for
+// the letters that travel.
+func (t Town) known() facts.Town {
+	out := facts.Town{Snapshot: t.Snapshot, Calendar: t.Calendar}
+	for _, id := range slices.Sorted(maps.Keys(t.Desks)) {
+		d := t.Desks[id]
+		out.Desks = append(out.Desks, facts.Desk{ID: id, Code: d.Code, Name: d.Name, Parent: d.Parent, Closed: d.Closed})
 	}
-	return heads
-}
-
-// deskOf finds the desk that a value of metadata names: by its code or by its
-// name.
-func (t Town) deskOf(value string) circuits.DeskID {
-	for id, d := range t.Desks {
-		if value != "" && !d.Closed && (strings.EqualFold(d.Code, value) || d.Name == value || string(id) == value) {
-			return id
-		}
-	}
-	return ""
+	return out
 }
 
 // day is the day of an instant in the town.
