@@ -214,6 +214,9 @@ func TestLoad(t *testing.T) {
 	all := time.Since(began)
 	slices.Sort(took)
 	deposited := time.Now()
+	if n, reached := x.repeats.Load(), float64(total)/all.Seconds(); n > 0 || reached < .97*float64(rate) {
+		t.Errorf("%.1f letters a second of %d, and %d times asked to come back", reached, rate, n)
+	}
 	limit := time.NewTimer(5 * time.Minute)
 	defer limit.Stop()
 	for {
