@@ -21,10 +21,13 @@ type ConnectorKind string
 const (
 	ConnectorMaarch     ConnectorKind = "maarch"     // Maarch Parapheur, REST
 	ConnectorIParapheur ConnectorKind = "iparapheur" // i-Parapheur, SOAP
+	ConnectorSCIM       ConnectorKind = "scim"       // SCIM 2.0 (RFC 7644): a directory, which sees no dossier
 )
 
 // ConnectorKinds lists the kinds, in the order pages show them.
-func ConnectorKinds() []ConnectorKind { return []ConnectorKind{ConnectorMaarch, ConnectorIParapheur} }
+func ConnectorKinds() []ConnectorKind {
+	return []ConnectorKind{ConnectorMaarch, ConnectorIParapheur, ConnectorSCIM}
+}
 
 // The kinds of the journal that are about connectors.
 const (
@@ -129,6 +132,16 @@ type Connectors interface {
 type Connected struct {
 	Viewer
 	Connector Connector
+}
+
+// Directory is the client as a directory: it reads the people and the desks of
+// the town and, where the connector may, provisions them. Another kind gets
+// nothing by it.
+func (c Connected) Directory() Viewer {
+	v := c.Viewer
+	v.Consults = c.Connector.Kind == ConnectorSCIM
+	v.Manages = v.Consults && c.Connector.Provisions
+	return v
 }
 
 // Connects reports whether the town has an account of this kind in use. What

@@ -126,6 +126,9 @@ func (g Organisation) freeCode(name string) string {
 	}
 }
 
+// CodeOf makes a code of a name: what a desk or a circuit is called in files.
+func CodeOf(name string) string { return slug(name) }
+
 // slug writes a name with what codes are made of.
 func slug(name string) string {
 	plain := strings.NewReplacer(

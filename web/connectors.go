@@ -41,9 +41,13 @@ type numberedSeat struct {
 	Who    string
 }
 
+// Directory reports whether the account provisions people by SCIM.
+func (c connectorCard) Directory() bool { return c.Kind == string(dossiers.ConnectorSCIM) }
+
 func connectorNames() map[dossiers.ConnectorKind]string {
 	return map[dossiers.ConnectorKind]string{
 		dossiers.ConnectorMaarch: "Maarch Courrier (Maarch Parapheur, REST)", dossiers.ConnectorIParapheur: "Pastell, Maarch Courrier… (i-Parapheur, SOAP)",
+		dossiers.ConnectorSCIM: "Un annuaire (SCIM 2.0)",
 	}
 }
 
@@ -107,8 +111,11 @@ func newConnectorCard(c dossiers.Connector, application string, types []dossiers
 		ID: c.ID, Kind: string(c.Kind), Name: connectorNames()[c.Kind], Login: c.Login, Application: application,
 		Enabled: c.Enabled, Provisions: c.Provisions, Circuits: strings.Join(c.Circuits, "\n"), Address: origin + "/ws-iparapheur?wsdl",
 	}
-	if card.Maarch() {
+	switch {
+	case card.Maarch():
 		card.Address = origin + "/maarch"
+	case card.Directory():
+		card.Address = origin + "/scim/v2"
 	}
 	var networks, aliases []string
 	for _, n := range c.Networks {

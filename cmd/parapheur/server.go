@@ -16,6 +16,7 @@ import (
 	"parapheur/internal/compat"
 	"parapheur/internal/compat/iparapheur"
 	"parapheur/internal/compat/maarch"
+	"parapheur/internal/compat/scim"
 	"parapheur/internal/metrics"
 	"parapheur/internal/peer"
 	"parapheur/internal/wiring"
@@ -75,6 +76,7 @@ func (s *server) connectors(r chi.Router) {
 		Office: s.system.Office, Log: s.log, MaxBody: 4 * s.limit, Spool: s.system.Office.Spool, ClientAddress: s.proxies.Address,
 	}
 	r.Mount(maarch.Base, maarch.New(o))
+	r.Mount(scim.Base, scim.New(o))
 	soap := iparapheur.New(o)
 	r.Mount(iparapheur.Path, soap)
 	r.Mount(iparapheur.NoMTOM, soap)

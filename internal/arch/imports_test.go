@@ -104,6 +104,7 @@ func rules() map[string]rule {
 		"internal/compat":            {own: "dossiers internal/conditions internal/peer internal/problem internal/rates"},
 		"internal/compat/iparapheur": {own: "circuits dossiers internal/compat"},
 		"internal/compat/maarch":     {own: "circuits dossiers internal/compat"},
+		"internal/compat/scim":       {own: "circuits dossiers internal/compat"},
 
 		// Where it is put together, and what tests share.
 		"internal/wiring":          {own: "*", third: pgx},

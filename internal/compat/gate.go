@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"parapheur/dossiers"
@@ -112,7 +113,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, refuse Refuser, nex
 		refuse(seen, r, http.StatusTooManyRequests, "Trop d’essais : réessayez dans une minute.")
 		return
 	}
-	login, secret, shown := r.BasicAuth()
+	login, secret, shown := credentials(r)
 	var in dossiers.Connected
 	err := dossiers.ErrSignInNeeded
 	if shown {
@@ -138,6 +139,19 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, refuse Refuser, nex
 	default:
 		next(c)
 	}
+}
+
+// credentials reads the account that a request shows: by Basic, or by a bearer
+// token made of the same, "login:secret", for clients that know nothing else.
+func credentials(r *http.Request) (login, secret string, shown bool) {
+	if login, secret, shown = r.BasicAuth(); shown {
+		return login, secret, true
+	}
+	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") {
+		return "", "", false
+	}
+	return strings.Cut(strings.TrimSpace(token), ":")
 }
 
 // Receive runs read on the body of a request, in bounded size and time, with
