@@ -285,8 +285,18 @@ func (v *View) turn(c circumstances, p Person, facts circuits.Facts) {
 	}
 }
 
-// returns lists the earlier steps to which a refusal may send the dossier.
+// returns lists the earlier steps to which a refusal may send the dossier:
+// those that the circuit lets choose, or the previous one.
 func (v *View) returns(choice circuits.Choice, facts circuits.Facts) {
+	if v.State.Circuit.Steps[choice.Step].RefuseTo.To == circuits.ToPrevious {
+		events, err := v.State.Refuse(choice, "-", circuits.Return{To: circuits.ToPrevious}, facts)
+		for _, e := range events {
+			if x, ok := e.(circuits.StepRefused); ok && err == nil && x.BackTo > 0 {
+				v.Returns = []circuits.Step{v.State.Circuit.Steps[x.BackTo-1]}
+			}
+		}
+		return
+	}
 	for i := range choice.Step {
 		st := v.State.Circuit.Steps[i]
 		if _, err := v.State.Refuse(choice, "-", circuits.Return{To: circuits.ToChosen, Step: st.ID}, facts); err == nil {

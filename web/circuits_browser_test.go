@@ -138,6 +138,12 @@ func travels(t *testing.T, at *town, manager, mayor, drafter *person) {
 	path := drafter.deposit(sampleLetter(t), "Réfection du trottoir")
 	manager.decide(path, "visa")
 	mayor.decide(path, "sign")
+	arrived(t, at, path)
+}
+
+// arrived checks which way a letter took.
+func arrived(t *testing.T, at *town, path string) {
+	t.Helper()
 	id := dossiers.ID(path[len("/dossiers/"):])
 	d, err := at.system.Store.Dossier(t.Context(), at.tenant.ID, id)
 	if err != nil {
@@ -284,5 +290,35 @@ func TestCircuitDrawnWithTheKeyboard(t *testing.T) {
 	p.tabTo("[data-go=publish]")
 	p.enter()
 	p.until("it is published", `document.body.innerText.includes("C’est publié")`)
-	travels(t, at, manager, mayor, drafter)
+
+	// The letter travels it by keys too: only the file is handed to the
+	// browser, whose own window no page sees.
+	drafter.open("/deposer")
+	drafter.choose("#document", sampleLetter(t))
+	drafter.until("the file was looked at", `document.querySelector("#title").value !== ""`)
+	drafter.tabTo("#recipient")
+	drafter.write("M. et Mme Lefèvre")
+	drafter.tabTo("input[name=type]")
+	drafter.key(" ", " ", 32, 0)
+	drafter.accessible("a deposit by keys")
+	drafter.tabTo("[data-go=start]")
+	drafter.enter()
+	drafter.until("the letter opens", `location.pathname.startsWith("/dossiers/")`)
+	path := drafter.eval("location.pathname")
+	manager.byKeys(path, "visa")
+	mayor.byKeys(path, "sign")
+	arrived(t, at, path)
+}
+
+// byKeys opens the sheet of a decision and makes its gesture with Tab and
+// Enter alone.
+func (p *person) byKeys(path, verb string) {
+	p.t.Helper()
+	p.open(path)
+	p.tabTo("[data-verb=" + verb + "]")
+	p.enter()
+	p.until("the sheet", `document.querySelector("#sheet[open] [data-state=ready]")`)
+	p.tabTo("#sheet [data-go=" + verb + "]")
+	p.enter()
+	p.until("decided", `!document.querySelector("#sheet [data-state=done]").hidden`)
 }

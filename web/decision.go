@@ -124,7 +124,11 @@ func returns(d dossiers.View) []listed {
 	policy := d.State.Circuit.Steps[d.Step].RefuseTo.To
 	out := []listed{{Value: circuits.ToDrafter, Label: "À " + d.Drafter.Name + ", pour correction", Hint: "Le circuit reprendra avec la version corrigée.", Chosen: policy != circuits.ToPrevious}}
 	for i, st := range d.Returns {
-		o := listed{Value: circuits.ToChosen + ":" + string(st.ID), Label: "À l’étape «\u00a0" + st.Title + "\u00a0»", Hint: "Elle est à refaire, et celles qui la suivent."}
+		value := circuits.ToChosen + ":" + string(st.ID)
+		if policy == circuits.ToPrevious {
+			value = circuits.ToPrevious
+		}
+		o := listed{Value: value, Label: "À l’étape «\u00a0" + st.Title + "\u00a0»", Hint: "Elle est à refaire, et celles qui la suivent."}
 		o.Chosen = policy == circuits.ToPrevious && i == len(d.Returns)-1
 		out = append(out, o)
 	}
