@@ -86,7 +86,7 @@ func TestCentreInBrowser(t *testing.T) {
 	p.tap("[data-go=resume]")
 	p.until("resumed", `location.search === "?dit=reprise"`)
 	goTo(origin + "/journal")
-	p.until("the journal", `document.querySelectorAll("[data-seq]").length === 7 && document.querySelector("[data-seq='4']").innerText.includes("d’un geste, prouvé")`)
+	p.until("the journal", `document.querySelectorAll("[data-seq]").length === 7 && document.querySelector("[data-seq='4']").innerText.includes("d’un geste, vérifié")`)
 	p.accessible("the journal of the centre")
 	p.shoot("centre-journal")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/approvals/proof"
 	"parapheur/dossiers"
 	"parapheur/internal/hosting"
 	"parapheur/journal"
@@ -75,8 +76,8 @@ func sampleHostLines() []hosting.Line {
 	for _, l := range []hosting.Line{
 		{Entry: journal.Entry{Subject: "z", Kind: hosting.KindPersonAdded}, Name: "Zoé Lambert", By: hosting.Actor{Name: "Opérateur du service"}},
 		{Entry: journal.Entry{Subject: "z", Kind: hosting.KindEnrolled}, By: zoe},
-		{Entry: journal.Entry{Subject: "21490999900010", Kind: hosting.KindTownCreated}, Name: "Ville de Saint-Aubin-sur-Loire", Origin: "https://parapheur.saint-aubin.example", By: zoe},
-		{Entry: journal.Entry{Subject: "21490999900010", Kind: hosting.KindTownSuspended}, Reason: "Convention échue", By: zoe},
+		{Entry: journal.Entry{Subject: "21490999900010", Kind: hosting.KindTownCreated}, Name: "Ville de Saint-Aubin-sur-Loire", Origin: "https://parapheur.saint-aubin.example", By: zoe, Evidence: &proof.ActEvidence{}, Proved: true},
+		{Entry: journal.Entry{Subject: "21490999900010", Kind: hosting.KindTownSuspended}, Reason: "Convention échue", By: zoe, Evidence: &proof.ActEvidence{}},
 	} {
 		head = journal.Next(head, at(20, 9, len(out)), l.Subject, l.Kind, []byte("{}"))
 		l.Entry = head

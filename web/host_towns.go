@@ -153,7 +153,7 @@ type hostLine struct {
 	Seq                    int64
 	When, What, About, Who string
 	Note, Kind, Hash       string
-	Gesture                bool
+	Gesture, Proved        bool // of a person; and it is that of one of their keys
 }
 
 // hostJournalPage is /journal of the centre.
@@ -193,7 +193,7 @@ func newHostJournalPage(all []hosting.Line, c calendar) *hostJournalPage {
 		}
 		p.Lines = append(p.Lines, hostLine{
 			Seq: l.Seq, When: c.full(l.At), What: hostWords(l.Kind), About: about, Who: l.By.Name, Note: note, Kind: l.Kind,
-			Hash: shortHash(l.Hash), Gesture: l.Evidence != nil,
+			Hash: shortHash(l.Hash), Gesture: l.Evidence != nil, Proved: l.Proved,
 		})
 	}
 	if len(all) > 0 {

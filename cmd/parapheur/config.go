@@ -34,6 +34,7 @@ type config struct {
 	logLevel, trustedProxies, egressAllow             string
 	smtp, smtpPasswordFile, mailFrom, mailWaiting     string
 	trustedList, trustedListSigner                    string
+	hostOrigin, hostDatabaseURL, hostDomain           string
 	migrate                                           bool
 }
 
@@ -62,6 +63,9 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.mailFrom, "mail-from", "", "expéditeur des courriels : Parapheur <parapheur@mairie.fr>")
 	fs.StringVar(&c.egressAllow, "egress-allow", "", "hôtes et réseaux privés qui peuvent être interrogés pour d’autres (services de signature, webhooks), séparés par des virgules")
 	fs.StringVar(&c.trustedList, "trusted-list", "", "liste de confiance nationale (ETSI TS 119 612) dont les services sont reconnus, en plus de --roots et --tsa-roots")
+	fs.StringVar(&c.hostOrigin, "host-origin", "", "adresse des pages et de l’API du centre qui héberge les collectivités : https://centre.exemple.fr (vide : aucun centre)")
+	fs.StringVar(&c.hostDatabaseURL, "host-database-url", "", "adresse de la base pour le centre, par un compte membre de parapheur_host (défaut : celle des collectivités)")
+	fs.StringVar(&c.hostDomain, "host-domain", "", "domaine sous lequel le centre nomme une collectivité d’un mot : parapheur.exemple.fr")
 	fs.IntVar(&c.workers, "workers", 4, "travaux menés en même temps sur ce nœud (0 : aucun)")
 	fs.IntVar(&c.maxDocumentMiB, "max-document-mib", 100, "taille maximale d’un document, en Mio")
 	fs.StringVar(&c.trustedListSigner, "trusted-list-signer", "", "certificat (PEM ou DER) de qui signe la liste de confiance : sa signature est alors vérifiée, sinon qui donne le fichier en répond")

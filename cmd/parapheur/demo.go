@@ -77,6 +77,10 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 		return err
 	}
 	origin := "http://localhost:" + port
+	centre, err := c.centre(ctx)
+	if err != nil {
+		return err
+	}
 	system, err := c.assembleDemo(ctx, log, origin)
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (c *config) demo(ctx context.Context, out, errOut io.Writer) error {
 	}
 	s := &server{
 		system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: int64(c.maxDocumentMiB) << 20,
-		proxies: trusted, elsewhere: origin,
+		proxies: trusted, elsewhere: origin, centre: centre,
 	}
 	return s.serve(ctx, listener, c.metrics, false)
 }

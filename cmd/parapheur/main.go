@@ -40,6 +40,7 @@ func commands() []command {
 		{"serve", "sert les pages et l’API d’une installation", serveCommand},
 		{"migrate", "met la base de données au schéma de cette version", migrateCommand},
 		{"town", "crée une collectivité et invite son premier administrateur", townCommand},
+		{"host", "invite les personnes du centre qui héberge les collectivités, et fait les clés de ses logiciels", hostCommand},
 		{"config", "exporte, compare et applique l’organisation d’une collectivité, en un fichier", configCommand},
 		{"key", "importe une clé de signature", keyCommand},
 		{"verify", "vérifie hors ligne une lettre signée, sa preuve ou un journal", verify},

@@ -65,6 +65,10 @@ func (c *config) serve(ctx context.Context, errOut io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("écouter : %w", err)
 	}
+	centre, err := c.centre(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	system, err := c.start(ctx, node)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -72,7 +76,7 @@ func (c *config) serve(ctx context.Context, errOut io.Writer) error {
 	c.remind(ctx, node, log)
 	log.InfoContext(ctx, "serving", slog.String("listen", listener.Addr().String()), slog.String("version", fullVersion()))
 	s := &server{
-		system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: node.MaxDocument, proxies: trusted,
+		system: system, log: log, metrics: metrics.New(system.Pool, fullVersion()), limit: node.MaxDocument, proxies: trusted, centre: centre,
 	}
 	return s.serve(ctx, listener, c.metrics, true)
 }

@@ -41,12 +41,13 @@ type server struct {
 	// elsewhere, if set, is where a newcomer who typed the address of this
 	// machine instead of its name is sent: passkeys want a name.
 	elsewhere string
+	centre    *wiring.Host // the hosting centre; nil without one
 }
 
 // handler routes everything a node serves in public.
 func (s *server) handler(secure bool) http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.metrics.Middleware, hurry)
+	r.Use(s.metrics.Middleware, hurry, s.toCentre(secure))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		r.Method(method, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") }))
 		r.Method(method, "/readyz", http.HandlerFunc(s.ready))
@@ -152,5 +153,8 @@ func (s *server) stop(ctx context.Context, servers ...*http.Server) error {
 	}
 	handing, cancelJobs := context.WithTimeout(context.WithoutCancel(ctx), handBack)
 	defer cancelJobs()
+	if s.centre != nil {
+		s.centre.Close()
+	}
 	return errors.Join(append(errs, s.system.Close(handing))...)
 }

@@ -217,6 +217,11 @@ func (b *bench) chain(kinds ...string) {
 			keys[string(line.CredentialID)] = line.COSEKey
 		}
 	}
+	for _, l := range must(b.Lines(b.t.Context()))(b.t) {
+		if l.Proved != (l.Evidence != nil) {
+			b.t.Errorf("entry %d, %s: proved %t", l.Seq, l.Kind, l.Proved)
+		}
+	}
 	if !slices.Equal(got, kinds) {
 		b.t.Errorf("journal %q, want %q", got, kinds)
 	}

@@ -19,6 +19,9 @@ type Line struct {
 	By     Actor
 	// Evidence is the gesture of the act, if it was one of a person.
 	Evidence *proof.ActEvidence
+	// Proved says that the gesture is one of a passkey enrolled earlier in the
+	// journal by who acted, over this very act.
+	Proved bool
 	// CredentialID and COSEKey are the passkey that was enrolled.
 	CredentialID, COSEKey []byte
 }
@@ -46,6 +49,7 @@ func ReadLine(e journal.Entry) (Line, error) {
 // Lines reads the journal of the centre whole, from its first entry.
 func (c *Centre) Lines(ctx context.Context) ([]Line, error) {
 	var out []Line
+	keys := map[string]Line{} // by identifier, as enrolled
 	for e, err := range c.Entries(ctx) {
 		if err != nil {
 			return nil, err
@@ -54,9 +58,22 @@ func (c *Centre) Lines(ctx context.Context) ([]Line, error) {
 		if err != nil {
 			return nil, err
 		}
+		if l.COSEKey != nil {
+			keys[string(l.CredentialID)] = l
+		}
+		if l.Evidence != nil {
+			l.Proved = c.proves(l, keys[string(l.Evidence.CredentialID)])
+		}
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// proves reports whether the gesture of l is that of its author, with the
+// passkey that was enrolled for them.
+func (c *Centre) proves(l, enrolled Line) bool {
+	act, err := proof.VerifyAct(*l.Evidence, enrolled.COSEKey, c.rp.RPID(), c.rp.Origin())
+	return err == nil && act.Kind == l.Kind && act.Detail("siret") == l.Subject && act.Actor == string(l.By.Person) && l.By.Person == enrolled.By.Person
 }
 
 // Entries yields the journal of the centre from its first entry, for
