@@ -100,6 +100,12 @@ func TestPicturesInTheBlock(t *testing.T) {
 	if err := o.RemovePicture(ctx, mayor, dossiers.PictureGriffe); !errors.Is(err, dossiers.ErrNotFound) {
 		t.Errorf("erased twice: %v", err)
 	}
+	if err := town.Store.SetActive(ctx, town.Tenant.ID, dgs.Person.ID, false, circuits.Actor{Name: "test"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := town.Store.Picture(ctx, town.Tenant.ID, dossiers.PictureGriffe, dgs.Person.ID, circuits.Digest{}); !errors.Is(err, dossiers.ErrNotFound) {
+		t.Errorf("of somebody who left: %v", err)
+	}
 }
 
 // A letter laid out anew for the same decision shows the images with which it

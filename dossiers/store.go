@@ -333,7 +333,7 @@ type Store interface {
 	// ErrNotFound when they had neither.
 	Unseat(ctx context.Context, t TenantID, desk circuits.DeskID, p circuits.PersonID, by circuits.Actor, at time.Time) error
 	// SetActive lets a person act or not. Deactivation closes their sessions
-	// and invitations with it. ErrNotFound when they already are so.
+	// and invitations with it, and erases their griffe. ErrNotFound when they already are so.
 	SetActive(ctx context.Context, t TenantID, p circuits.PersonID, active bool, by circuits.Actor, at time.Time) error
 	PublishType(ctx context.Context, t TenantID, ty Type, by circuits.Actor, at time.Time) error
 

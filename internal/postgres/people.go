@@ -324,6 +324,10 @@ func (s *Store) SetActive(ctx context.Context, t dossiers.TenantID, p circuits.P
 		if err := closeInvitations(ctx, tx, t, p, at); err != nil {
 			return err
 		}
+		// Whoever left can no longer erase the image of their hand.
+		if _, err := tx.Exec(ctx, `delete from picture where tenant = $1 and kind = $2 and person = $3`, t, dossiers.PictureGriffe, p); err != nil {
+			return err
+		}
 		return closeSessions(ctx, tx, t, p, "")
 	})
 }

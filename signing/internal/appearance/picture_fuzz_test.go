@@ -35,6 +35,15 @@ func FuzzPicture(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		start := time.Now()
+		for _, ink := range []bool{false, true} {
+			kept, err := Rewrite(b, ink)
+			if err != nil && !errors.Is(err, ErrPicture) {
+				t.Errorf("rewritten, ink %t: %v", ink, err)
+			}
+			if _, again := NewPicture(kept); err == nil && again != nil {
+				t.Errorf("kept, ink %t, and cannot be drawn: %v", ink, again)
+			}
+		}
 		picture, err := NewPicture(b)
 		if err == nil {
 			for _, flat := range []bool{false, true} {

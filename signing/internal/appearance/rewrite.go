@@ -40,6 +40,10 @@ func Rewrite(file []byte, ink bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
+	// What is kept will be drawn: a signature never waits for an image that became blank on its way.
+	if _, err := NewPicture(out.Bytes()); err != nil {
+		return nil, err
+	}
 	return out.Bytes(), nil
 }
 
