@@ -150,24 +150,10 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 			return Dossier{}, false, err
 		}
 	}
-	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Filing: filing, Sequence: sequence, FiledAt: now.In(o.LocationOf(v.Tenant.Territory)), Dossier: Dossier{
-		ID: ID(id.String()), Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
-		ExternalReference: d.ExternalReference, Note: d.Note, Drafter: Holder{Person: drafter.ID, Name: drafter.Name()},
-		Documents: []Document{received(1, d.Main, now)}, CreatedAt: now, UpdatedAt: now,
-	}}
+	c, annexes := d.creation(kind, drafter, now)
+	c.Dossier.ID, c.Filing, c.Sequence, c.FiledAt = ID(id.String()), filing, sequence, now.In(o.LocationOf(v.Tenant.Territory))
 	if v.Application != nil {
 		c.Application, c.Dossier.Application = v.Application.ID, v.Application.ID
-	}
-	c.Notices = notices(1, d.Main)
-	var annexes []circuits.Digest
-	for i, a := range d.Annexes {
-		c.Dossier.Documents = append(c.Dossier.Documents, received(i+2, a, now))
-		c.Notices = append(c.Notices, notices(i+2, a)...)
-		annexes = append(annexes, a.SHA256)
-	}
-	if c.Places = d.Places; d.Origin != nil {
-		c.Origin, d.Origin.At = d.Origin, now
-		d.Origin.placed(d.Main)
 	}
 	if err := stepsOf(d.Places, circuit); err != nil {
 		return Dossier{}, false, err
@@ -185,6 +171,27 @@ func (o *Office) Deposit(ctx context.Context, v Viewer, d Draft) (Dossier, bool,
 		return Dossier{}, false, fmt.Errorf("deposit: %w", err)
 	}
 	return made, replayed, nil
+}
+
+// creation is the row of a deposit, but for what the office gives it, and the
+// digests of its annexes.
+func (d Draft) creation(kind Type, drafter Person, now time.Time) (Creation, []circuits.Digest) {
+	c := Creation{Key: d.Key, Fingerprint: d.Fingerprint, Notices: notices(1, d.Main), Places: d.Places, Dossier: Dossier{
+		Title: d.Title, Recipient: d.Recipient, TypeCode: kind.Code, TypeName: kind.Name,
+		ExternalReference: d.ExternalReference, Note: d.Note, Drafter: Holder{Person: drafter.ID, Name: drafter.Name()},
+		Documents: []Document{received(1, d.Main, now)}, CreatedAt: now, UpdatedAt: now,
+	}}
+	var annexes []circuits.Digest
+	for i, a := range d.Annexes {
+		c.Dossier.Documents = append(c.Dossier.Documents, received(i+2, a, now))
+		c.Notices = append(c.Notices, notices(i+2, a)...)
+		annexes = append(annexes, a.SHA256)
+	}
+	if d.Origin != nil {
+		c.Origin, d.Origin.At = d.Origin, now
+		d.Origin.placed(d.Main)
+	}
+	return c, annexes
 }
 
 // enter adds to a creation the events of its deposit and, if d starts, of its

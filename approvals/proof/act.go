@@ -53,13 +53,13 @@ func (a Act) Issue(nonce Nonce, at Instant) ([]byte, error) {
 	if err := a.check(); err != nil {
 		return nil, fmt.Errorf("act: %w", err)
 	}
-	return canonicalJSON(a)
+	return CanonicalJSON(a)
 }
 
 // ParseAct reads canonical bytes and nothing else. The error is ErrMalformed.
 func ParseAct(raw []byte) (Act, error) {
 	var a Act
-	if err := parseCanonical(raw, &a); err != nil {
+	if err := ParseCanonical(raw, &a); err != nil {
 		return Act{}, fmt.Errorf("act: %w", err)
 	}
 	if err := a.check(); err != nil {

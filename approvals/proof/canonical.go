@@ -104,8 +104,9 @@ func (i *Instant) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// canonicalJSON is the one encoding of a statement, a set, an enrolment or an evidence.
-func canonicalJSON(v any) ([]byte, error) {
+// CanonicalJSON is the one encoding of a statement, a set, an enrolment, an evidence, and of the files of an evidence package:
+// fields in the order of the type, no white space, no HTML escaping, no final newline. The error is that of encoding/json.
+func CanonicalJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -115,15 +116,15 @@ func canonicalJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// parseCanonical decodes raw into v and wants that encoding v again gives raw. This refuses duplicate and unknown keys,
-// white space, another order, and other spellings of the same value, at once.
-func parseCanonical(raw []byte, v any) error {
+// ParseCanonical decodes raw into v and wants that encoding v again gives raw. This refuses duplicate and unknown keys,
+// white space, another order, and other spellings of the same value, at once. The error is ErrMalformed.
+func ParseCanonical(raw []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
-	again, err := canonicalJSON(v)
+	again, err := CanonicalJSON(v)
 	if err != nil {
 		return err
 	}

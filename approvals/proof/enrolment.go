@@ -79,13 +79,13 @@ func (e Enrolment) Canonical() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("enrolment: %w", err)
 	}
-	return canonicalJSON(e)
+	return CanonicalJSON(e)
 }
 
 // ParseEnrolment reads canonical bytes and nothing else. The error is ErrMalformed.
 func ParseEnrolment(raw []byte) (Enrolment, error) {
 	var e Enrolment
-	if err := parseCanonical(raw, &e); err != nil {
+	if err := ParseCanonical(raw, &e); err != nil {
 		return Enrolment{}, fmt.Errorf("enrolment: %w", err)
 	}
 	if err := e.check(); err != nil {
@@ -140,7 +140,7 @@ func RegistrationChallenge(rpID, person string, nonce Nonce) (Digest, error) {
 	if err := checkTexts("rp_id", rpID, "person", person); err != nil {
 		return Digest{}, err
 	}
-	b, err := canonicalJSON(registration{Schema: schemaRegistration, RPID: rpID, Person: person, Nonce: nonce})
+	b, err := CanonicalJSON(registration{Schema: schemaRegistration, RPID: rpID, Person: person, Nonce: nonce})
 	if err != nil {
 		return Digest{}, err
 	}

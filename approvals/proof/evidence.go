@@ -45,7 +45,7 @@ func (e Evidence) Canonical() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	return canonicalJSON(e)
+	return CanonicalJSON(e)
 }
 
 // Digest is the SHA-256 of the canonical bytes: what the next statement of the dossier names as prev_sha256.
@@ -61,7 +61,7 @@ func (e Evidence) Digest() (Digest, error) {
 // accepted, for Verify to name them.
 func ParseEvidence(raw []byte) (Evidence, error) {
 	var e Evidence
-	if err := parseCanonical(raw, &e); err != nil {
+	if err := ParseCanonical(raw, &e); err != nil {
 		return Evidence{}, fmt.Errorf("evidence: %w", err)
 	}
 	if err := e.check(); err != nil {

@@ -68,11 +68,11 @@ func (e Evidence) Files() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := canonicalJSON(inclusion{e.LeafIndex, set.Count, e.Path})
+	place, err := CanonicalJSON(inclusion{e.LeafIndex, set.Count, e.Path})
 	if err != nil {
 		return nil, err
 	}
-	about, err := canonicalJSON(context{e.Format, e.RPID, e.Origin, e.CredentialID, e.ReceivedAt, e.EnrolmentSHA256})
+	about, err := CanonicalJSON(context{e.Format, e.RPID, e.Origin, e.CredentialID, e.ReceivedAt, e.EnrolmentSHA256})
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func FromFiles(files []File) (Evidence, error) {
 		by[f.Name] = f.Content
 	}
 	var about context
-	if err := parseCanonical(by[FileContext], &about); err != nil {
+	if err := ParseCanonical(by[FileContext], &about); err != nil {
 		return Evidence{}, fmt.Errorf("evidence: %s: %w", FileContext, err)
 	}
 	var place inclusion
-	if err := parseCanonical(by[FileInclusion], &place); err != nil {
+	if err := ParseCanonical(by[FileInclusion], &place); err != nil {
 		return Evidence{}, fmt.Errorf("evidence: %s: %w", FileInclusion, err)
 	}
 	e := Evidence{

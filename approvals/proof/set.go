@@ -46,13 +46,13 @@ func (s Set) Canonical() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("set: %w", err)
 	}
-	return canonicalJSON(s)
+	return CanonicalJSON(s)
 }
 
 // ParseSet reads canonical bytes and nothing else. The error is ErrMalformed.
 func ParseSet(raw []byte) (Set, error) {
 	var s Set
-	if err := parseCanonical(raw, &s); err != nil {
+	if err := ParseCanonical(raw, &s); err != nil {
 		return Set{}, fmt.Errorf("set: %w", err)
 	}
 	if err := s.check(); err != nil {

@@ -97,7 +97,7 @@ func (s Statement) Canonical() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("statement: %w", err)
 	}
-	return canonicalJSON(s)
+	return CanonicalJSON(s)
 }
 
 // Issue sets what is given at the moment of display, and returns the canonical bytes.
@@ -109,7 +109,7 @@ func (s Statement) Issue(nonce Nonce, at Instant) ([]byte, error) {
 // ParseStatement reads canonical bytes and nothing else. The error is ErrMalformed.
 func ParseStatement(raw []byte) (Statement, error) {
 	var s Statement
-	if err := parseCanonical(raw, &s); err != nil {
+	if err := ParseCanonical(raw, &s); err != nil {
 		return Statement{}, fmt.Errorf("statement: %w", err)
 	}
 	if err := s.check(); err != nil {

@@ -61,7 +61,7 @@ func WitnessChallenge(e Enrolment) (Digest, error) {
 	}
 	w = Witness{Person: w.Person, RPID: w.RPID, Origin: w.Origin}
 	e.Witness = &w
-	b, err := canonicalJSON(e)
+	b, err := CanonicalJSON(e)
 	if err != nil {
 		return Digest{}, err
 	}

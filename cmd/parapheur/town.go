@@ -135,28 +135,13 @@ func found(ctx context.Context, o *wiring.Operator, t dossiers.Tenant, n newTown
 func enrolmentLink(t dossiers.Tenant, token string) string { return t.Origin + "/enrolement/" + token }
 
 func inviteFromTown(ctx context.Context, args []string, out, errOut io.Writer) int {
-	fs := flag.NewFlagSet("parapheur town invite", flag.ContinueOnError)
-	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
-	siret := fs.String("siret", "", "SIRET de la collectivité")
-	email := fs.String("email", "", "adresse électronique d’une personne déjà connue de la collectivité")
-	if err := parse(fs, args, os.Getenv, errOut); err != nil {
-		return usage(errOut, err)
-	}
-	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
-		t, err := o.Town(ctx, *siret)
-		if err != nil {
-			return noTown(*siret, err)
-		}
-		p, err := o.Store.PersonByEmail(ctx, t.ID, *email)
-		if err != nil {
-			return noPerson(*email, err)
-		}
-		operator := dossiers.Viewer{Tenant: t, Person: &dossiers.Person{FamilyName: operatorName, Admin: true}}
+	const who = "adresse électronique d’une personne déjà connue de la collectivité"
+	return forPerson(ctx, "invite", who, args, errOut, func(o *wiring.Operator, operator dossiers.Viewer, p dossiers.Person) error {
 		token, expires, err := o.Office.InvitePerson(ctx, operator, p.ID)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "Lien de %s, valable jusqu’au %s et montré cette seule fois :\n\n  %s\n\n", p.Name(), expires.Format("02/01/2006 15:04 MST"), enrolmentLink(t, token))
+		fmt.Fprintf(out, "Lien de %s, valable jusqu’au %s et montré cette seule fois :\n\n  %s\n\n", p.Name(), expires.Format("02/01/2006 15:04 MST"), enrolmentLink(operator.Tenant, token))
 		if p.Passkeys > 0 {
 			fmt.Fprintf(out, "Attention : %s a déjà une clé d’accès. L’invitation est inscrite au journal.\n", p.Name())
 		}
@@ -165,26 +150,11 @@ func inviteFromTown(ctx context.Context, args []string, out, errOut io.Writer) i
 }
 
 func nameAdmin(ctx context.Context, args []string, out, errOut io.Writer) int {
-	fs := flag.NewFlagSet("parapheur town name-admin", flag.ContinueOnError)
-	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
-	siret := fs.String("siret", "", "SIRET de la collectivité")
-	email := fs.String("email", "", "adresse électronique d’une personne qui a déjà une clé d’accès")
-	if err := parse(fs, args, os.Getenv, errOut); err != nil {
-		return usage(errOut, err)
-	}
-	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
-		t, err := o.Town(ctx, *siret)
-		if err != nil {
-			return noTown(*siret, err)
-		}
-		p, err := o.Store.PersonByEmail(ctx, t.ID, *email)
-		if err != nil {
-			return noPerson(*email, err)
-		}
+	const who = "adresse électronique d’une personne qui a déjà une clé d’accès"
+	return forPerson(ctx, "name-admin", who, args, errOut, func(o *wiring.Operator, operator dossiers.Viewer, p dossiers.Person) error {
 		if p.Passkeys == 0 {
 			return fmt.Errorf("%s n’a pas de clé d’accès : nommez quelqu’un qui peut confirmer celles des autres", p.Name())
 		}
-		operator := dossiers.Viewer{Tenant: t, Person: &dossiers.Person{FamilyName: operatorName, Admin: true}}
 		g, err := o.Office.Organisation(ctx, operator)
 		if err != nil {
 			return err
@@ -198,8 +168,30 @@ func nameAdmin(ctx context.Context, args []string, out, errOut io.Writer) int {
 				return err
 			}
 		}
-		fmt.Fprintf(out, "%s administre désormais %s, et peut confirmer les clés d’accès. C’est inscrit au journal.\n", p.Name(), t.Name)
+		fmt.Fprintf(out, "%s administre désormais %s, et peut confirmer les clés d’accès. C’est inscrit au journal.\n", p.Name(), operator.Tenant.Name)
 		return nil
+	})
+}
+
+// forPerson runs a command of the operator about one person of one town.
+func forPerson(ctx context.Context, name, who string, args []string, errOut io.Writer, do func(*wiring.Operator, dossiers.Viewer, dossiers.Person) error) int {
+	fs := flag.NewFlagSet("parapheur town "+name, flag.ContinueOnError)
+	dsn := fs.String("database-url", "", "adresse de PostgreSQL")
+	siret := fs.String("siret", "", "SIRET de la collectivité")
+	email := fs.String("email", "", who)
+	if err := parse(fs, args, os.Getenv, errOut); err != nil {
+		return usage(errOut, err)
+	}
+	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
+		t, err := o.Town(ctx, *siret)
+		if err != nil {
+			return noTown(*siret, err)
+		}
+		p, err := o.Store.PersonByEmail(ctx, t.ID, *email)
+		if err != nil {
+			return noPerson(*email, err)
+		}
+		return do(o, dossiers.Viewer{Tenant: t, Person: &dossiers.Person{FamilyName: operatorName, Admin: true}}, p)
 	})
 }
 

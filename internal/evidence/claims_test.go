@@ -83,7 +83,7 @@ func claims() []claim {
 				d := e.(circuits.Deposited)
 				d.Annexes = []circuits.Digest{{9}}
 				list := []Annex{{N: 2, Name: "plan.pdf", Bytes: 1, SHA256: circuits.Digest{9}}}
-				raw, err := canonical(annexes{schemaAnnexes, annexRoot(list), list})
+				raw, err := proof.CanonicalJSON(annexes{schemaAnnexes, annexRoot(list), list})
 				if err != nil {
 					f.t.Fatal(err)
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"parapheur/approvals/proof"
 	"parapheur/circuits"
 	"parapheur/journal"
 )
@@ -46,7 +47,7 @@ func writeExtract(p *Package, format string, entries []journal.Entry) ([]byte, e
 		lines = append(lines, extractLine{e.Seq, e.At.UTC().Format(instant), e.Subject, e.Kind, e.Body, e.Prev, e.Hash})
 	}
 	for _, l := range lines {
-		b, err := canonical(l)
+		b, err := proof.CanonicalJSON(l)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +64,7 @@ func readExtract(raw []byte, format string) (extractHeader, []journal.Entry, err
 	if len(rows) < 2 || len(rows[len(rows)-1]) != 0 {
 		return h, nil, fmt.Errorf("cut short")
 	}
-	if err := parseCanonical(rows[0], &h); err != nil {
+	if err := proof.ParseCanonical(rows[0], &h); err != nil {
 		return h, nil, fmt.Errorf("header: %w", err)
 	}
 	if h.Format != format {
@@ -72,7 +73,7 @@ func readExtract(raw []byte, format string) (extractHeader, []journal.Entry, err
 	var out []journal.Entry
 	for i, row := range rows[1 : len(rows)-1] {
 		var l extractLine
-		if err := parseCanonical(row, &l); err != nil {
+		if err := proof.ParseCanonical(row, &l); err != nil {
 			return h, nil, fmt.Errorf("line %d: %w", i+2, err)
 		}
 		at, err := time.Parse(instant, l.At)

@@ -135,7 +135,7 @@ func (f *forgery) event(kind string, change func(e circuits.Event) circuits.Even
 func (f *forgery) summarise() {
 	f.t.Helper()
 	var about summary
-	if err := parseCanonical(f.files[fileDossier], &about); err != nil {
+	if err := proof.ParseCanonical(f.files[fileDossier], &about); err != nil {
 		f.t.Fatal(err)
 	}
 	_, entries, err := readExtract(f.files[fileJournal], formatExtract)
@@ -147,7 +147,7 @@ func (f *forgery) summarise() {
 		return // it will be found
 	}
 	about.Phase, about.Versions, about.Decisions, about.Signatures = r.state.Phase, r.versions, r.decisions(), r.signatures
-	if f.files[fileDossier], err = canonical(about); err != nil {
+	if f.files[fileDossier], err = proof.CanonicalJSON(about); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -184,7 +184,7 @@ func (f *forgery) evidence(change func(e *proof.Evidence)) {
 func (f *forgery) manifest() {
 	f.t.Helper()
 	var m manifest
-	if err := parseCanonical(f.files[fileManifest], &m); err != nil {
+	if err := proof.ParseCanonical(f.files[fileManifest], &m); err != nil {
 		f.t.Fatal(err)
 	}
 	m.Files = nil

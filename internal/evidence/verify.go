@@ -123,7 +123,7 @@ func (v *verification) open(pkg io.ReaderAt, size int64) bool {
 		v.rep.add(f)
 		return false
 	}
-	if err := parseCanonical(raw, &v.manifest); err != nil || v.manifest.Schema != schemaManifest && v.manifest.Schema != schemaManifestBare {
+	if err := proof.ParseCanonical(raw, &v.manifest); err != nil || v.manifest.Schema != schemaManifest && v.manifest.Schema != schemaManifestBare {
 		v.rep.add(invalid(ManifestMalformed, fileManifest, "schema %q: %v", v.manifest.Schema, err))
 		return false
 	}
@@ -172,7 +172,7 @@ func (v *verification) history() bool {
 		v.rep.add(f)
 		return false
 	}
-	if err := parseCanonical(raw, &v.about); err != nil || v.about.Schema != schemaDossier {
+	if err := proof.ParseCanonical(raw, &v.about); err != nil || v.about.Schema != schemaDossier {
 		v.rep.add(invalid(DossierMalformed, fileDossier, "schema %q: %v", v.about.Schema, err))
 		return false
 	}
@@ -221,7 +221,7 @@ func (v *verification) contents() {
 	about.Versions, about.Decisions, about.Signatures = v.fold.versions, v.fold.decisions(), v.fold.signatures
 	about.Head = journalHead{v.head.HeadSeq, v.head.HeadHash}
 	about.Enrolments = enrolmentsChain{v.rep.Package.Enrolments, v.rep.Package.EnrolmentHead}
-	again, err := canonical(about)
+	again, err := proof.CanonicalJSON(about)
 	if err != nil || !bytes.Equal(again, v.zip.files[fileDossier]) {
 		v.rep.add(invalid(DossierDiffers, fileDossier, "not what the journal says"))
 	}
@@ -253,7 +253,7 @@ func (v *verification) annexes() *Finding {
 		return f
 	}
 	var a annexes
-	if err := parseCanonical(raw, &a); err != nil || a.Schema != schemaAnnexes {
+	if err := proof.ParseCanonical(raw, &a); err != nil || a.Schema != schemaAnnexes {
 		return invalid(AnnexesDiffer, fileAnnexes, "schema %q: %v", a.Schema, err)
 	}
 	same := slices.EqualFunc(a.Files, v.fold.annexes, func(x Annex, d circuits.Digest) bool { return x.SHA256 == d })

@@ -103,7 +103,7 @@ func write(ctx context.Context, w io.Writer, p *Package, seal func(context.Conte
 func (m *manifest) sealedBy(ctx context.Context, seal func(context.Context, []byte) ([]byte, error)) (cms, raw []byte, err error) {
 	if seal != nil {
 		m.Sealed = true
-		if raw, err = canonical(m); err != nil {
+		if raw, err = proof.CanonicalJSON(m); err != nil {
 			return nil, nil, err
 		}
 		if cms, err = seal(ctx, raw); err != nil {
@@ -114,7 +114,7 @@ func (m *manifest) sealedBy(ctx context.Context, seal func(context.Context, []by
 		}
 	}
 	m.Sealed = false
-	raw, err = canonical(m)
+	raw, err = proof.CanonicalJSON(m)
 	return nil, raw, err
 }
 
@@ -139,7 +139,7 @@ func (p *Package) files(r *replay, about summary, add func(name string, content 
 		name string
 		v    any
 	}{{fileDossier, about}, {fileAnnexes, annexes{schemaAnnexes, annexRoot(list), list}}} {
-		raw, err := canonical(f.v)
+		raw, err := proof.CanonicalJSON(f.v)
 		if err != nil {
 			return err
 		}
