@@ -6,7 +6,9 @@
 // It must hold no rule of the domain: those are the office's, and it asks
 // nothing else. It must not read or write storage, know a page, or let a
 // program decide: no operation and no scope gives a visa, signs or refuses,
-// and a test reads both the document and this package to hold it to that.
+// and a test reads both the document and this package to hold it to that. In a
+// sandbox a program plays test persons: that is Options.Sandbox, which a real
+// town has not.
 //
 // # Failure handling
 //
@@ -54,7 +56,10 @@ const (
 // Options are what the interface is made of.
 type Options struct {
 	Office *dossiers.Office // required
-	Log    *slog.Logger     // required
+	// Sandbox plays what nobody can ask of a real town, where it is nil and all
+	// of that is refused.
+	Sandbox *dossiers.Sandbox
+	Log     *slog.Logger // required
 	// Hub wakes the long poll of the event feed; nil makes the poll answer at
 	// its end only.
 	Hub *live.Hub
@@ -147,6 +152,7 @@ func (s *server) routes() {
 	s.registerWebhooks()
 	s.registerOrganisation()
 	s.registerCircuits()
+	s.registerSandbox()
 	s.registerMe()
 }
 

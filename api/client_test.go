@@ -53,7 +53,7 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 	t.Helper()
 	h := &hall{Town: towntest.New(t, func(c *wiring.Config) { c.MaxDocument = maxDocument }), log: &bytes.Buffer{}}
 	o := Options{
-		Office: h.Office, Hub: h.Hub, Log: slog.New(slog.NewTextHandler(&locked{w: h.log}, nil)), Version: "test", MaxUpload: maxUpload,
+		Office: h.Office, Hub: h.Hub, Log: h.logger(), Version: "test", MaxUpload: maxUpload,
 		Rate: 1e6, Burst: 1e6, StrangerBurst: 1e6, Spool: t.TempDir(),
 	}
 	for _, c := range change {
@@ -69,6 +69,8 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 	h.router = routerOf(t, h.handler)
 	return h
 }
+
+func (h *hall) logger() *slog.Logger { return slog.New(slog.NewTextHandler(&locked{w: h.log}, nil)) }
 
 // locked makes a buffer safe for a logger.
 type locked struct {

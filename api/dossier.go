@@ -47,7 +47,7 @@ type Dossier struct {
 
 // A Warning is something to know about a file of the dossier.
 type Warning struct {
-	Code     string `json:"code" enum:"repaired,unprotected,already_signed,annex_joined,stamped,launch,embedded_executable,javascript,submit_form,remote_content,rich_media,embedded_file,block_moved,block_smaller,block_other_page,block_invisible" doc:"Code stable"`
+	Code     string `json:"code" enum:"repaired,unprotected,already_signed,annex_joined,stamped,specimen,launch,embedded_executable,javascript,submit_form,remote_content,rich_media,embedded_file,block_moved,block_smaller,block_other_page,block_invisible" doc:"Code stable"`
 	Document int    `json:"document" minimum:"1" doc:"1 pour la lettre"`
 	Page     int    `json:"page,omitempty" doc:"Page, à partir de 1, si c’en est une"`
 	Message  string `json:"message" doc:"La même chose en français"`

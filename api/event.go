@@ -33,6 +33,7 @@ type Event struct {
 	Type      string    `json:"type" doc:"Nature du fait ; d’autres peuvent s’ajouter : ignorer celles qu’on ne connaît pas"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      EventData `json:"data"`
+	Sandbox   bool      `json:"sandbox,omitempty" doc:"Vrai dans un bac à sable : rien de ce qui s’y passe n’a de valeur"`
 }
 
 // EventData names the dossier of an event.
@@ -78,7 +79,7 @@ func (s *server) events(ctx context.Context, in *eventsIn) (*eventsOut, error) {
 			return nil, err
 		}
 		if len(found) > 0 || last {
-			return feed(in.After, found), nil
+			return feed(in.viewer.Tenant, in.After, found), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -96,12 +97,12 @@ func (s *server) events(ctx context.Context, in *eventsIn) (*eventsOut, error) {
 	}
 }
 
-func feed(after int64, found []dossiers.FeedEntry) *eventsOut {
+func feed(t dossiers.Tenant, after int64, found []dossiers.FeedEntry) *eventsOut {
 	out := &eventsOut{Body: Feed{Data: []Event{}, NextAfter: after}}
 	for _, f := range found {
 		out.Body.NextAfter = f.Seq
 		out.Body.Data = append(out.Body.Data, Event{
-			Seq: f.Seq, Type: f.Kind, Timestamp: f.At,
+			Seq: f.Seq, Type: f.Kind, Timestamp: f.At, Sandbox: t.Sandbox(),
 			Data: EventData{Dossier: string(f.Dossier), Number: f.Number, URL: dossierPath(f.Dossier)},
 		})
 	}

@@ -175,7 +175,7 @@ func (s *server) metadata(w http.ResponseWriter, r *http.Request) {
 	sendOAuth(w, http.StatusOK, map[string]any{
 		"issuer": town.Origin, "token_endpoint": town.Origin + TokenPath, "revocation_endpoint": town.Origin + RevokePath,
 		"grant_types_supported": []string{"client_credentials"}, "response_types_supported": []string{},
-		"scopes_supported":                                      append(dossiers.Scopes(), dossiers.ScopeDossiersAll),
+		"scopes_supported":                                      append(town.Scopes(), dossiers.ScopeDossiersAll),
 		"token_endpoint_auth_methods_supported":                 methods,
 		"token_endpoint_auth_signing_alg_values_supported":      algs,
 		"revocation_endpoint_auth_methods_supported":            methods,

@@ -23,6 +23,7 @@ const (
 	tagDispatches   = "Envois"
 	tagWebhooks     = "Notifications"
 	tagOrganisation = "Organisation"
+	tagSandbox      = "Bac à sable"
 	tagMe           = "Clé d’application"
 )
 
@@ -36,13 +37,14 @@ func tags() []*huma.Tag {
 		{Name: tagWebhooks, Description: "Être appelé à chaque fait, dans l’ordre, au lieu de demander."},
 		{Name: tagCircuits, Description: "Les types de courrier et leurs circuits."},
 		{Name: tagOrganisation, Description: "Provisionner les personnes et les bureaux, et tenir l’organisation entière comme un fichier. Rien ici ne permet de décider : une clé d’accès ne s’enregistre que sur l’invitation d’un administrateur."},
+		{Name: tagSandbox, Description: "Dans un bac à sable seulement : avancer l’horloge et jouer les décisions de personnes d’essai. Tout y est un spécimen, sans valeur ; dans une vraie collectivité, ces opérations sont toujours refusées (403)."},
 		{Name: tagMe, Description: "L’application reconnue et ses droits."},
 	}
 }
 
 const introduction = `L’interface des applications d’une collectivité avec son parapheur : déposer une lettre, la suivre dans son circuit, la retirer, récupérer le document signé et son dossier de preuve.
 
-**Une application ne décide jamais.** Aucune opération et aucun droit ne permettent de viser, de signer ou de refuser : seule une personne le peut, d’un geste sur sa clé d’accès.
+**Une application ne décide jamais.** Aucune opération et aucun droit ne permettent de viser, de signer ou de refuser : seule une personne le peut, d’un geste sur sa clé d’accès. Seul un bac à sable, dont rien n’a de valeur, laisse jouer des personnes d’essai.
 
 Chaque demande porte une clé, ou un jeton obtenu avec elle (OAuth 2, ` + "`POST /oauth2/token`" + `) : ` + "`Authorization: Bearer pk_…`" + `. Les erreurs suivent la RFC 9457 (application/problem+json) ; leur type est stable et expliqué dans la documentation. Les réponses peuvent s’enrichir de nouvelles informations sans changer de version : ignorez celles que vous ne connaissez pas.`
 
@@ -102,6 +104,7 @@ func scopeTexts() map[string]string {
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types, les circuits et les bureaux",
 		dossiers.ScopeDispatchesWrite: "Inscrire les envois", dossiers.ScopeOrganisationRead: "Lire l’organisation", dossiers.ScopeOrganisationManage: "Régler l’organisation, sans jamais décider",
 		dossiers.ScopeJournalRead: "Lire le journal de la collectivité", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
+		dossiers.ScopeSandbox: "Dans un bac à sable : avancer l’horloge et jouer les personnes d’essai",
 	}
 	for _, s := range dossiers.Scopes() {
 		if texts[s] == "" {

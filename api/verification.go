@@ -42,6 +42,7 @@ func (Verification) Schema(huma.Registry) *huma.Schema {
 		Properties: map[string]*huma.Schema{
 			"schema": text("Nom et version de la forme du rapport : parapheur.evidence-report.v1"), "outcome": outcome, "verified_at": at,
 			"demonstration": {Type: huma.TypeBoolean, Description: "Un certificat de démonstration est en cause : sans valeur, quel que soit le résultat"},
+			"specimen":      {Type: huma.TypeBoolean, Description: "Quelque chose vient d’un bac à sable : un spécimen, sans valeur, qui n’est jamais valid"},
 			"tenant":        open("La collectivité que nomme le dossier de preuve"),
 			"dossier":       open("Le dossier que décrit le dossier de preuve"),
 			"context":       open("Ce que le dossier de preuve dit de lui-même"),

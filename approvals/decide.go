@@ -181,7 +181,7 @@ func (rp *RelyingParty) evidence(op string, p decisionPayload, c Credential, a p
 		}
 		if _, err := proof.Verify(out[i], proof.Expect{
 			Document:  &proof.Document{SHA256: st.DocSHA256, Bytes: st.DocBytes},
-			Enrolment: c.EnrolmentStatement, RPID: rp.rpID, Origin: rp.origin,
+			Enrolment: c.EnrolmentStatement, RPID: rp.rpID, Origin: rp.origin, Sandbox: proof.OfSandbox(rp.tenant),
 		}); err != nil {
 			return nil, refuse(op, ErrAssertion, "evidence of statement %d does not verify: %v", i, err)
 		}

@@ -120,6 +120,9 @@ func (rp *RelyingParty) registered(op string, made *webauthn.Credential, nonce p
 	if err != nil {
 		return Pending{}, refuseWith(op, ErrRegistration, err)
 	}
+	if attestation.Data.Credential.AAGUID == proof.SoftwareAAGUID() && !proof.OfSandbox(rp.tenant) {
+		return Pending{}, refuse(op, ErrRegistration, "the authenticator of a sandbox, in the town %s", rp.tenant)
+	}
 	out := Credential{
 		ID: made.ID, COSE: made.PublicKey, Alg: key.Algorithm(), AAGUID: attestation.Data.Credential.AAGUID,
 		AttestationFormat: made.AttestationFormat, AttestationType: made.AttestationType,

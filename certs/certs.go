@@ -48,6 +48,8 @@ var (
 	ErrNotYetValid = errors.New("certs: certificate is not valid yet")
 	// ErrDemoPKI: a certificate of the demonstration PKI outside demonstration mode.
 	ErrDemoPKI = errors.New("certs: demonstration certificate refused outside demonstration mode")
+	// ErrSpecimen: a certificate of a sandbox outside its sandbox, or a real one inside.
+	ErrSpecimen = errors.New("certs: specimens serve in sandboxes, and nothing else does there")
 	// ErrUntrusted: no path from the certificate to a configured root.
 	ErrUntrusted = errors.New("certs: certificate chain not trusted")
 

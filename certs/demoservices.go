@@ -28,14 +28,17 @@ const maxDemoRequest = 1 << 16
 // DemoTSA is a time-stamping authority (RFC 3161) for demonstrations and tests.
 // It serves HTTP and, without a network, [DemoTSA.Timestamp].
 type DemoTSA struct {
-	unit *Key
-	now  Clock
-	down atomic.Bool
+	unit   *Key
+	policy asn1.ObjectIdentifier
+	now    Clock
+	down   atomic.Bool
 }
 
 var _ http.Handler = (*DemoTSA)(nil)
 
-func newDemoTSA(unit *Key, now Clock) *DemoTSA { return &DemoTSA{unit: unit, now: now} }
+func newDemoTSA(unit *Key, now Clock) *DemoTSA {
+	return &DemoTSA{unit: unit, policy: oidDemoTSAPolicy, now: now}
+}
 
 // SetAvailable turns the authority off and on, to show and to test what a
 // breakdown does: HTTP answers 503 and Timestamp is [ErrTSAUnavailable].
@@ -101,7 +104,7 @@ func (t *DemoTSA) respond(body []byte) ([]byte, error) {
 	if checkHash(q.HashAlgorithm) != nil || len(q.HashedMessage) != q.HashAlgorithm.Size() {
 		return timestamp.CreateErrorResponse(timestamp.Rejection, timestamp.BadAlgorithm)
 	}
-	if q.TSAPolicyOID != nil && !q.TSAPolicyOID.Equal(oidDemoTSAPolicy) {
+	if q.TSAPolicyOID != nil && !q.TSAPolicyOID.Equal(t.policy) {
 		return timestamp.CreateErrorResponse(timestamp.Rejection, timestamp.UnacceptedPolicy)
 	}
 	if len(q.Extensions) > 0 {
@@ -115,7 +118,7 @@ func (t *DemoTSA) stamp(q *timestamp.Request) ([]byte, error) {
 	info := timestamp.Timestamp{
 		HashAlgorithm: q.HashAlgorithm, HashedMessage: q.HashedMessage, Nonce: q.Nonce,
 		Time: t.now().UTC().Truncate(time.Second), Accuracy: time.Second,
-		Policy: oidDemoTSAPolicy, AddTSACertificate: q.Certificates,
+		Policy: t.policy, AddTSACertificate: q.Certificates,
 	}
 	if q.Certificates {
 		info.Certificates = t.unit.chain[1:]

@@ -30,7 +30,7 @@ func NewTrust(guard Guard, roots ...*x509.Certificate) (*Trust, error) {
 	}
 	pool := x509.NewCertPool()
 	for _, c := range roots {
-		pool.AddCert(c)
+		pool.AddCert(guard.read(c))
 	}
 	return &Trust{roots: slices.Clone(roots), pool: pool, guard: guard}, nil
 }
@@ -60,9 +60,9 @@ func (t *Trust) Pool() *x509.CertPool { return t.pool.Clone() }
 func (t *Trust) Verify(leaf *x509.Certificate, others []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) ([]*x509.Certificate, error) {
 	inter := x509.NewCertPool()
 	for _, c := range slices.Concat(others, t.intermediates) {
-		inter.AddCert(c)
+		inter.AddCert(t.guard.read(c))
 	}
-	paths, err := leaf.Verify(x509.VerifyOptions{
+	paths, err := t.guard.read(leaf).Verify(x509.VerifyOptions{
 		Roots: t.pool, Intermediates: inter, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage},
 	})
 	if err != nil {

@@ -108,7 +108,7 @@ func (o *Office) grant(ctx context.Context, t Tenant, bearer string) (Grant, err
 		return Grant{v, id, scopes}, err
 	}
 	tok, key, app, err := o.Store.AccessToken(ctx, t.ID, hashToken(bearer))
-	now := o.now()
+	now := o.wall()
 	switch {
 	case isNotFound(err):
 		return Grant{}, ErrSignInNeeded
@@ -184,11 +184,11 @@ func (o *Office) Token(ctx context.Context, t Tenant, r TokenRequest) (token str
 		return "", a, err
 	}
 	token = tokenMark + random
-	a = AccessToken{Key: key.ID, Scopes: scopes, Created: o.now(), Expires: o.now().Add(tokenLife)}
+	a = AccessToken{Key: key.ID, Scopes: scopes, Created: o.wall(), Expires: o.wall().Add(tokenLife)}
 	if !key.ExpiresAt.IsZero() && key.ExpiresAt.Before(a.Expires) {
 		a.Expires = key.ExpiresAt
 	}
-	if err := o.Store.TouchAPIKey(ctx, t.ID, key.ID, o.now()); err != nil {
+	if err := o.Store.TouchAPIKey(ctx, t.ID, key.ID, o.wall()); err != nil {
 		return "", a, err
 	}
 	return token, a, o.Store.AddAccessToken(ctx, t.ID, a, hashToken(token))
@@ -205,7 +205,7 @@ func (o *Office) client(ctx context.Context, t Tenant, r TokenRequest) (APIKey, 
 	}
 	secret := strings.TrimPrefix(r.Secret, keyMark+r.Client+"_")
 	got := hashToken(secret)
-	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || err != nil || key.JWKS != nil || !key.inForce(o.now()) {
+	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || err != nil || key.JWKS != nil || !key.inForce(o.wall()) {
 		return key, app, ErrClient
 	}
 	return key, app, nil
@@ -221,14 +221,14 @@ func (o *Office) asserted(ctx context.Context, t Tenant, r TokenRequest) (APIKey
 	if err != nil && !isNotFound(err) {
 		return key, app, err
 	}
-	if err != nil || key.JWKS == nil || !key.inForce(o.now()) {
+	if err != nil || key.JWKS == nil || !key.inForce(o.wall()) {
 		return key, app, ErrClient
 	}
 	keys, err := assertion.ParseKeys(key.JWKS)
 	if err != nil {
 		return key, app, fmt.Errorf("keys of %s: %w", key.ID, err)
 	}
-	claim, err := assertion.Verify(r.Assertion, keys, key.ID, []string{t.Origin, t.Origin + "/oauth2/token"}, o.now())
+	claim, err := assertion.Verify(r.Assertion, keys, key.ID, []string{t.Origin, t.Origin + "/oauth2/token"}, o.wall())
 	if err != nil {
 		return key, app, ErrClient
 	}
@@ -246,7 +246,7 @@ func (o *Office) RevokeToken(ctx context.Context, t Tenant, r TokenRequest, toke
 	if err != nil {
 		return err
 	}
-	err = o.Store.RevokeAccessToken(ctx, t.ID, key.ID, hashToken(token), o.now())
+	err = o.Store.RevokeAccessToken(ctx, t.ID, key.ID, hashToken(token), o.wall())
 	if isNotFound(err) {
 		return nil
 	}
@@ -270,7 +270,7 @@ func (o *Office) Calls(ctx context.Context, v Viewer, application string, p Page
 // called once, and its answer is what every repetition gets, with true. An
 // error is not kept: the request may be made again.
 func (o *Office) Once(ctx context.Context, v Viewer, key string, fingerprint [32]byte, run func() ([]byte, error)) (answer []byte, replayed bool, err error) {
-	now := o.now()
+	now := o.wall()
 	kept, err := o.Store.ClaimAnswer(ctx, v.Tenant.ID, v.Application.ID, key, fingerprint, now, now.Add(answerLock))
 	if err != nil || kept != nil {
 		return kept, kept != nil, err
@@ -351,7 +351,7 @@ func (o *Office) AddKeySet(ctx context.Context, v Viewer, application string, sc
 
 // makeKey draws the identifier and the secret of a credential.
 func (o *Office) makeKey(ctx context.Context, t Tenant, application string, scopes []string, expires time.Time) (random string, key APIKey, err error) {
-	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return s != ScopeDossiersAll && !slices.Contains(Scopes(), s) }) {
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return s != ScopeDossiersAll && !slices.Contains(t.Scopes(), s) }) {
 		return "", key, &InvalidError{"scopes", "Choisissez au moins un droit, parmi ceux de la liste."}
 	}
 	apps, err := o.Store.Applications(ctx, t.ID)
@@ -369,5 +369,5 @@ func (o *Office) makeKey(ctx context.Context, t Tenant, application string, scop
 		return "", key, err
 	}
 	sum := hashToken(id)
-	return random, APIKey{ID: fmt.Sprintf("%x", sum[:8]), Scopes: scopes, CreatedAt: o.now(), ExpiresAt: expires}, nil
+	return random, APIKey{ID: fmt.Sprintf("%x", sum[:8]), Scopes: scopes, CreatedAt: o.wall(), ExpiresAt: expires}, nil
 }

@@ -244,7 +244,7 @@ func (o *Office) invite(ctx context.Context, t Tenant, person circuits.PersonID,
 	if token, err = o.token(32); err != nil {
 		return "", expires, err
 	}
-	expires = o.now().Add(invitationLife)
+	expires = o.wall().Add(invitationLife)
 	in := Invitation{TokenHash: hashToken(token), Person: person, InvitedBy: by.Name, Expires: expires}
 	return token, expires, o.Store.Invite(ctx, t.ID, in, by, o.now())
 }
@@ -312,7 +312,7 @@ func (o *Office) Authenticate(ctx context.Context, t Tenant, apiKey string) (Vie
 	}
 	key, want, app, err := o.Store.APIKey(ctx, t.ID, id)
 	got := hashToken(random)
-	now := o.now()
+	now := o.wall()
 	switch {
 	case err != nil && !isNotFound(err):
 		return Viewer{}, nil, err

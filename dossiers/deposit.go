@@ -236,6 +236,14 @@ func (o *Office) enter(ctx context.Context, v Viewer, c *Creation, d Draft, anne
 // now is the clock to the microsecond, which is what PostgreSQL keeps.
 func (o *Office) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
 
+// wall is the real clock, to the microsecond: that of the town, but in a sandbox.
+func (o *Office) wall() time.Time {
+	if o.Wall == nil {
+		return o.now()
+	}
+	return o.Wall().UTC().Truncate(time.Microsecond)
+}
+
 func received(n int, r Received, at time.Time) Document {
 	rev := Revision{
 		Version: 1, Segments: []Segment{{r.SHA256, r.Bytes}}, Bytes: r.Bytes, SHA256: r.SHA256, HashState: r.HashState, At: at,

@@ -17,6 +17,7 @@ const (
 	NoticeSigned      NoticeCode = "already_signed" // it carries a signature
 	NoticeJoined      NoticeCode = "annex_joined"   // Name is the annex whose pages follow those of the letter
 	NoticeStamped     NoticeCode = "stamped"        // Name is the text
+	NoticeSpecimen    NoticeCode = "specimen"       // the word was drawn across its pages: it is of a sandbox
 )
 
 // Active content: what a PDF can carry that no paper could. Each may be
@@ -70,7 +71,7 @@ func (o *Office) Notices(ctx context.Context, v Viewer, id ID) ([]DocumentNotice
 // a surprise, and not only about what was done.
 func (n Notice) Warns() bool {
 	switch n.Code {
-	case NoticeRepaired, NoticeJoined, NoticeStamped:
+	case NoticeRepaired, NoticeJoined, NoticeStamped, NoticeSpecimen:
 		return false
 	case NoticeUnprotected, NoticeSigned, NoticeBlockMoved, NoticeBlockSmaller, NoticeBlockOtherPage, NoticeBlockInvisible, ContentLaunch, ContentExecutable, ContentJavaScript, ContentSubmit, ContentRemote, ContentRichMedia, ContentAttachment:
 	}
@@ -96,6 +97,8 @@ func (n Notice) French() string {
 		return "Le tampon" + about + " a été apposé avant que la lettre soit figée."
 	case NoticeBlockMoved, NoticeBlockSmaller, NoticeBlockOtherPage, NoticeBlockInvisible:
 		return blockFrench(n.Code)
+	case NoticeSpecimen:
+		return "La marque SPÉCIMEN a été portée sur chaque page : c’est un bac à sable, rien n’y a de valeur."
 	case ContentLaunch, ContentExecutable, ContentJavaScript, ContentSubmit, ContentRemote, ContentRichMedia, ContentAttachment:
 		return n.Code.French() + about + n.place() + ". " + n.Code.Meaning()
 	}

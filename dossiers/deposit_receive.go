@@ -71,8 +71,13 @@ func (o *Office) receive(ctx context.Context, t Tenant, name string, r io.Reader
 		_, err := io.Copy(m, r)
 		return h, o.MaxBytes - m.left, err
 	}
-	admit := func(found Intake) error { return rules.admit(found.Contents) }
-	if err := o.freeze(ctx, &got, upload, freezing{admit: admit, keep: keep, mend: true}); err != nil {
+	admit := func(found Intake) error {
+		if t.Sandbox() && found.Signed {
+			return &InvalidError{"document", "Ce PDF est déjà signé : dans un bac à sable, tout document porte la marque SPÉCIMEN, qui casserait sa signature. Déposez un PDF sans signature."}
+		}
+		return rules.admit(found.Contents)
+	}
+	if err := o.freeze(ctx, &got, upload, freezing{admit: admit, keep: keep, mend: true, specimen: t.Sandbox()}); err != nil {
 		return got, fmt.Errorf("receive %s: %w", got.Name, err)
 	}
 	return got, nil
@@ -89,6 +94,8 @@ type freezing struct {
 	admit func(Intake) error // may refuse what was found; nil admits all
 	keep  keeper
 	mend  bool // an untidy, protected or unreadable file is written anew, once
+	// specimen has every file written anew, with the word across its pages.
+	specimen bool
 }
 
 // freeze spools what fill writes, inspects and keeps it.
@@ -125,6 +132,9 @@ func (o *Office) freeze(ctx context.Context, got *Received, fill filler, how fre
 		}
 	}
 	why, err := o.accept(f, got, found)
+	if how.specimen && err == nil && why == "" {
+		why = NoticeSpecimen
+	}
 	switch {
 	case err == nil && why == "":
 		return how.keep(ctx, f, *got)
@@ -162,7 +172,10 @@ func (o *Office) accept(f *os.File, got *Received, found Intake) (why NoticeCode
 // mend keeps the file written anew instead; once is enough.
 func (o *Office) mend(ctx context.Context, f *os.File, got *Received, found Intake, why NoticeCode, how freezing) error {
 	*got = Received{Name: got.Name, Notices: []Notice{{Code: why}}}
-	err := o.freeze(ctx, got, o.rewriting(ctx, f, Edit{}), freezing{keep: how.keep})
+	if how.specimen && why != NoticeSpecimen {
+		got.Notices = append(got.Notices, Notice{Code: NoticeSpecimen})
+	}
+	err := o.freeze(ctx, got, o.rewriting(ctx, f, Edit{Specimen: how.specimen}), freezing{keep: how.keep})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (o *Office) readEvidence(ctx context.Context, t Tenant, d Dossier) (evidenc
 	p := evidence.Package{
 		Tenant:  evidence.Tenant{SIRET: t.SIRET, Name: t.Name, RPID: t.RPID, Origin: t.Origin},
 		Dossier: evidence.Dossier{ID: string(d.ID), Number: d.Number, Title: d.Title, Type: d.TypeName, TypeCode: d.TypeCode},
-		Context: evidence.Context{Software: o.Software, ExportedAt: o.now(), Clock: "horloge du serveur"},
+		Context: evidence.Context{Software: o.Software, ExportedAt: o.now(), Clock: clockOf(t)},
 	}
 	if err := o.outsideProofs(ctx, d, &p); err != nil {
 		return p, err
@@ -107,6 +107,14 @@ func (o *Office) restEvidence(ctx context.Context, t TenantID, d Dossier, p *evi
 		entries = append(entries, found...)
 	}
 	return p.Rest(entries)
+}
+
+// clockOf names the clock of the facts.
+func clockOf(t Tenant) string {
+	if t.Sandbox() {
+		return "horloge du bac à sable, que l’intégrateur avance"
+	}
+	return "horloge du serveur"
 }
 
 // outsideProofs adds the proofs of acts done outside, the first ones first, as

@@ -44,6 +44,9 @@ type Founded struct {
 // founder signs the entries of a town's first day.
 const founder = "Mise en service"
 
+// Founder is who signs the entries of a town's first day.
+func Founder() circuits.Actor { return circuits.Actor{Name: founder} }
+
 // Found sets a new town up as plan says. It is for the operator of the
 // service, never behind a request, and refuses a town that has people.
 func (o *Office) Found(ctx context.Context, t Tenant, plan Plan) (Founded, error) {
@@ -149,7 +152,7 @@ func (f *founding) addApplications(ctx context.Context, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}
-		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, append(depositing(), ScopeDossiersAll), time.Time{}, f.by)
+		f.out.APIKeys[name], _, err = f.o.addAPIKey(ctx, f.t, a.ID, append(depositing(f.t), ScopeDossiersAll), time.Time{}, f.by)
 		if err != nil {
 			return fmt.Errorf("application %s: %w", name, err)
 		}
@@ -158,9 +161,9 @@ func (f *founding) addApplications(ctx context.Context, plan Plan) error {
 }
 
 // depositing lists the scopes of an application that deposits letters: it does
-// not set the town up.
-func depositing() []string {
-	return slices.DeleteFunc(Scopes(), func(s string) bool {
+// not set the town up. One of a sandbox plays it too.
+func depositing(t Tenant) []string {
+	return slices.DeleteFunc(t.Scopes(), func(s string) bool {
 		return slices.Contains([]string{ScopeOrganisationRead, ScopeOrganisationManage, ScopeJournalRead}, s)
 	})
 }

@@ -33,6 +33,8 @@ type Intake struct {
 type Edit struct {
 	Annexes []*os.File // whose pages follow
 	Stamps  []Mark
+	// Specimen draws the word across every page: the document is of a sandbox.
+	Specimen bool
 }
 
 // A Mark is lines of text on one page, against the right of a box given as
@@ -91,15 +93,21 @@ type Parts struct {
 	CheckURL func(url string) error
 	// Identity speaks to identity providers; nil where nobody signs in by one.
 	Identity IdentityProvider
-	Now      func() time.Time // the only clock read
-	Rand     io.Reader        // nonces, handles, tokens
-	Location *time.Location   // of towns that did not say where they are
-	Spool    string           // folder for uploads under way
-	MaxBytes int64            // of one document
-	Software string           // version, named in evidence
+	Now      func() time.Time // the only clock read: the town's
+	// Wall, if set, is the real clock, by which sessions, keys of programs and
+	// calls to webhooks live where Now is the clock of a sandbox.
+	Wall     func() time.Time
+	Rand     io.Reader      // nonces, handles, tokens
+	Location *time.Location // of towns that did not say where they are
+	Spool    string         // folder for uploads under way
+	MaxBytes int64          // of one document
+	Software string         // version, named in evidence
 	// Passing, if set, is told of each of SealPoints as it is passed. Tests
 	// crash there.
 	Passing func(point string)
+	// Only, if set, is the sandbox that the office serves, and no other town.
+	// Without it the office serves every town but sandboxes.
+	Only TenantID
 }
 
 // An Office does what is asked of it. It holds no state of its own but a
@@ -119,10 +127,21 @@ func Open(p Parts) *Office { return &Office{Parts: p} }
 // hosting centre suspended is answered with ErrSuspended: nobody goes further.
 func (o *Office) Tenant(ctx context.Context, host string) (Tenant, error) {
 	t, err := o.Store.TenantByHost(ctx, strings.ToLower(host))
+	if err == nil && !o.serves(t) {
+		return Tenant{}, fmt.Errorf("town at %q: %w", host, ErrNotFound)
+	}
 	if err == nil && !t.SuspendedAt.IsZero() {
 		err = fmt.Errorf("town %s: %w", t.SIRET, ErrSuspended)
 	}
 	return t, err
+}
+
+// serves keeps sandboxes and real towns apart.
+func (o *Office) serves(t Tenant) bool {
+	if o.Only == "" {
+		return !t.Sandbox()
+	}
+	return t.Sandbox() && t.ID == o.Only
 }
 
 // party returns the relying party of t.

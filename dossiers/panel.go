@@ -67,7 +67,7 @@ func (o *Office) PanelToken(ctx context.Context, g Grant, id ID, origins []strin
 	if _, err := o.View(ctx, g.Viewer, id); err != nil {
 		return "", expires, err
 	}
-	expires = o.now().Add(life).Truncate(time.Second)
+	expires = o.wall().Add(life).Truncate(time.Second)
 	raw, err := json.Marshal(panelTicket{id, g.Credential, g.All, expires.Unix(), origins})
 	if err != nil {
 		return "", expires, fmt.Errorf("panel of %s: %w", id, err)
@@ -103,10 +103,10 @@ func (o *Office) Panel(ctx context.Context, t Tenant, token string) (Panel, erro
 		return p, err
 	}
 	p.Origins = app.framing(ticket.Origins)
-	if err != nil || !key.inForce(o.now()) {
+	if err != nil || !key.inForce(o.wall()) {
 		return p, fmt.Errorf("panel of key %s: %w", ticket.Credential, ErrPanel)
 	}
-	if !o.now().Before(p.Expires) {
+	if !o.wall().Before(p.Expires) {
 		return p, fmt.Errorf("panel of %s since %s: %w", ticket.Dossier, p.Expires.Format(time.RFC3339), ErrPanel)
 	}
 	p.View, err = o.View(ctx, Viewer{Tenant: t, Application: &app, All: ticket.All}, ticket.Dossier)

@@ -10,6 +10,7 @@ import (
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
+	"parapheur/internal/specimen"
 	"parapheur/signing"
 )
 
@@ -248,6 +249,9 @@ func (w *sealing) layOut(ctx context.Context, identity signing.Identity) (*Seali
 	by, holder := w.decision.By, w.decision.By.Person
 	claims := signing.Claims{
 		Name: by.Name, Quality: by.Quality, Town: w.tenant.Place, Place: w.tenant.Place, Time: w.decision.At.In(w.o.LocationOf(w.tenant.Territory)),
+	}
+	if w.tenant.Sandbox() {
+		claims.Warning = specimen.Organisation
 	}
 	if w.decision.Verdict == circuits.Seals { // of the town, in nobody's name
 		claims.Name, claims.Quality, claims.Seal, holder = w.tenant.Name, "Cachet de la collectivité", true, ""

@@ -13,6 +13,7 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/internal/segments"
+	"parapheur/internal/specimen"
 	"parapheur/signing"
 )
 
@@ -106,7 +107,7 @@ func (o *Office) augment(ctx context.Context, letter signing.Source, state signi
 	stamper := &listener{Timestamper: o.Timestamper}
 	tail, err = signing.Augment(ctx, letter, signing.AugmentOptions{
 		Level: level, Evidence: o.Revocation, Timestamper: stamper, HashState: state,
-		Trust: signing.CheckOptions{Roots: o.Trust.Roots, At: o.now()},
+		Trust: o.Trust.own(o.now()),
 	})
 	switch {
 	case err == nil || errors.Is(err, ErrRevoked):
@@ -150,12 +151,22 @@ func (o *Office) unrevoked(ctx context.Context, id signing.Identity) error {
 // pathOf returns the shortest path from a signatory's certificate to one of
 // the roots, both included, as of now; nil without any.
 func (o *Office) pathOf(leaf *x509.Certificate, chain []*x509.Certificate) []*x509.Certificate {
+	trust := o.Trust.own(o.now())
+	known := func(c *x509.Certificate) *x509.Certificate { return c }
+	if trust.Sandbox {
+		known = specimen.Accepted
+	}
+	if leaf = known(leaf); leaf == nil {
+		return nil
+	}
 	others := x509.NewCertPool()
 	for _, c := range chain {
-		others.AddCert(c)
+		if c = known(c); c != nil {
+			others.AddCert(c)
+		}
 	}
 	paths, err := leaf.Verify(x509.VerifyOptions{
-		Roots: o.Trust.Roots, Intermediates: others, CurrentTime: o.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: trust.Roots, Intermediates: others, CurrentTime: o.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
 		return nil

@@ -243,11 +243,14 @@ type Store interface {
 
 	// SetMails keeps which mails a person wants, and journals it.
 	SetMails(ctx context.Context, t TenantID, p circuits.PersonID, m MailWishes, by circuits.Actor, at time.Time) error
+	Sandboxes
 
 	// TenantByHost finds the town served at an origin's host[:port].
 	TenantByHost(ctx context.Context, host string) (Tenant, error)
 
 	Tenant(ctx context.Context, t TenantID) (Tenant, error)
+	// SandboxTowns lists the sandboxes of the service.
+	SandboxTowns(ctx context.Context) ([]Tenant, error)
 
 	// Create inserts a new dossier with its documents, numbers it, applies
 	// the events to the zero state and journals them, in one transaction. A

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parapheur/circuits"
+	"parapheur/internal/specimen"
 	"parapheur/signing"
 )
 
@@ -30,6 +31,11 @@ type Tenant struct {
 	// SuspendedAt is when the hosting centre stopped the town; zero: it did not.
 	SuspendedAt time.Time
 }
+
+// Sandbox reports whether the town is a bac à sable: everything that it makes is
+// a specimen. It is its SIRET that says so, which every proof carries: no town
+// becomes one, or ceases to be one.
+func (t Tenant) Sandbox() bool { return specimen.Town(t.SIRET) }
 
 // A Seat is a desk held by a person, with the quality that the person has
 // there: "Maire", "Directeur général des services".
@@ -139,12 +145,30 @@ const (
 	// ScopeDossiersAll widens the others to every dossier of the town, for the
 	// mail register; without it an application sees what it deposited.
 	ScopeDossiersAll = "dossiers:all"
+	// ScopeSandbox moves the clock of a sandbox and plays its test persons. No
+	// key of a real town holds it, and there it would open nothing.
+	ScopeSandbox = "sandbox:play"
 )
 
 // Scopes lists the scopes that open operations, in the order documentation
-// shows them. ScopeDossiersAll opens none: it widens these.
+// shows them. ScopeDossiersAll opens none: it widens these. ScopeSandbox is for
+// sandboxes alone: see Tenant.Scopes.
 func Scopes() []string {
 	return []string{ScopeDossiersRead, ScopeDossiersWrite, ScopeDocumentsRead, ScopeEvidenceRead, ScopeEventsRead, ScopeCircuitsRead, ScopeOrganisationRead, ScopeOrganisationManage, ScopeJournalRead, ScopeDispatchesWrite, ScopeWebhooksManage}
+}
+
+// Host is where the town is served, as requests say it: "localhost:8080".
+func (t Tenant) Host() string {
+	_, host, _ := strings.Cut(t.Origin, "://")
+	return host
+}
+
+// Scopes lists what a key of the town may hold to open operations.
+func (t Tenant) Scopes() []string {
+	if t.Sandbox() {
+		return append(Scopes(), ScopeSandbox)
+	}
+	return Scopes()
 }
 
 // A Viewer is on whose behalf something is asked: a signed-in person or an

@@ -23,8 +23,22 @@ const verificationTime = 20 * time.Second
 type Trust struct {
 	// Roots are the anchors of signatures, seals and time-stamps. Nil: nothing is ever found valid.
 	Roots *x509.CertPool
+	// Own are the anchors of what the office itself signs and checks before it
+	// becomes visible; nil means Roots. Sandbox says that they are of a
+	// specimen PKI, which nobody else can trust.
+	Own     *x509.CertPool
+	Sandbox bool
 	// DemoMark is what the subjects of demonstration certificates hold, and no other's.
 	DemoMark string
+}
+
+// own is how the office judges what it made.
+func (t Trust) own(at time.Time) signing.CheckOptions {
+	opt := signing.CheckOptions{Roots: t.Own, At: at, Sandbox: t.Sandbox}
+	if opt.Roots == nil {
+		opt.Roots = t.Roots
+	}
+	return opt
 }
 
 // Held is a file that somebody sent to be verified: already without a name on the disk, so that nothing is left of it

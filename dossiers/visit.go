@@ -55,7 +55,7 @@ func (o *Office) openSession(ctx context.Context, t Tenant, p circuits.PersonID,
 	if s.CSRF, err = o.token(24); err != nil {
 		return "", s, err
 	}
-	s.Person, s.Expires = p, o.Now().Add(life)
+	s.Person, s.Expires = p, o.wall().Add(life)
 	if err := o.Store.OpenSession(ctx, t.ID, hashToken(token), s); err != nil {
 		return "", s, err
 	}
@@ -64,7 +64,7 @@ func (o *Office) openSession(ctx context.Context, t Tenant, p circuits.PersonID,
 
 // Visit returns the session of a cookie's token, or ErrSignInNeeded.
 func (o *Office) Visit(ctx context.Context, t Tenant, token string) (Session, error) {
-	s, err := o.Store.Session(ctx, t.ID, hashToken(token), o.Now())
+	s, err := o.Store.Session(ctx, t.ID, hashToken(token), o.wall())
 	if errors.Is(err, ErrNotFound) {
 		return s, ErrSignInNeeded
 	}
@@ -185,7 +185,7 @@ func (o *Office) InvitedPerson(ctx context.Context, t Tenant, invitation string)
 // invitation returns an open invitation with its person, who must be active:
 // a town may also be administered in its database.
 func (o *Office) invitation(ctx context.Context, t Tenant, token string) (Invitation, Person, error) {
-	in, err := o.Store.Invitation(ctx, t.ID, hashToken(token), o.Now())
+	in, err := o.Store.Invitation(ctx, t.ID, hashToken(token), o.wall())
 	if errors.Is(err, ErrNotFound) {
 		return in, Person{}, ErrInvitation
 	}

@@ -216,8 +216,8 @@ func (o *Office) AddWebhook(ctx context.Context, v Viewer, application, url stri
 		return Webhook{}, "", err
 	}
 	w := Webhook{
-		ID: id, Application: app, URL: url, Kinds: kinds, Everything: v.All, Status: WebhookActive, StatusAt: o.now(),
-		DueAt: o.now(), CreatedAt: o.now(), Sealed: [][]byte{sealed},
+		ID: id, Application: app, URL: url, Kinds: kinds, Everything: v.All, Status: WebhookActive, StatusAt: o.wall(),
+		DueAt: o.wall(), CreatedAt: o.wall(), Sealed: [][]byte{sealed},
 	}
 	if err := o.Store.AddWebhook(ctx, v.Tenant.ID, w, v.Actor(""), o.now()); err != nil {
 		return Webhook{}, "", err
@@ -280,12 +280,12 @@ func (o *Office) ChangeWebhook(ctx context.Context, v Viewer, id string, r Webho
 			w.Kinds = r.Kinds
 		}
 		if r.Active != nil && *r.Active != (w.Status == WebhookActive) {
-			w.Status, w.Reason, w.StatusAt, w.ToldAt = WebhookPaused, "Mise en pause.", o.now(), time.Time{}
+			w.Status, w.Reason, w.StatusAt, w.ToldAt = WebhookPaused, "Mise en pause.", o.wall(), time.Time{}
 			if *r.Active {
 				w.Status, w.Reason = WebhookActive, ""
 			}
 		}
-		w.Attempts, w.DueAt = 0, o.now()
+		w.Attempts, w.DueAt = 0, o.wall()
 		return nil
 	})
 }
@@ -301,7 +301,7 @@ func (o *Office) RotateWebhook(ctx context.Context, v Viewer, id string) (Webhoo
 		return Webhook{}, "", err
 	}
 	w, err := o.Store.ChangeWebhook(ctx, v.Tenant.ID, id, kindWebhookRotated, v.Actor(""), o.now(), func(w *Webhook) error {
-		w.Sealed, w.OldUntil = [][]byte{sealed, w.Sealed[0]}, o.now().Add(rotationLife)
+		w.Sealed, w.OldUntil = [][]byte{sealed, w.Sealed[0]}, o.wall().Add(rotationLife)
 		return nil
 	})
 	return w, secret, err
@@ -326,7 +326,7 @@ func (o *Office) ReplayWebhook(ctx context.Context, v Viewer, id string, after i
 		if after < 0 || after > w.Head {
 			return &InvalidError{"after", "Ce point n’existe pas encore dans le journal."}
 		}
-		w.Position, w.Attempts, w.DueAt = after, 0, o.now()
+		w.Position, w.Attempts, w.DueAt = after, 0, o.wall()
 		return nil
 	})
 }
@@ -341,8 +341,8 @@ func (o *Office) TestWebhook(ctx context.Context, v Viewer, id string) (Delivery
 	if _, err := io.ReadFull(o.Rand, random); err != nil {
 		return Delivery{}, fmt.Errorf("draw a message: %w", err)
 	}
-	now := o.now()
-	body, err := json.Marshal(HookMessage{Type: KindTest, Timestamp: now, Data: HookData{Webhook: id}})
+	now := o.wall()
+	body, err := json.Marshal(HookMessage{Type: KindTest, Timestamp: now, Data: HookData{Webhook: id}, Sandbox: v.Tenant.Sandbox()})
 	if err != nil {
 		return Delivery{}, fmt.Errorf("write a message: %w", err)
 	}
@@ -355,7 +355,7 @@ func (o *Office) Redeliver(ctx context.Context, v Viewer, id, message string) er
 	if _, err := o.Webhook(ctx, v, id); err != nil {
 		return err
 	}
-	return o.Store.AskDelivery(ctx, v.Tenant.ID, Delivery{ID: message, Webhook: id}, o.now())
+	return o.Store.AskDelivery(ctx, v.Tenant.ID, Delivery{ID: message, Webhook: id}, o.wall())
 }
 
 // Deliveries lists the messages of an endpoint, newest first.
@@ -372,6 +372,8 @@ type HookMessage struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      HookData  `json:"data"`
+	// Sandbox says that nothing in it is worth anything.
+	Sandbox bool `json:"sandbox,omitempty"`
 }
 
 // HookData names what the message is about.
@@ -391,7 +393,7 @@ type HookData struct {
 // identifier depends on the endpoint and the entry alone: a message written
 // twice is the same to its receiver.
 func NewDelivery(t Tenant, w Webhook, e FeedEntry, d Dossier, now time.Time) (Delivery, error) {
-	body, err := json.Marshal(HookMessage{Type: e.Kind, Timestamp: e.At, Data: HookData{
+	body, err := json.Marshal(HookMessage{Sandbox: t.Sandbox(), Type: e.Kind, Timestamp: e.At, Data: HookData{
 		Seq: e.Seq, Dossier: d.ID, Number: d.Number, ExternalReference: d.ExternalReference, State: string(d.State.Phase),
 		Version: d.State.Version, Revision: d.Rev(), URL: t.Origin + "/api/v1/dossiers/" + string(d.ID),
 	}})

@@ -33,6 +33,10 @@ type CheckOptions struct {
 	Intermediates []*x509.Certificate
 	// At is required: the moment at which a signature without a time-stamp is judged, usually now.
 	At time.Time
+	// Sandbox says that a sandbox checks what it made itself: specimens, and they alone, are judged
+	// under Roots, which hold its own root as specimen.Accepted gives it. For anybody else a specimen
+	// is never Valid ([Specimen]).
+	Sandbox bool
 }
 
 // Report is what a check found. Its JSON form is stable: names are never reused with another meaning.

@@ -160,6 +160,7 @@ func (v *verifier) signature(sd *cms.SignedData, digest []byte) {
 			v.add(SigningCertMismatch, "")
 		}
 	}
+	v.specimen(cert)
 	v.key(cert)
 	v.rep.Timestamp = v.stamp
 	v.timestamps(sd)

@@ -3,6 +3,8 @@ package signing
 import (
 	"fmt"
 	"strings"
+
+	"parapheur/internal/specimen"
 )
 
 // Code names a finding. Codes are stable: programs may compare them.
@@ -64,6 +66,7 @@ const (
 	SignerExpired      Code = "signer_expired" // and no time-stamp says it signed before
 	TimestampUntrusted Code = "timestamp_untrusted"
 	RevokedSince       Code = "revoked_since" // and no time-stamp says it signed before
+	Specimen           Code = "specimen"      // of a sandbox: worth nothing, whatever is trusted
 
 	// Remarks: the verdict does not change.
 
@@ -137,6 +140,7 @@ func findings() map[Code]finding {
 		SignerExpired:         unknown("Le certificat du signataire n’est pas valide à la date de la vérification et aucun horodatage n’établit la date de signature"),
 		TimestampUntrusted:    unknown("L’horodatage n’est rattaché à aucune autorité de confiance"),
 		RevokedSince:          unknown("Le certificat du signataire a été révoqué et aucun horodatage n’établit que la signature est antérieure"),
+		Specimen:              unknown(specimen.French),
 		KeyNearEnd:            {Valid, "Remarque : la clé RSA du signataire fait moins de 3072 bits"},
 		NotBaseline:           {Valid, "Remarque : la signature s’écarte du profil PAdES, aucun niveau ne lui est donc reconnu"},
 		FormFilled:            {Valid, "Remarque : un champ de formulaire a été rempli après la signature, ce que le document certifié permettait"},

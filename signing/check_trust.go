@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"parapheur/internal/specimen"
 	"parapheur/signing/internal/cms"
 )
 
@@ -44,6 +45,7 @@ func (v *verifier) token(t *cms.Token, digest []byte) (ts *TimestampReport, ok b
 		v.add(TimestampValue, "")
 		return nil, false
 	}
+	v.specimen(cert)
 	if !stampsOnly(cert) {
 		v.add(TimestampUsage, "")
 		return nil, false
@@ -125,7 +127,7 @@ func (v *verifier) unrevoked(chains [][]*x509.Certificate, at time.Time) [][]*x5
 
 // chains looks for the chains through the certificates at hand.
 func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) [][]*x509.Certificate {
-	if roots == nil {
+	if cert = v.known(cert); roots == nil || cert == nil {
 		return nil
 	}
 	pool := x509.NewCertPool()
@@ -135,7 +137,7 @@ func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried 
 	}
 	for _, list := range lists {
 		for _, c := range list {
-			if !bytes.Equal(c.Raw, cert.Raw) {
+			if c = v.known(c); c != nil && !bytes.Equal(c.Raw, cert.Raw) {
 				pool.AddCert(c)
 			}
 		}
@@ -145,6 +147,23 @@ func (v *verifier) chains(cert *x509.Certificate, roots *x509.CertPool, carried 
 		return nil
 	}
 	return chains
+}
+
+// specimen says that a certificate is of a sandbox, to everybody but that sandbox.
+func (v *verifier) specimen(cert *x509.Certificate) {
+	named := slices.ContainsFunc(v.rep.Reasons, func(r Reason) bool { return r.Code == Specimen })
+	if !v.opt.Sandbox && !named && specimen.Certificate(cert) {
+		v.add(Specimen, "")
+	}
+}
+
+// known gives a certificate as this verification reads it: a sandbox knows its specimens and nothing
+// else, everybody else meets a critical extension that nobody knows.
+func (v *verifier) known(cert *x509.Certificate) *x509.Certificate {
+	if v.opt.Sandbox {
+		return specimen.Accepted(cert)
+	}
+	return cert
 }
 
 // documentTimestamp verifies a /DocTimeStamp: a token over the bytes of its revision.

@@ -62,7 +62,7 @@ func (l *layout) compose() error {
 	l.reader = content.NewReader(l.doc)
 	l.words = appearance.Text{
 		Name: c.Name, Quality: c.Quality, Town: c.Town, Mention: c.Mention,
-		Motto: c.Motto, Reason: c.Reason, Date: appearance.FrenchDate(c.Time), Seal: l.opt.isSeal(),
+		Motto: c.Motto, Reason: c.Reason, Date: appearance.FrenchDate(c.Time), Seal: l.opt.isSeal(), Warning: c.Warning,
 	}
 	for _, p := range []struct {
 		file []byte

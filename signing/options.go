@@ -28,6 +28,9 @@ type Claims struct {
 	// quality, mention nor handwritten signature, which are a person's. It is taken as true for a
 	// certificate that says so itself: see [IsSeal].
 	Seal bool
+	// Warning stands in place of the heading « Signé électroniquement », in every size of the block:
+	// « SPÉCIMEN — SANS VALEUR ».
+	Warning string
 }
 
 // maxClaim is the longest claim, in bytes.
@@ -182,7 +185,7 @@ func (c *Claims) validate() error {
 	if strings.TrimSpace(c.Name) == "" {
 		return fmt.Errorf("%w: no name", ErrOptions)
 	}
-	for _, s := range []string{c.Name, c.Quality, c.Town, c.Mention, c.Motto, c.Reason, c.Place, c.ContactInfo} {
+	for _, s := range []string{c.Name, c.Quality, c.Town, c.Mention, c.Motto, c.Reason, c.Place, c.ContactInfo, c.Warning} {
 		if len(s) > maxClaim || !utf8.ValidString(s) {
 			return fmt.Errorf("%w: claim longer than %d bytes or not UTF-8", ErrOptions, maxClaim)
 		}

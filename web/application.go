@@ -95,7 +95,7 @@ func (s *server) showApplication(v *visit, w http.ResponseWriter, r *http.Reques
 	}
 	p.fill(apps[i], types, calls, s.calendar(v))
 	p.keep()
-	p.Hooks, p.frame, p.Scopes = hooks, s.frame(v, apps[i].Name, "administration"), scopeChoices()
+	p.Hooks, p.frame, p.Scopes = hooks, s.frame(v, apps[i].Name, "administration"), scopeChoices(v.tenant)
 	if p.Secret != "" {
 		w.Header().Set("Cache-Control", "no-store")
 	}

@@ -30,7 +30,7 @@ func (s *server) showApplications(v *visit, w http.ResponseWriter, r *http.Reque
 	p.frame = s.frame(v, "Les applications", "administration")
 	p.Applications = applicationCards(apps, people, s.calendar(v))
 	p.People = personChoices(people, func(p dossiers.Person) bool { return p.Active && p.Drafter })
-	p.Scopes = scopeChoices()
+	p.Scopes = scopeChoices(v.tenant)
 	if p.Shown != nil {
 		w.Header().Set("Cache-Control", "no-store")
 	}
@@ -72,16 +72,17 @@ func newKeyLine(k dossiers.APIKey, c calendar) keyLine {
 
 // scopeChoices lists the rights a key may hold, in words. Those that the
 // management of mail needs are chosen.
-func scopeChoices() []scopeChoice {
+func scopeChoices(t dossiers.Tenant) []scopeChoice {
 	words := map[string]string{
 		dossiers.ScopeDossiersRead: "Suivre ses lettres", dossiers.ScopeDossiersWrite: "Déposer, envoyer et retirer ses lettres",
 		dossiers.ScopeDocumentsRead: "Télécharger les PDF", dossiers.ScopeEvidenceRead: "Télécharger les dossiers de preuve",
 		dossiers.ScopeEventsRead: "Lire le fil des évènements", dossiers.ScopeCircuitsRead: "Lire les types et les circuits",
 		dossiers.ScopeDispatchesWrite: "Inscrire l’envoi des lettres", dossiers.ScopeWebhooksManage: "Gérer ses adresses de notification",
 		dossiers.ScopeJournalRead: "Lire tout le journal de la collectivité", dossiers.ScopeOrganisationRead: "Lire l’organisation\u00a0: personnes, bureaux, types, délégations", dossiers.ScopeOrganisationManage: "Régler l’organisation (annuaire, centre d’hébergement)",
+		dossiers.ScopeSandbox: "Avancer l’horloge et jouer les personnes d’essai",
 	}
 	var out []scopeChoice
-	for _, code := range dossiers.Scopes() {
+	for _, code := range t.Scopes() {
 		label := words[code]
 		if label == "" {
 			label = code

@@ -369,7 +369,7 @@ func samples(s *server) []sample {
 	connectors.frame = fr(administrator(), "Les connecteurs", "administration")
 	add("connecteurs", connectors)
 	add("applications", &applicationsPage{
-		frame: fr(administrator(), "Les applications", "administration"), Scopes: scopeChoices(), People: []choice{{"marchand", "Claire Marchand"}},
+		frame: fr(administrator(), "Les applications", "administration"), Scopes: scopeChoices(dossiers.Tenant{}), People: []choice{{"marchand", "Claire Marchand"}},
 		Applications: applicationCards([]dossiers.Application{{ID: "gec", Name: "Gestion du courrier", DefaultDrafter: "marchand", Keys: []dossiers.APIKey{
 			{ID: "3f9a51cc00d1e27b", Scopes: dossiers.Scopes(), CreatedAt: at(3, 9, 0), ExpiresAt: at(3, 9, 0).AddDate(1, 0, 0), LastUsed: at(23, 12, 40)},
 			{ID: "77b1aa0e5c99d210", Scopes: dossiers.Scopes()[:2], CreatedAt: at(1, 9, 0), RevokedAt: at(3, 9, 5)},
@@ -377,7 +377,7 @@ func samples(s *server) []sample {
 		Shown: &secretNote{"Gestion du courrier", "pk_3f9a51cc00d1e27b_q0Z8vJ1nX4kT7sYb2LmR9wHcE6uAaGfD3iPoKjN5xVs"},
 	})
 	program := &applicationPage{
-		Scopes: scopeChoices(), Secret: "whsec_q0Z8vJ1nX4kT7sYb2LmR9wHcE6uAaGfD3iPoKjN5xVs=", Hooks: []hookCard{
+		Scopes: scopeChoices(dossiers.Tenant{}), Secret: "whsec_q0Z8vJ1nX4kT7sYb2LmR9wHcE6uAaGfD3iPoKjN5xVs=", Hooks: []hookCard{
 			newHookCard(dossiers.Webhook{ID: "h1", URL: "https://gec.mairie.example/parapheur", Status: dossiers.WebhookActive, Position: 4410, Head: 4415}, []dossiers.Delivery{
 				{ID: "msg_1", Kind: circuits.KindCompleted, State: dossiers.DeliveryDone, Attempts: 1, CreatedAt: at(23, 12, 40)},
 				{ID: "msg_2", Kind: circuits.KindRefused, State: dossiers.DeliveryFailed, Attempts: 3, Error: "L’adresse a répondu 502.", CreatedAt: at(23, 12, 41)},

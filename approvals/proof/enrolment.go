@@ -17,6 +17,8 @@ const (
 	FoundedByOperator Founding = "opérateur"
 	// FoundedForDemonstration is a key of a town that is one for demonstration, from its first key on and for ever.
 	FoundedForDemonstration Founding = "démonstration"
+	// FoundedForSandbox is a key of a sandbox, and of no other town.
+	FoundedForSandbox Founding = "bac à sable"
 )
 
 // IdentityByInvitation is the identity check of a key enrolled through a link sent to the address that the administrator
@@ -109,6 +111,9 @@ func (e Enrolment) check() error {
 	}
 	if err := checkSIRET(e.Tenant); err != nil {
 		return err
+	}
+	if e.Founding == FoundedForSandbox && !OfSandbox(e.Tenant) {
+		return fmt.Errorf("a key of a sandbox in %s: %w", e.Tenant, ErrMalformed)
 	}
 	if err := checkTexts("person", e.Person, "quality", e.Quality, "identity_check", e.IdentityCheck, "enrolled_by", e.EnrolledBy); err != nil {
 		return err

@@ -57,6 +57,7 @@ type maker struct {
 	regClient   func(string) string
 	regFlags    byte
 	regRPID     string
+	aaguid      proof.AAGUID
 	attestation string // format: "none", "packed", "certified", or another
 	attObject   func(map[string]any)
 	cose        func(map[int]any)
@@ -70,7 +71,7 @@ type maker struct {
 func newMaker(key crypto.Signer) *maker {
 	return &maker{
 		key: key, n: 5, index: 2, rpID: rpID, origin: origin, decision: proof.Sign, flags: flagsGet, regFlags: flagsCreate,
-		regRPID: rpID, attestation: "packed", nonce: proof.Nonce{9}, person: "p-42",
+		regRPID: rpID, attestation: "packed", aaguid: proof.AAGUID{1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}, nonce: proof.Nonce{9}, person: "p-42",
 	}
 }
 
@@ -226,9 +227,8 @@ func (m *maker) registration(t testing.TB, credentialID, cose []byte) (ao, clien
 	t.Helper()
 	challenge := must[proof.Digest](t)(proof.RegistrationChallenge(rpID, m.person, m.nonce))
 	client = clientData("webauthn.create", challenge, origin, m.regClient)
-	aaguid := []byte{1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
 	length := binary.BigEndian.AppendUint16(nil, uint16(len(credentialID)))
-	data := authData(m.regRPID, m.regFlags, 0, aaguid, length, credentialID, cose)
+	data := authData(m.regRPID, m.regFlags, 0, m.aaguid[:], length, credentialID, cose)
 	object := map[string]any{"fmt": m.attestation, "authData": data, "attStmt": map[string]any{}}
 	alg := map[bool]int{true: -7, false: -257}[isEC(m.key)]
 	switch m.attestation {

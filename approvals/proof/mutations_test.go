@@ -72,6 +72,19 @@ func valid() []mutation {
 func absent() []mutation {
 	return []mutation{
 		{name: "missing_document", why: "no document", change: func(m *maker) { m.expect = func(x *proof.Expect) { x.Document = nil } }},
+		{name: "specimen.town", why: "a decision of a sandbox", change: func(m *maker) {
+			m.statement = func(s *proof.Statement) { s.Tenant = "00000000000018" }
+			m.enrolment = func(e *proof.Enrolment) { e.Tenant = "00000000000018" }
+		}},
+		{name: "specimen.authenticator", why: "a passkey in software, of a sandbox, in another town", change: func(m *maker) {
+			m.attestation, m.aaguid = "none", proof.SoftwareAAGUID()
+			m.enrolment = func(e *proof.Enrolment) { e.AAGUID = proof.SoftwareAAGUID() }
+		}},
+		{name: "specimen.without-document", why: "a decision of a sandbox, without its document: what it is matters more", change: func(m *maker) {
+			m.statement = func(s *proof.Statement) { s.Tenant = "00000000000018" }
+			m.enrolment = func(e *proof.Enrolment) { e.Tenant = "00000000000018" }
+			m.expect = func(x *proof.Expect) { x.Document = nil }
+		}},
 		{name: "missing_enrolment", why: "no enrolment", change: func(m *maker) { m.expect = func(x *proof.Expect) { x.Enrolment = nil } }},
 		{name: "missing_enrolment.not-named", why: "the evidence names no enrolment", change: func(m *maker) {
 			m.evidence = func(e *proof.Evidence) { e.EnrolmentSHA256 = proof.Digest{} }

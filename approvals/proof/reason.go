@@ -34,6 +34,8 @@ const (
 	MissingAttestation        Reason = "missing_attestation"
 	MissingRegistrationClient Reason = "missing_registration_client_data"
 	MissingEnrolment          Reason = "missing_enrolment"
+	// Specimen is a decision of a sandbox: worth nothing, however well it verifies.
+	Specimen Reason = "specimen"
 )
 
 // Reasons of Invalid.

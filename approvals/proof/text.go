@@ -31,6 +31,7 @@ func missingTexts() map[Reason]string {
 		MissingDocument:           "Le document approuvé n’est pas fourni : rien ne dit que la décision porte sur lui.",
 		MissingAttestation:        "L’attestation de la clé d’accès, faite à l’enrôlement, manque.",
 		MissingRegistrationClient: "Ce que le navigateur a déclaré à l’enrôlement de la clé d’accès manque.",
+		Specimen:                  "Spécimen du bac à sable : sans valeur.",
 		MissingEnrolment:          "La déclaration d’enrôlement manque : rien ne dit à qui est la clé d’accès.",
 	}
 }

@@ -21,6 +21,8 @@ type Expect struct {
 	// RPID and Origin are those of the town. Empty: those that the evidence names, which the report gives.
 	RPID   string
 	Origin string
+	// Sandbox says that a sandbox verifies its own decisions. For anybody else a specimen is at best Unverifiable.
+	Sandbox bool
 	// Previous is the digest of the evidence before in the dossier, zero for the first. Nil: not checked.
 	Previous *Digest
 }
@@ -28,7 +30,7 @@ type Expect struct {
 // Check is one step of a verification, for a person to read.
 type Check struct {
 	// Name is a stable code: "evidence", "statement", "set", "inclusion", "document", "client_data", "authenticator_data", "signature",
-	// "attestation", "registration", "enrolment".
+	// "attestation", "registration", "enrolment", "specimen".
 	Name string
 	// Outcome is that of the step.
 	Outcome Outcome
@@ -79,6 +81,7 @@ func Verify(ev Evidence, want Expect) (Report, error) {
 		{"attestation", v.attestation},
 		{"registration", v.registration},
 		{"enrolment", v.enrolment},
+		{"specimen", v.specimen},
 	} {
 		f := step.run()
 		if f == nil {
@@ -90,7 +93,7 @@ func Verify(ev Evidence, want Expect) (Report, error) {
 			v.missing = f
 			break
 		}
-		if v.missing == nil {
+		if v.missing == nil || f.Reason == Specimen { // which matters more than what is missing
 			v.missing = f
 		}
 	}
@@ -294,6 +297,19 @@ func (v *verification) registration() *Failure {
 	}
 	if v.rep.AttestationTrust, err = a.Check(v.ev.RegistrationClientDataJSON); err != nil {
 		return invalid(BadAttestationProof, "%v", err)
+	}
+	return nil
+}
+
+// specimen tells what was decided in a sandbox: its town, and the software authenticator of its test persons, are in what
+// the passkey signed and in the enrolment of that passkey.
+func (v *verification) specimen() *Failure {
+	if v.want.Sandbox {
+		return nil
+	}
+	model := v.rep.Enrolment.AAGUID
+	if OfSandbox(v.rep.Statement.Tenant) || v.rep.AAGUID == SoftwareAAGUID() || model == SoftwareAAGUID() {
+		return missing(Specimen)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type Witness struct {
 // checkVouched checks that an enrolment of the second schema has a founding, or a witness with an assertion.
 func (e Enrolment) checkVouched() error {
 	if e.Witness == nil {
-		if e.Founding != FoundedByOperator && e.Founding != FoundedForDemonstration {
+		if e.Founding != FoundedByOperator && e.Founding != FoundedForDemonstration && e.Founding != FoundedForSandbox {
 			return fmt.Errorf("neither founding nor witness: %w", ErrMalformed)
 		}
 		return nil
@@ -105,7 +105,7 @@ func (e Enrolment) vouched(of Enrolment) error {
 
 // VerifyEnrolments follows the chain of the enrolments of a town, given as canonical bytes from the first: each names the
 // digest of the one before, and somebody enrolled before vouches for it. Without witness are the first key of a town, those
-// of a demonstration that was one from its first key on, and those of the first schema, before any of the second. It
+// of a demonstration that was one from its first key on, those of a sandbox, and those of the first schema, before any of the second. It
 // returns the digest of the last. The error is ErrMalformed or ErrInvalid.
 func VerifyEnrolments(tenant string, chain [][]byte) (Digest, error) {
 	f := following{known: map[Digest]Enrolment{}}
@@ -150,7 +150,7 @@ func (f *following) admits(e Enrolment) error {
 		return fmt.Errorf("without witness after witnesses: %w", ErrInvalid)
 	case e.Schema == schemaEnrolment, e.Founding != "" && first:
 		return nil
-	case e.Founding == FoundedForDemonstration && f.founding == FoundedForDemonstration:
+	case e.Founding == FoundedForDemonstration && f.founding == FoundedForDemonstration, e.Founding == FoundedForSandbox:
 		return nil
 	case e.Witness == nil:
 		return fmt.Errorf("a founding (%s) after the first key: %w", e.Founding, ErrInvalid)

@@ -140,7 +140,7 @@ func (c *config) onlyDemo(ctx context.Context) error {
 		return err
 	}
 	for _, t := range towns {
-		if !t.Demo {
+		if !t.Demo && !t.Sandbox() {
 			return fmt.Errorf("cette base contient une vraie collectivité (%s) : la démonstration veut une base à elle", t.Name)
 		}
 	}
@@ -170,7 +170,7 @@ func (c *config) welcome(ctx context.Context, system *wiring.System, origin stri
 	if err := demo.WriteSamples(letters); err != nil {
 		return fmt.Errorf("lettres d’exemple : %w", err)
 	}
-	key, err := c.apiKey(founded)
+	key, err := c.apiKey("demo-cle-api.txt", founded.APIKeys[demo.GEC])
 	if err != nil {
 		return err
 	}
@@ -194,16 +194,40 @@ func (c *config) welcome(ctx context.Context, system *wiring.System, origin stri
 		fmt.Fprintf(out, "  %-18s %s\n", who.role, link)
 	}
 	fmt.Fprintf(out, "\n  Clé d’API (GEC)    %s\n  API                %s/api/docs\n  Lettres d’exemple  %s\n  Racine de démo     %s\n\n", key, origin, letters, root)
+	if err := c.sandbox(ctx, system, origin, out); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "Vérifier une lettre signée, hors ligne :\n  parapheur verify LETTRE.pdf --evidence PREUVE.zip --root %s\n\n", root)
 	fmt.Fprintf(out, "Une personne par profil de navigateur. Ctrl+C arrête tout ; les données restent dans %s.\n", c.data)
 	return nil
 }
 
-// apiKey keeps the demonstration's key beside its data, so that a restart can
-// show it again. Real keys are shown once and kept nowhere.
-func (c *config) apiKey(f dossiers.Founded) (string, error) {
-	file := filepath.Join(c.data, "demo-cle-api.txt")
-	if key, ok := f.APIKeys[demo.GEC]; ok {
+// sandbox seeds the sandbox beside the town, under a name of this machine, and
+// tells an integrator where it is.
+func (c *config) sandbox(ctx context.Context, system *wiring.System, origin string, out io.Writer) error {
+	const host = "bac-a-sable.localhost"
+	at := strings.Replace(origin, "//localhost", "//"+host, 1)
+	t, founded, err := demo.SeedSandbox(ctx, system, c.databaseURL, host, at)
+	if err != nil {
+		return err
+	}
+	key, err := c.apiKey("demo-cle-bac-a-sable.txt", founded.APIKeys[demo.SandboxGEC])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s (spécimens sans valeur) : %s\n\n  Clé d’API (essais) %s\n  Personnes d’essai  redactrice, dgs, maire, adjoint : leurs décisions se jouent par l’API\n", t.Name, at, key)
+	if token, ok := founded.Invitations[demo.Administrator]; ok {
+		fmt.Fprintf(out, "  Administrateur     %s/enrolement/%s\n", at, token)
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+// apiKey keeps a key of the demonstration beside its data, so that a restart
+// can show it again. Real keys are shown once and kept nowhere.
+func (c *config) apiKey(name, key string) (string, error) {
+	file := filepath.Join(c.data, name)
+	if key != "" {
 		return key, os.WriteFile(file, []byte(key+"\n"), 0o600)
 	}
 	raw, err := os.ReadFile(file)

@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"parapheur/api"
+	"parapheur/dossiers"
 	"parapheur/internal/compat"
 	"parapheur/internal/compat/iparapheur"
 	"parapheur/internal/compat/maarch"
@@ -44,8 +47,30 @@ type server struct {
 	centre    *wiring.Host // the hosting centre; nil without one
 }
 
-// handler routes everything a node serves in public.
+// handler serves the real towns, and each sandbox by a handler of its own over
+// its own office: neither knows what the other can do.
 func (s *server) handler(secure bool) http.Handler {
+	real := s.surfaces(s.system.Office, nil, secure)
+	var open sync.Map // TenantID -> http.Handler
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		box, err := s.system.BoxAt(r.Context(), strings.ToLower(r.Host))
+		if err != nil && r.Context().Err() == nil { // what follows says so to who asks, if it lasts
+			s.log.ErrorContext(r.Context(), "sandboxes not found out", slog.Any("error", err))
+		}
+		if box == nil {
+			real.ServeHTTP(w, r)
+			return
+		}
+		h, ok := open.Load(box.Tenant)
+		if !ok {
+			h, _ = open.LoadOrStore(box.Tenant, s.surfaces(box.Office, box.Sandbox, secure))
+		}
+		h.(http.Handler).ServeHTTP(w, r)
+	})
+}
+
+// surfaces routes everything that is served in public over an office.
+func (s *server) surfaces(office *dossiers.Office, box *dossiers.Sandbox, secure bool) http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.metrics.Middleware, hurry, s.toCentre(secure))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -56,25 +81,25 @@ func (s *server) handler(secure bool) http.Handler {
 		r.Mount("/pki", s.system.Demo.Handler())
 	}
 	programs := api.New(api.Options{
-		Office: s.system.Office, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit, ClientAddress: s.proxies.Address,
+		Office: office, Sandbox: box, Hub: s.system.Hub, Log: s.log, Version: fullVersion(), MaxUpload: 2 * s.limit, ClientAddress: s.proxies.Address,
 	})
 	r.Mount("/api", programs)
 	for _, path := range []string{api.TokenPath, api.RevokePath, api.MetadataPath} {
 		r.Handle(path, programs)
 	}
-	s.connectors(r)
+	s.connectors(r, office)
 	// Mounted as the router it is: what answers HEAD looks through it.
 	r.With(s.byName).Mount("/", web.New(web.Options{
-		Office: s.system.Office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.Address,
+		Office: office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.Address,
 	}))
 	return r
 }
 
 // connectors routes what mail systems of other products speak, for the towns
 // that turned it on.
-func (s *server) connectors(r chi.Router) {
+func (s *server) connectors(r chi.Router, office *dossiers.Office) {
 	o := compat.Options{
-		Office: s.system.Office, Log: s.log, MaxBody: 4 * s.limit, Spool: s.system.Office.Spool, ClientAddress: s.proxies.Address,
+		Office: office, Log: s.log, MaxBody: 4 * s.limit, Spool: office.Spool, ClientAddress: s.proxies.Address,
 	}
 	r.Mount(maarch.Base, maarch.New(o))
 	r.Mount(scim.Base, scim.New(o))

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"parapheur/certs"
 	"parapheur/dossiers"
+	"parapheur/internal/demo"
 	"parapheur/internal/hosting"
 	"parapheur/internal/wiring"
 )
@@ -51,6 +53,8 @@ func sub(ctx context.Context, family string, all []command, args []string, out, 
 // A newTown is what "town add" is told.
 type newTown struct {
 	siret, name, place, origin, email, admin string
+	sandbox                                  bool
+	masterKeyFile                            string
 }
 
 func addTown(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -63,12 +67,17 @@ func addTown(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fs.StringVar(&n.origin, "origin", "", "adresse du parapheur : « https://parapheur.saint-aubin.fr » ; en changer rend les clés d’accès inutilisables")
 	fs.StringVar(&n.email, "admin-email", "", "adresse électronique du premier administrateur")
 	fs.StringVar(&n.admin, "admin-name", "", "prénom et nom du premier administrateur : le prénom est le premier mot")
+	fs.BoolVar(&n.sandbox, "sandbox", false, "crée un bac à sable : fausses clés, personnes d’essai, horloge qu’on avance ; sans SIRET, et pour toujours")
+	fs.StringVar(&n.masterKeyFile, "master-key-file", "", "avec --sandbox : fichier de la clé maîtresse de l’installation, qui scelle ses fausses clés")
 	if err := parse(fs, args, os.Getenv, errOut); err != nil {
 		return usage(errOut, err)
 	}
 	t, err := n.tenant()
 	if err != nil {
 		return usage(errOut, err)
+	}
+	if n.sandbox {
+		return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error { return n.addSandbox(ctx, o, t, out) })
 	}
 	return operate(ctx, *dsn, errOut, func(o *wiring.Operator) error {
 		link, err := found(ctx, o, t, n)
@@ -85,7 +94,13 @@ func addTown(ctx context.Context, args []string, out, errOut io.Writer) int {
 func (n *newTown) tenant() (dossiers.Tenant, error) {
 	n.siret = strings.ReplaceAll(n.siret, " ", "")
 	switch {
-	case !hosting.ValidSIRET(n.siret):
+	case n.sandbox && n.siret != "":
+		return dossiers.Tenant{}, errors.New("--siret : un bac à sable n’en a pas, il reçoit un numéro que l’INSEE n’attribue à personne")
+	case n.sandbox && n.masterKeyFile == "":
+		return dossiers.Tenant{}, errors.New("--master-key-file est nécessaire avec --sandbox")
+	case !n.sandbox && dossiers.Tenant{SIRET: n.siret}.Sandbox():
+		return dossiers.Tenant{}, fmt.Errorf("--siret : %q est un numéro de bac à sable : demandez --sandbox", n.siret)
+	case !n.sandbox && !hosting.ValidSIRET(n.siret):
 		return dossiers.Tenant{}, fmt.Errorf("--siret : %q n’est pas un SIRET valable (14 chiffres, avec leur clé)", n.siret)
 	case strings.TrimSpace(n.name) == "", strings.TrimSpace(n.place) == "":
 		return dossiers.Tenant{}, errors.New("--name et --place sont nécessaires")
@@ -110,6 +125,26 @@ func originHost(origin string) (string, error) {
 		return "", fmt.Errorf("--origin : %s", why.Reason)
 	}
 	return host, err
+}
+
+// addSandbox creates a sandbox with its people, and shows what is shown once.
+func (n *newTown) addSandbox(ctx context.Context, o *wiring.Operator, t dossiers.Tenant, out io.Writer) error {
+	key, err := certs.LoadMasterKey(n.masterKeyFile)
+	if err != nil {
+		return err
+	}
+	if t, err = o.AddTown(ctx, t); err != nil {
+		return err
+	}
+	given, family, _ := strings.Cut(strings.TrimSpace(n.admin), " ")
+	f, err := demo.FoundSandbox(ctx, o.Office.Parts, key, t, dossiers.PlannedPerson{GivenName: given, FamilyName: strings.TrimSpace(family), Email: n.email})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s est créé : un bac à sable, dont rien n’a de valeur (SIRET d’essai %s).\n\n", t.Name, t.SIRET)
+	fmt.Fprintf(out, "Montrés cette seule fois :\n\n  Clé d’API       %s\n  Administrateur  %s\n\n", f.APIKeys[demo.SandboxGEC], enrolmentLink(t, f.Invitations[n.email]))
+	fmt.Fprintln(out, "Personnes d’essai, dont l’API joue les décisions : redactrice, dgs, maire, adjoint. Le nœud le sert dans les cinq secondes.")
+	return nil
 }
 
 // found creates the town with its administrator and the two desks and two
@@ -205,8 +240,11 @@ func listTowns(ctx context.Context, args []string, out, errOut io.Writer) int {
 		towns, err := o.Towns(ctx)
 		for _, t := range towns {
 			mark := ""
-			if t.Demo {
+			switch {
+			case t.Demo:
 				mark = "  (démonstration)"
+			case t.Sandbox():
+				mark = "  (bac à sable)"
 			}
 			fmt.Fprintf(out, "%s  %s  %s%s\n", t.SIRET, t.Origin, t.Name, mark)
 		}

@@ -48,7 +48,7 @@ func rules() map[string]rule {
 		// Who decided, what is signed, with which keys.
 		"approvals":                   {own: "approvals/proof", third: webauthn, never: handlers},
 		"approvals/proof":             {third: "github.com/fxamacker/cbor/v2", never: handlers},
-		"signing":                     {own: "signing/internal/appearance signing/internal/cms signing/internal/content signing/internal/pdf signing/internal/revisions", third: "golang.org/x/crypto", never: handlers},
+		"signing":                     {own: "internal/specimen signing/internal/appearance signing/internal/cms signing/internal/content signing/internal/pdf signing/internal/revisions", third: "golang.org/x/crypto", never: handlers},
 		"signing/internal/content":    {own: "signing/internal/pdf", third: "golang.org/x/image", never: handlers},
 		"signing/internal/appearance": {own: "signing/internal/content signing/internal/pdf", third: "golang.org/x/text", never: handlers},
 		"signing/internal/cms":        {third: "golang.org/x/crypto", never: handlers},
@@ -56,10 +56,10 @@ func rules() map[string]rule {
 		"signing/internal/revisions":  {own: "signing/internal/pdf", never: handlers},
 		"signing/internal/pdftest":    {},
 		"signing/internal/signtest":   {third: tsp + " golang.org/x/crypto"},
-		"certs":                       {own: "internal/egress", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/russellhaering/goxmldsig github.com/beevik/etree github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
+		"certs":                       {own: "internal/egress internal/specimen", third: tsp + " golang.org/x/crypto software.sslmate.com/src/go-pkcs12 github.com/russellhaering/goxmldsig github.com/beevik/etree github.com/ThalesGroup/crypto11 github.com/miekg/pkcs11"},
 
 		// The use cases.
-		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/facts internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
+		"dossiers": {own: "approvals approvals/proof circuits circuits/calendar circuits/delegation journal signing internal/assertion internal/conditions internal/evidence internal/facts internal/specimen internal/segments internal/slip internal/trial", third: uuid + " golang.org/x/crypto/argon2", never: handlers},
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
@@ -69,6 +69,8 @@ func rules() map[string]rule {
 		"internal/segments":   {},
 		"internal/peer":       {never: "database/sql"},
 		"internal/rates":      {third: rates, never: handlers},
+		"internal/sandbox":    {own: "approvals/proof dossiers", third: "github.com/fxamacker/cbor/v2", never: handlers},
+		"internal/specimen":   {std: "crypto/x509 encoding/asn1 slices strings"},
 		"internal/blobs":      {own: "internal/segments", third: "github.com/minio/minio-go/v7"},
 		"internal/child":      {never: handlers},
 		"internal/trial":      {own: "circuits circuits/calendar circuits/delegation internal/conditions internal/facts", std: "cmp crypto/sha256 errors fmt maps reflect regexp slices strconv strings time", never: handlers},
@@ -77,12 +79,12 @@ func rules() map[string]rule {
 		"internal/conditions": {third: "cel.dev/cel-go", std: "errors fmt regexp slices strconv strings time", never: handlers},
 		"internal/egress":     {never: "database/sql"},
 		"internal/qtsp":       {own: "certs", never: "database/sql"},
-		"internal/evidence":   {own: "approvals/proof circuits circuits/delegation journal signing", never: handlers},
+		"internal/evidence":   {own: "approvals/proof circuits circuits/delegation internal/specimen journal signing", never: handlers},
 		"internal/intake":     {own: "internal/child", third: "github.com/pdfcpu/pdfcpu golang.org/x/text", never: handlers},
 		"internal/keyring":    {own: "approvals/proof certs circuits dossiers journal signing", never: "database/sql"},
 		"internal/live":       {own: "dossiers", never: handlers},
 		"internal/metrics":    {third: chi + " " + pgx + " github.com/prometheus/client_golang"},
-		"internal/hosting":    {own: "approvals approvals/proof circuits dossiers journal", third: uuid, never: handlers},
+		"internal/hosting":    {own: "approvals approvals/proof circuits dossiers internal/specimen journal", third: uuid, never: handlers},
 		"internal/postgres":   {own: "approvals circuits circuits/calendar circuits/delegation internal/conditions internal/hosting internal/trial dossiers journal internal/keyring", third: pgx + " " + uuid, never: "net/http"},
 		"internal/preview":    {own: "circuits dossiers internal/render", never: handlers},
 		"internal/problem":    {own: "approvals circuits circuits/delegation dossiers internal/blobs internal/intake"},

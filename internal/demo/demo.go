@@ -138,7 +138,7 @@ func tenant(ctx context.Context, ownerDSN string, t *dossiers.Tenant) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing left to say
-	err = conn.QueryRow(ctx, `update tenant set origin = $2 where siret = $1 and demo returning id::text`, t.SIRET, t.Origin).Scan(&t.ID)
+	err = conn.QueryRow(ctx, `update tenant set origin = $2 where siret = $1 and (demo or sandbox) returning id::text`, t.SIRET, t.Origin).Scan(&t.ID)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}

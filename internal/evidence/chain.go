@@ -7,6 +7,7 @@ import (
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
+	"parapheur/internal/specimen"
 	"parapheur/journal"
 )
 
@@ -46,6 +47,9 @@ func VerifyJournal(r io.Reader) (*JournalReport, error) {
 		rep.Findings = append(rep.Findings, *invalid(JournalBroken, "journal", "%v", err))
 	case rep.AfterSeq > 0:
 		rep.Findings = append(rep.Findings, *unverifiable(JournalContinues, "journal", "after entry %d", rep.AfterSeq))
+	}
+	if specimen.Town(rep.Tenant) {
+		rep.Findings = append(rep.Findings, *unverifiable(Specimen, "journal", ""))
 	}
 	rep.Outcome = worst(rep.Findings)
 	return rep, nil

@@ -61,6 +61,7 @@ const (
 const (
 	SealMissing       Code = "seal_missing"
 	SealUntrusted     Code = "seal_unverified"        // not tied to a root that was given
+	Specimen          Code = "specimen"               // of a sandbox: worth nothing, whatever else holds
 	SealOwner         Code = "seal_owner_unknown"     // its certificate does not say of which legal person
 	LetterMissing     Code = "letter_missing"         //
 	LetterSuperseded  Code = "letter_superseded"      // an earlier state of the letter of the dossier

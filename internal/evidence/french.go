@@ -12,6 +12,7 @@ import (
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
+	"parapheur/internal/specimen"
 	"parapheur/signing"
 )
 
@@ -90,6 +91,9 @@ func conclusion(o proof.Outcome) string {
 
 func (p *page) heading(r *Report) {
 	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome)))
+	if r.Specimen {
+		p.line("%s.", spaced(specimen.French))
+	}
 	if r.Dossier != nil {
 		p.line("")
 		p.line("Dossier n°%s%d, %s", nbsp, r.Dossier.Number, quoted(r.Dossier.Title))

@@ -26,7 +26,9 @@ type Report struct {
 	Decisions []DecisionReport `json:"decisions,omitempty"` // in order, lapsed ones included
 	// Enrolments are those on which the keys of the decisions rest: their own first, then those of who vouched for them.
 	Enrolments []EnrolmentReport `json:"enrolments,omitempty"`
-	Findings   []Finding         `json:"findings"`
+	// Specimen says that something at hand is of a sandbox: the outcome is then at best Unverifiable.
+	Specimen bool      `json:"specimen,omitempty"`
+	Findings []Finding `json:"findings"`
 }
 
 // LetterReport is about the PDF at hand.
@@ -97,8 +99,11 @@ func (r *Report) add(findings ...*Finding) {
 	}
 }
 
-// conclude computes the outcomes from the findings.
+// conclude computes the outcomes from the findings. What is of a sandbox is said first.
 func (r *Report) conclude() {
+	if r.Specimen {
+		r.Findings = append([]Finding{*unverifiable(Specimen, "", "")}, r.Findings...)
+	}
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}

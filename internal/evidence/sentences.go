@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"parapheur/approvals/proof"
+	"parapheur/internal/specimen"
 )
 
 // sentences says each finding in French, without the period: [Finding.French] adds the subject and the detail.
@@ -58,6 +59,7 @@ func sentences() map[Code]string {
 		SignatureForeign:  "La signature n’a pas été faite avec le certificat inscrit au journal",
 		SignatureLevel:    "La signature est d’un niveau inférieur à celui inscrit au journal",
 		SignatureTime:     "La signature a été horodatée avant la décision de signer",
+		Specimen:          specimen.French,
 		SealMissing:       "Le manifeste n’est pas scellé : rien n’établit que ce dossier de preuve vient de la collectivité",
 		SealUntrusted:     "Le cachet n’a pu être rattaché à aucune autorité de confiance",
 		SealOwner:         "Le certificat du cachet ne dit pas de quelle personne morale il est",
@@ -86,6 +88,7 @@ func proofSentences() map[proof.Reason]string {
 		proof.MissingDocument:           "Le document approuvé n’est pas dans la lettre qui a été donnée",
 		proof.MissingAttestation:        "L’attestation d’enrôlement de la clé manque",
 		proof.MissingRegistrationClient: "Les données d’enrôlement de la clé manquent",
+		proof.Specimen:                  specimen.French,
 		proof.MissingEnrolment:          "L’enrôlement de la clé manque",
 		proof.BadEvidence:               "La preuve d’une décision n’est pas dans la forme prévue",
 		proof.BadStatement:              "La déclaration approuvée n’est pas dans la forme prévue",

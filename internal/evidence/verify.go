@@ -13,6 +13,7 @@ import (
 
 	"parapheur/approvals/proof"
 	"parapheur/circuits"
+	"parapheur/internal/specimen"
 	"parapheur/journal"
 	"parapheur/signing"
 )
@@ -45,6 +46,7 @@ func VerifyLetter(ctx context.Context, letter io.ReaderAt, size int64, opt Optio
 	if c := v.rep.Letter.Check; c != nil && len(c.Signatures) == 0 {
 		v.rep.add(unverifiable(SignatureAbsent, letterName, ""))
 	}
+	v.rep.Specimen = v.specimen()
 	v.rep.conclude()
 	return v.rep, nil
 }
@@ -84,8 +86,21 @@ func Verify(ctx context.Context, pkg io.ReaderAt, size int64, letter io.ReaderAt
 			v.matchSignatures()
 		}
 	}
+	v.rep.Specimen = v.specimen()
 	v.rep.conclude()
 	return v.rep, nil
+}
+
+// specimen reports whether one mark of a sandbox is anywhere: each is enough.
+func (v *verification) specimen() bool {
+	marked := func(s signing.SignatureReport) bool {
+		return slices.ContainsFunc(s.Reasons, func(r signing.Reason) bool { return r.Code == signing.Specimen })
+	}
+	named := specimen.Town(v.manifest.Tenant) || specimen.Town(v.about.Tenant.SIRET) || specimen.Town(v.head.Tenant)
+	said := slices.ContainsFunc(v.rep.Findings, func(f Finding) bool { return f.Code == Specimen })
+	signed := v.rep.Letter != nil && v.rep.Letter.Check != nil && slices.ContainsFunc(v.rep.Letter.Check.Signatures, marked)
+	sealed := v.rep.Package != nil && v.rep.Package.Seal != nil && marked(*v.rep.Package.Seal)
+	return named || said || signed || sealed
 }
 
 // verification is one run of Verify; each method is one step and relies on those before it.

@@ -17,6 +17,7 @@ import (
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
+	"parapheur/internal/specimen"
 )
 
 // A NewTown is what is told of a town about to be created.
@@ -106,7 +107,8 @@ func OriginHost(origin string) (string, error) {
 	return host, nil
 }
 
-// ValidSIRET checks the key of Luhn; the offices of La Poste, which have
+// ValidSIRET checks the key of Luhn, and that the number is not that of a
+// sandbox; the offices of La Poste, which have
 // another rule, are no towns.
 func ValidSIRET(s string) bool {
 	sum := 0
@@ -120,7 +122,7 @@ func ValidSIRET(s string) bool {
 		}
 		sum += d/10 + d%10
 	}
-	return len(s) == 14 && sum%10 == 0 && sum > 0
+	return len(s) == 14 && sum%10 == 0 && !specimen.Town(s)
 }
 
 // FirstDay is how a town begins: an administrator, who names the rest, and the

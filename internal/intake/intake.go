@@ -97,6 +97,8 @@ type Info struct {
 type Edit struct {
 	Annexes []*os.File // whose pages follow those of the letter, in this order
 	Stamps  []Stamp    // on pages of the result
+	// Specimen draws the word across every page of the result.
+	Specimen bool
 }
 
 // Inspector checks files, a few at a time. It is safe for concurrent use.
@@ -199,7 +201,7 @@ func (i *Inspector) Rewrite(ctx context.Context, f *os.File, e Edit, out *os.Fil
 		size += more
 	}
 	_, err = i.run(ctx, child.Task{Input: f, More: append([]*os.File{out}, e.Annexes...)}, size, request{
-		MaxPages: i.limits.MaxPages, MaxBytes: i.limits.MaxBytes, Rewrite: true, Annexes: len(e.Annexes), Stamps: e.Stamps,
+		MaxPages: i.limits.MaxPages, MaxBytes: i.limits.MaxBytes, Rewrite: true, Annexes: len(e.Annexes), Stamps: e.Stamps, Specimen: e.Specimen,
 	})
 	return err
 }

@@ -33,6 +33,8 @@ type request struct {
 	Rewrite bool
 	Annexes int
 	Stamps  []Stamp
+	// Specimen draws the word across every page.
+	Specimen bool
 }
 
 // Job is the child's side: give it to child.Main.
@@ -203,7 +205,7 @@ func rewrite(read opened, q request) error {
 			return err
 		}
 	}
-	if err := stampAll(read.doc, read.pages, q.Stamps); err != nil {
+	if err := stampAll(read.doc, read.pages, q.Stamps, q.Specimen); err != nil {
 		return err
 	}
 	if after := archival(read.doc); after != read.info.PDFA {

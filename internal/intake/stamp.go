@@ -67,8 +67,8 @@ type stamper struct {
 	font, begin types.IndirectRef
 }
 
-func stampAll(doc *model.Context, pages []page, stamps []Stamp) error {
-	if len(stamps) == 0 {
+func stampAll(doc *model.Context, pages []page, stamps []Stamp, specimen bool) error {
+	if len(stamps) == 0 && !specimen {
 		return nil
 	}
 	s := &stamper{doc: doc, pages: pages}
@@ -82,6 +82,9 @@ func stampAll(doc *model.Context, pages []page, stamps []Stamp) error {
 		if err := s.stamp(pages[one.Page-1], one); err != nil {
 			return fmt.Errorf("stamp page %d: %w", one.Page, err)
 		}
+	}
+	if specimen {
+		return s.markSpecimen()
 	}
 	return nil
 }
@@ -134,6 +137,11 @@ func (s *stamper) stamp(p page, one Stamp) error {
 	if err != nil {
 		return err
 	}
+	return s.put(p, drawing)
+}
+
+// put adds a drawing after what a page holds.
+func (s *stamper) put(p page, drawing []byte) error {
 	end, err := s.stream(types.Dict{}, drawing)
 	if err != nil {
 		return err
@@ -189,6 +197,7 @@ func (s *stamper) resources(p page) (types.Dict, error) {
 	spaces[colorKey] = types.Array{types.Name("CalGray"), types.Dict{
 		"WhitePoint": types.NewNumberArray(0.9505, 1, 1.089), "Gamma": types.Float(2.2),
 	}}
+	spaces[redKey] = red()
 	out["Font"], out["ColorSpace"] = fonts, spaces
 	return out, nil
 }

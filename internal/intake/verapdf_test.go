@@ -37,6 +37,7 @@ func TestVeraPDF(t *testing.T) {
 		add(sample, "repaired", repaired, err)
 		stamped, err := rewritten(t, sample, stamps)
 		add(sample, "stamped", stamped, err)
+		add(sample, "specimen", specimen(t, sample), nil)
 		joined, err := rewritten(t, sample, stamps, sample)
 		if !errors.Is(err, ErrArchival) { // of level A: its structure would not cover the annex
 			add(sample, "joined", joined, err)

@@ -108,7 +108,7 @@ func (r *Ring) gesture(ctx context.Context, t dossiers.Tenant, id dossiers.ID, d
 	}
 	_, err = proof.Verify(ev, proof.Expect{
 		Document:  &proof.Document{SHA256: proof.Digest(revisions[approved].SHA256), Bytes: revisions[approved].Bytes},
-		Enrolment: enrolment, RPID: t.RPID, // the origin may have moved since, the name not
+		Enrolment: enrolment, RPID: t.RPID, Sandbox: t.Sandbox(), // the origin may have moved since, the name not
 	})
 	return err
 }

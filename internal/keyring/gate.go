@@ -94,7 +94,7 @@ func (r *Ring) verify(ctx context.Context, t dossiers.Tenant, p circuits.PersonI
 	}
 	_, err = proof.Verify(ev, proof.Expect{
 		Document:  &proof.Document{SHA256: proof.Digest(revisions[approved].SHA256), Bytes: revisions[approved].Bytes},
-		Enrolment: enrolment, RPID: t.RPID, Origin: t.Origin,
+		Enrolment: enrolment, RPID: t.RPID, Sandbox: t.Sandbox(), Origin: t.Origin,
 	})
 	return st, revisions[approved], err
 }

@@ -151,8 +151,15 @@ func write(town dossiers.Tenant, subject string, to dossiers.Person, lines []str
 		"Parapheur de "+town.Name+". Ce message est automatique : ne répondez pas. Il ne contient aucun document, et le lien demande votre clé d’accès. Choisir vos courriels : "+town.Origin+"/mes-courriels")
 }
 
-// lay lays a mail out, as text and as HTML.
+// sandboxMark begins the subject of the mails of a sandbox.
+const sandboxMark = "[Bac à sable] "
+
+// lay lays a mail out, as text and as HTML. That of a sandbox says so first.
 func lay(town dossiers.Tenant, subject string, to dossiers.Person, lines []string, link, label, key, foot string) Mail {
+	if town.Sandbox() {
+		subject = sandboxMark + subject
+		lines = append([]string{"Ce message vient d’un bac à sable : rien de ce qui s’y fait n’a de valeur."}, lines...)
+	}
 	hello := greeting(to)
 	text := hello + ",\n\n" + strings.Join(lines, "\n\n") + "\n\n" + label + " :\n" + link + "\n\n-- \n" + foot + "\n"
 	var b strings.Builder

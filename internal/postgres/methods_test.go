@@ -525,6 +525,7 @@ func elsewhere() []string {
 	return []string{
 		"TenantByHost", "AddPerson", "AddDesk", "PublishType", "KeepCeremony", "RecordDocument", // founding and every journey
 		"CloseSession", "CloseSessions", "TouchAPIKey", // silent: their traces are compared below
+		"SandboxTowns", "OpenSandbox", "SandboxOf", "AdvanceClock", "AddTestPerson", "TestPersons", // sandbox_test.go: other towns have none
 		"Ticking", "Blocked", "OrganisationRevision", // the clock's tests
 		"Ping", "Listen", "Sweep", "Unsealed", "Towns", "WebhookTowns",
 		"SetSignOn", "RemoveSignOn", "AskIdentity", // of the town alone: the tests of web

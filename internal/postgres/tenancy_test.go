@@ -102,7 +102,7 @@ func print(t *testing.T, owner *pgxpool.Pool, of dossiers.TenantID) map[string]s
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n == 0 {
+		if n == 0 && table != "sandbox" && table != "test_person" { // which no town but a sandbox has: sandbox_test.go
 			t.Errorf("table %s holds nothing of the town: the test proves nothing about it", table)
 		}
 		sums[table] = sum

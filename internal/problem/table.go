@@ -159,6 +159,8 @@ func ofDossiers() []Row {
 		row(dossiers.ErrNotReady, conflict, "signature-not-ready", "Une signature de ce circuit ne pourrait pas aboutir aujourd’hui", "La clé d’un signataire, ou un service dont elle a besoin, manque : le détail dit laquelle.", "Votre administrateur peut y remédier ; la lettre n’est pas partie."),
 		row(dossiers.ErrUnready, conflict, "circuit-not-ready", "Ce circuit ne peut pas encore être publié", "Une lettre s’y arrêterait, ou un cas gardé ne prend plus le chemin attendu : le détail dit où.", "Corrigez le brouillon, puis recommencez."),
 		later(row(dossiers.ErrAwaiting, conflict, "awaiting-timestamp", "La signature attend un service extérieur", "L’horodatage, ou l’état des certificats, ne répond pas : le parapheur réessaie de lui-même.", "Rien n’est perdu."), time.Minute),
+		row(dossiers.ErrNotSandbox, forbidden, "not-a-sandbox", "Cette collectivité n’est pas un bac à sable", "Jouer des décisions et avancer l’horloge n’est possible que dans un bac à sable, jamais dans une vraie collectivité.", "Adressez-vous à votre bac à sable, avec sa propre clé."),
+		row(dossiers.ErrClockBack, conflict, "clock-back", "L’horloge du bac à sable ne recule pas", "L’instant demandé est passé : ce qui a eu lieu garde sa date.", "Demandez un instant plus tard que celui de l’horloge."),
 		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),
 		row(dossiers.ErrForbidden, forbidden, "forbidden", "Vous n’avez pas ce droit", "Cette action n’est pas ouverte à votre compte.", "Voyez avec votre administrateur."),
 		row(dossiers.ErrNotFound, missing, "not-found", "Introuvable", "Cette adresse ne correspond à rien que vous puissiez voir."),

@@ -91,6 +91,27 @@ func (town *Town) Strict(t testing.TB) *Town {
 	})
 }
 
+// A Sandbox is a bac à sable on the node of a town.
+type Sandbox struct {
+	*wiring.Box
+	Tenant dossiers.Tenant
+	Key    string // of its application
+	Admin  string // invitation of its administrator
+}
+
+// Sandbox seeds a sandbox on the same node.
+func (town *Town) Sandbox(t testing.TB) *Sandbox {
+	t.Helper()
+	const host = "bac-a-sable.localhost"
+	tenant, founded, err := demo.SeedSandbox(t.Context(), town.System, town.DSN, host, "http://"+host+":8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Sandbox{
+		Box: must(town.Box(t.Context(), tenant))(t), Tenant: tenant, Key: founded.APIKeys[demo.SandboxGEC], Admin: founded.Invitations[demo.Administrator],
+	}
+}
+
 func (town *Town) beside(t testing.TB, tenant dossiers.Tenant) *Town {
 	t.Helper()
 	other := &Town{System: town.System, DSN: town.DSN, Config: town.Config, people: map[string]*Person{}}

@@ -34,7 +34,7 @@ func (s *Sender) tell(ctx context.Context, town dossiers.Tenant) error {
 		if len(to) == 0 {
 			continue
 		}
-		if err := s.Mail.Send(ctx, to, "Parapheur : les notifications de « "+name+" » sont suspendues", letter(town, w, name)); err != nil {
+		if err := s.Mail.Send(ctx, to, marked(town, "Parapheur : les notifications de « "+name+" » sont suspendues"), letter(town, w, name)); err != nil {
 			s.Log.WarnContext(ctx, "administrators not told of a suspended webhook", slog.String("webhook", w.ID), slog.Any("error", err))
 			continue
 		}
@@ -67,6 +67,14 @@ func (s *Sender) concerned(ctx context.Context, town dossiers.Tenant, w dossiers
 		}
 	}
 	return to, name, nil
+}
+
+// marked says in a subject that the town is a sandbox.
+func marked(town dossiers.Tenant, subject string) string {
+	if town.Sandbox() {
+		return "[Bac à sable] " + subject
+	}
+	return subject
 }
 
 func letter(town dossiers.Tenant, w dossiers.Webhook, name string) string {

@@ -18,7 +18,7 @@ func intakeOf(i intake.Info) dossiers.Intake {
 
 // editOf says in the words of the check what is added to a PDF.
 func editOf(e dossiers.Edit) intake.Edit {
-	out := intake.Edit{Annexes: e.Annexes}
+	out := intake.Edit{Annexes: e.Annexes, Specimen: e.Specimen}
 	for _, m := range e.Stamps {
 		out.Stamps = append(out.Stamps, intake.Stamp{Page: m.Page, X: m.X, Y: m.Y, W: m.W, H: m.H, Lines: m.Lines})
 	}

@@ -52,7 +52,7 @@ func OpenOperator(ctx context.Context, dsn string, now func() time.Time) (*Opera
 func (o *Operator) Close() { o.pool.Close() }
 
 // AddTown creates a town, empty, and opens its journal. It answers the town
-// with its identifier.
+// with its identifier. One without a SIRET is a sandbox, and is given one.
 func (o *Operator) AddTown(ctx context.Context, t dossiers.Tenant) (dossiers.Tenant, error) {
 	owner, err := pgx.Connect(ctx, o.dsn)
 	if err != nil {
@@ -64,6 +64,11 @@ func (o *Operator) AddTown(ctx context.Context, t dossiers.Tenant) (dossiers.Ten
 		return t, err
 	}
 	t.ID = dossiers.TenantID(id)
+	if t.SIRET == "" {
+		if t.SIRET, err = postgres.NextSandbox(ctx, owner); err != nil {
+			return t, err
+		}
+	}
 	return t, postgres.AddTenant(ctx, owner, t)
 }
 

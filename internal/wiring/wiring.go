@@ -103,6 +103,8 @@ type System struct {
 	Webhooks *webhook.Sender
 
 	cfg    Config
+	vault  *certs.Vault
+	boxes  boxes
 	mail   *mailer.Mailer // nil: none is sent
 	checks func()         // ends the children that wait for a file
 	cancel context.CancelFunc
@@ -120,7 +122,7 @@ func Assemble(ctx context.Context, cfg Config) (*System, error) {
 	if cfg.MaxDocument == 0 {
 		cfg.MaxDocument = 100 << 20
 	}
-	s := &System{cfg: cfg, Hub: live.NewHub()}
+	s := &System{cfg: cfg, Hub: live.NewHub(), boxes: boxes{open: map[dossiers.TenantID]*Box{}}}
 	if err := s.assemble(ctx); err != nil {
 		s.closePool()
 		return nil, err
@@ -138,7 +140,7 @@ func (s *System) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	s.Queue, err = work.New(s.Pool, work.Parts{
-		Office: func() *dossiers.Office { return s.Office }, Store: func() work.Store { return s.Store },
+		Office: s.OfficeOf, Store: func() work.Store { return s.Store },
 	}, work.Options{Log: cfg.Log, Workers: cfg.Workers, RescueAfter: cfg.RescueAfter, RenewBefore: cfg.RenewBefore, Now: cfg.Now, Notices: told})
 	if err != nil {
 		return err
@@ -177,6 +179,7 @@ func (s *System) assemble(ctx context.Context) (err error) {
 		Store: s.Store, Vault: vault, Guard: guard, Now: cfg.Now, Blobs: store, Roots: roots, Revocation: revocation,
 		HTTP: egress.NewClient(egress.Options{Allow: cfg.Egress, Timeout: signingServiceTimeout, Proxy: outgoing()}),
 	})
+	s.vault = vault
 	if err := s.office(store, revocation); err != nil {
 		return err
 	}
@@ -250,6 +253,9 @@ func (s *System) timestamper() (signing.Timestamper, error) {
 	return nil, nil //nolint:nilnil // no authority: signatures are B-B and say so
 }
 
+// MasterKey is what seals the keys at rest of this node.
+func (s *System) MasterKey() []byte { return s.cfg.MasterKey }
+
 // Roots are the anchors of every signature and timestamp made here.
 func (s *System) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
@@ -264,18 +270,23 @@ func (s *System) Roots() *x509.CertPool {
 
 // seal signs a manifest with the town's seal; a town without one answers nil.
 func (s *System) seal(ctx context.Context, t dossiers.Tenant, manifest []byte) ([]byte, error) {
-	signer, err := s.Ring.Seal(ctx, t, manifest)
+	return sealManifest(ctx, s.Ring, s.Office.Timestamper, t, manifest, s.cfg.Now())
+}
+
+// sealManifest uses the seal of a ring, with a time-stamp if there is an authority.
+func sealManifest(ctx context.Context, ring *keyring.Ring, tsa signing.Timestamper, t dossiers.Tenant, manifest []byte, now time.Time) ([]byte, error) {
+	signer, err := ring.Seal(ctx, t, manifest)
 	if errors.Is(err, dossiers.ErrKeyless) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	opt := signing.DetachedOptions{Level: signing.BT, Time: s.cfg.Now()}
-	if s.Office.Timestamper == nil {
+	opt := signing.DetachedOptions{Level: signing.BT, Time: now}
+	if tsa == nil {
 		opt.Level = signing.BB
 	}
-	return signing.Detached(ctx, bytes.NewReader(manifest), opt, signer, s.Office.Timestamper)
+	return signing.Detached(ctx, bytes.NewReader(manifest), opt, signer, tsa)
 }
 
 // Start listens to the journal and works jobs, until Close.

@@ -65,13 +65,17 @@ func (w *clock) Work(ctx context.Context, _ *river.Job[ClockArgs]) error {
 // of a job is taken up by the next one.
 type townClock struct {
 	river.WorkerDefaults[TownClockArgs]
-	office func() *dossiers.Office
+	office Offices
 	log    *slog.Logger
 }
 
 // Work implements river.Worker.
 func (w *townClock) Work(ctx context.Context, job *river.Job[TownClockArgs]) error {
-	n, err := w.office().Sweep(ctx, job.Args.Tenant)
+	o, err := w.office(ctx, job.Args.Tenant)
+	if err != nil {
+		return err
+	}
+	n, err := o.Sweep(ctx, job.Args.Tenant)
 	if n != (dossiers.Swept{}) {
 		w.log.InfoContext(ctx, "the clock moved a town", slog.String("town", string(job.Args.Tenant)), slog.Int("reminded", n.Reminded),
 			slog.Int("resumed", n.Resumed), slog.Int("redirected", n.Redirected), slog.Int("mandates", n.Mandates))

@@ -104,13 +104,17 @@ func (q *Queue) EnqueueNotices(ctx context.Context, tx pgx.Tx, t dossiers.Tenant
 type noticer struct {
 	river.WorkerDefaults[NoticeArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 }
 
 // Work implements river.Worker.
 func (w *noticer) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
 	a := job.Args
-	_, list, err := w.office().Tellings(ctx, a.Tenant, a.Dossier, a.From, a.To)
+	o, err := w.office(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	_, list, err := o.Tellings(ctx, a.Tenant, a.Dossier, a.From, a.To)
 	if err != nil {
 		return fmt.Errorf("notices of %s: %w", a.Dossier, err)
 	}
@@ -132,7 +136,7 @@ func (w *noticer) Work(ctx context.Context, job *river.Job[NoticeArgs]) error {
 type postman struct {
 	river.WorkerDefaults[MailArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 	store  func() Store
 	log    *slog.Logger
 }
@@ -140,7 +144,11 @@ type postman struct {
 // Work implements river.Worker. Who is no longer concerned, or no longer
 // there, is told nothing.
 func (w *postman) Work(ctx context.Context, job *river.Job[MailArgs]) error {
-	a, o := job.Args, w.office()
+	a := job.Args
+	o, err := w.office(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
 	town, err := w.store().Tenant(ctx, a.Tenant)
 	if err != nil {
 		return err
@@ -166,31 +174,34 @@ func (w *postman) Work(ctx context.Context, job *river.Job[MailArgs]) error {
 type digester struct {
 	river.WorkerDefaults[DigestArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 	store  func() Store
-	now    func() time.Time
 }
 
 // Work implements river.Worker.
 func (w *digester) Work(ctx context.Context, _ *river.Job[DigestArgs]) error {
-	o := w.office()
 	towns, err := w.store().Towns(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, t := range towns {
-		errs = append(errs, w.town(ctx, o, t))
+		errs = append(errs, w.town(ctx, t))
 	}
 	return errors.Join(errs...)
 }
 
-func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.TenantID) error {
+// town looks at one, by its own clock.
+func (w *digester) town(ctx context.Context, t dossiers.TenantID) error {
+	o, err := w.office(ctx, t)
+	if err != nil {
+		return err
+	}
 	town, err := w.store().Tenant(ctx, t)
 	if err != nil {
 		return err
 	}
-	now := w.now().In(o.LocationOf(town.Territory))
+	now := o.Now().In(o.LocationOf(town.Territory))
 	if now.Hour() < morning || now.Hour() >= morning+2 {
 		return nil // its morning is another hour
 	}
@@ -210,7 +221,7 @@ func (w *digester) town(ctx context.Context, o *dossiers.Office, t dossiers.Tena
 type waker struct {
 	river.WorkerDefaults[MorningArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 	store  func() Store
 }
 
@@ -221,7 +232,11 @@ func (w *waker) Work(ctx context.Context, job *river.Job[MorningArgs]) error {
 	if err != nil {
 		return err
 	}
-	p, err := w.office().Store.Person(ctx, a.Tenant, a.Person)
+	o, err := w.office(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	p, err := o.Store.Person(ctx, a.Tenant, a.Person)
 	if err != nil || !p.Active || p.Email == "" {
 		return err
 	}
@@ -252,13 +267,17 @@ func (q *Queue) EnqueueLinked(ctx context.Context, tx pgx.Tx, t dossiers.TenantI
 type warner struct {
 	river.WorkerDefaults[LinkedArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 	store  func() Store
 }
 
 // Work implements river.Worker.
 func (w *warner) Work(ctx context.Context, job *river.Job[LinkedArgs]) error {
-	a, o := job.Args, w.office()
+	a := job.Args
+	o, err := w.office(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
 	town, err := w.store().Tenant(ctx, a.Tenant)
 	if err != nil {
 		return err
@@ -291,7 +310,7 @@ func (q *Queue) addNotices(cfg *river.Config, p Parts, o Options) error {
 	return errors.Join(
 		river.AddWorkerSafely(cfg.Workers, &noticer{queue: q, office: p.Office}),
 		river.AddWorkerSafely(cfg.Workers, &postman{queue: q, office: p.Office, store: p.Store, log: o.Log}),
-		river.AddWorkerSafely(cfg.Workers, &digester{queue: q, office: p.Office, store: p.Store, now: o.Now}),
+		river.AddWorkerSafely(cfg.Workers, &digester{queue: q, office: p.Office, store: p.Store}),
 		river.AddWorkerSafely(cfg.Workers, &waker{queue: q, office: p.Office, store: p.Store}),
 		river.AddWorkerSafely(cfg.Workers, &warner{queue: q, office: p.Office, store: p.Store}))
 }

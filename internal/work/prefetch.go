@@ -33,13 +33,17 @@ func (q *Queue) EnqueuePrefetch(ctx context.Context, tx pgx.Tx, t dossiers.Tenan
 
 type prefetcher struct {
 	river.WorkerDefaults[PrefetchArgs]
-	office func() *dossiers.Office
+	office Offices
 	log    *slog.Logger
 }
 
 // Work implements river.Worker.
 func (w *prefetcher) Work(ctx context.Context, job *river.Job[PrefetchArgs]) error {
-	err := w.office().Prefetch(ctx, job.Args.Tenant, job.Args.Dossier)
+	o, err := w.office(ctx, job.Args.Tenant)
+	if err != nil {
+		return err
+	}
+	err = o.Prefetch(ctx, job.Args.Tenant, job.Args.Dossier)
 	if err != nil {
 		w.log.WarnContext(ctx, "a letter reached its signatory and the evidence for the signature is not there yet",
 			slog.String("dossier", string(job.Args.Dossier)), slog.Int("attempt", job.Attempt), slog.String("error", err.Error()))

@@ -47,7 +47,7 @@ const (
 type renewal struct {
 	river.WorkerDefaults[RenewalArgs]
 	queue  *Queue
-	office func() *dossiers.Office
+	office Offices
 	store  func() Store
 	log    *slog.Logger
 	now    func() time.Time
@@ -72,12 +72,16 @@ func (w *renewal) Work(ctx context.Context, _ *river.Job[RenewalArgs]) error {
 // town renews the most urgent letter to see whether that is of use, and
 // enqueues the others.
 func (w *renewal) town(ctx context.Context, t dossiers.TenantID) error {
-	before := w.now().Add(w.before)
+	o, err := w.office(ctx, t)
+	if err != nil {
+		return err
+	}
+	before := o.Now().Add(w.before)
 	due, err := w.store().ArchiveDue(ctx, t, before, renewAtOnce)
 	if err != nil || len(due) == 0 {
 		return err
 	}
-	err = w.office().Renew(ctx, t, due[0], before)
+	err = o.Renew(ctx, t, due[0], before)
 	if errors.Is(err, dossiers.ErrNotLonger) {
 		w.log.WarnContext(ctx, "archive timestamps must be renewed and the authority has no newer certificate: ask it, or add another",
 			slog.String("town", string(t)), slog.Int("letters", len(due)))
@@ -97,14 +101,18 @@ func (w *renewal) town(ctx context.Context, t dossiers.TenantID) error {
 // renewer renews one letter.
 type renewer struct {
 	river.WorkerDefaults[RenewArgs]
-	office func() *dossiers.Office
+	office Offices
 	now    func() time.Time
 	before time.Duration
 }
 
 // Work implements river.Worker.
 func (w *renewer) Work(ctx context.Context, job *river.Job[RenewArgs]) error {
-	err := w.office().Renew(ctx, job.Args.Tenant, job.Args.Dossier, w.now().Add(w.before))
+	o, err := w.office(ctx, job.Args.Tenant)
+	if err != nil {
+		return err
+	}
+	err = o.Renew(ctx, job.Args.Tenant, job.Args.Dossier, o.Now().Add(w.before))
 	if errors.Is(err, dossiers.ErrNotLonger) {
 		return river.JobCancel(err)
 	}

@@ -65,10 +65,13 @@ type Store interface {
 	Sweep(ctx context.Context, now time.Time) error
 }
 
+// Offices finds the office of a town: each sandbox has its own.
+type Offices func(ctx context.Context, t dossiers.TenantID) (*dossiers.Office, error)
+
 // Parts are what the jobs work with. The queue is made before the two, so it
 // asks for them when it runs.
 type Parts struct {
-	Office func() *dossiers.Office
+	Office Offices
 	Store  func() Store
 }
 
@@ -210,14 +213,18 @@ func (w *sweeper) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 
 type sealer struct {
 	river.WorkerDefaults[SealArgs]
-	office func() *dossiers.Office
+	office Offices
 	log    *slog.Logger
 	now    func() time.Time
 }
 
 // Work implements river.Worker.
 func (w *sealer) Work(ctx context.Context, job *river.Job[SealArgs]) error {
-	err := w.office().Seal(ctx, job.Args.Tenant, job.Args.Dossier)
+	o, err := w.office(ctx, job.Args.Tenant)
+	if err != nil {
+		return err
+	}
+	err = o.Seal(ctx, job.Args.Tenant, job.Args.Dossier)
 	if errors.Is(err, dossiers.ErrAwaiting) {
 		w.log.WarnContext(ctx, "sealing waits for a service outside", slog.String("dossier", string(job.Args.Dossier)),
 			slog.Int("attempt", job.Attempt), slog.String("error", err.Error()))

@@ -23,9 +23,11 @@ type Text struct {
 	Reason  string // small print at the foot when there is no motto
 	// Seal is the block of an organisation: it says « Cachet », shows no quality, no mention and no
 	// handwritten signature, which are a person's.
-	Seal   bool
-	Arms   *Picture // coat of arms or logo, at the left
-	Griffe *Picture // image of a handwritten signature, between the quality and the name
+	Seal bool
+	// Warning stands in place of the heading.
+	Warning string
+	Arms    *Picture // coat of arms or logo, at the left
+	Griffe  *Picture // image of a handwritten signature, between the quality and the name
 }
 
 // MaxField is the longest field that a block shows, in characters.
@@ -158,6 +160,9 @@ func (c Text) strip() []row {
 }
 
 func (c Text) title() string {
+	if c.Warning != "" {
+		return clean(c.Warning)
+	}
 	if c.Seal {
 		return sealHeading
 	}
