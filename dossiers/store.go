@@ -201,6 +201,15 @@ func Bins() []Bin {
 	return []Bin{BinToDo, BinLate, BinDelegated, BinPrepared, BinUndoable, BinReturned, BinDrafts, BinFollowed, BinCompleted}
 }
 
+// Counted is how far the letters of a bin are counted: nobody acts differently
+// on the next ones, and those that a town leaves behind grow for ever.
+func (b Bin) Counted() int {
+	if b == BinFollowed || b == BinCompleted {
+		return 100
+	}
+	return 1000
+}
+
 // A Page asks for part of a list, by keyset.
 type Page struct {
 	After string // opaque cursor of the previous page, or empty

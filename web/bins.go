@@ -150,13 +150,21 @@ func dividers(who dossiers.Person, current dossiers.Bin, counts map[dossiers.Bin
 			dossiers.BinFollowed: true, dossiers.BinCompleted: true,
 		}[b]
 		if n > 0 || mine || b == current {
-			out = append(out, binLink{Code: string(b), Label: binLabel(b), Kind: binKind(b), Count: n, Current: b == current})
+			out = append(out, binLink{Code: string(b), Label: binLabel(b), Kind: binKind(b), Count: counted(b, n), Current: b == current})
 		}
 	}
 	for i := range out {
 		out[i].Rest = i > 2 && !out[i].Current
 	}
 	return out
+}
+
+// counted says how many letters a bin has, as far as they are counted.
+func counted(b dossiers.Bin, n int) string {
+	if most := b.Counted(); n >= most {
+		return strconv.Itoa(most-1) + "+"
+	}
+	return strconv.Itoa(n)
 }
 
 // greeting is the sentence at the head of the in-tray.
@@ -366,7 +374,7 @@ func nothing(bin dossiers.Bin, counts map[dossiers.Bin]int) *emptyList {
 	case dossiers.BinPrepared, dossiers.BinFollowed, dossiers.BinCompleted:
 	}
 	if n := counts[dossiers.BinFollowed]; e.URL == "" && n > 0 && bin != dossiers.BinFollowed {
-		e.URL, e.Action = "/bannettes?bannette="+string(dossiers.BinFollowed), "Voir les lettres suivies ("+strconv.Itoa(n)+")"
+		e.URL, e.Action = "/bannettes?bannette="+string(dossiers.BinFollowed), "Voir les lettres suivies ("+counted(dossiers.BinFollowed, n)+")"
 	}
 	return e
 }

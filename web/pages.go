@@ -63,7 +63,7 @@ type enrolPage struct {
 // A binLink is a divider of the book.
 type binLink struct {
 	Code, Label string
-	Count       int
+	Count       string // "12", or "99+"
 	Current     bool
 	Rest        bool   // folded on a phone
 	Kind        string // colour of its counter

@@ -227,18 +227,15 @@ func scanRow(r pgx.CollectableRow) (row dossiers.Row, key time.Time, err error) 
 	return row, key, nil
 }
 
-// maxCount is how far a bin is counted: the index is read that far and no
-// further, and nobody acts differently on the next thousand.
-const maxCount = 1000
-
-// Count implements dossiers.Store.
+// Count implements dossiers.Store. An index is read as far as its bin is
+// counted, and no further.
 func (s *Store) Count(ctx context.Context, t dossiers.TenantID, r dossiers.Reader) (map[dossiers.Bin]int, error) {
 	counts := map[dossiers.Bin]int{}
 	err := s.in(ctx, t, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, b := range dossiers.Bins() {
 			want, _ := bins(b)
-			batch.Queue(want.count(), t, want.whose(r), maxCount, r.Now).QueryRow(func(row pgx.Row) error {
+			batch.Queue(want.count(), t, want.whose(r), b.Counted(), r.Now).QueryRow(func(row pgx.Row) error {
 				var n int
 				err := row.Scan(&n)
 				counts[b] = n
