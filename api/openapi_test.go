@@ -121,10 +121,10 @@ func TestNoOperationDecides(t *testing.T) {
 	// ImpedimentProof keep and give back the PDF of an arrêté. Recuse keeps
 	// somebody from deciding, and lets nobody decide who could not. OwnKeys,
 	// RenewKey and DropKey are the application's own credentials, never with more
-	// rights than it has. SearchJournal and ExportJournal read; LocationOf and Today
+	// rights than it has. Blocks, SearchJournal and ExportJournal read; LocationOf and Today
 	// are the calendar.
 	want := []string{
-		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arrete", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
+		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arrete", "Blocks", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
 		"CorrectAs", "Deliveries", "Depart", "Deposit", "DepositRules", "DeskNames", "Dispatches", "DropCase", "DropDraft", "DropKey", "Events", "Evidence", "Examine",
 		"ExportJournal", "Forecast", "Hold", "ImpedimentProof", "KeepDocument", "KeepNamedCase", "Kept", "LocationOf", "LogCall", "MergeSetup", "NewCircuit", "Notes",
 		"Notices", "Once", "OpenDraft", "OrderAnnexes", "Organisation", "OwnKeys", "PanelToken", "PlanAbsence", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
