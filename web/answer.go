@@ -28,7 +28,7 @@ var errTooMany = errors.New("too many requests")
 func (s *server) frame(v *visit, title, section string) frame {
 	f := frame{
 		Title: title, Place: v.tenant.Place, Town: v.tenant.Name, Section: section,
-		CSRF: v.session.CSRF, Demo: v.tenant.Demo, Version: s.Version,
+		CSRF: v.session.CSRF, Demo: v.tenant.Demo, Sandbox: v.tenant.Sandbox(), Version: s.Version,
 	}
 	if f.Place == "" {
 		f.Place = "la mairie"

@@ -23,6 +23,7 @@ type frame struct {
 	Drafter bool   // shows « Déposer »
 	Admin   bool   // shows « Administration »
 	Demo    bool   // says that keys and signatures are worth nothing
+	Sandbox bool   // says that everything is a specimen
 	Live    string // dossier whose events refresh the page, "*" for all, empty for none
 	Version string
 	Scripts []string // modules of this page, beside ui.js
