@@ -85,6 +85,7 @@ func (h *hall) otherTown(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.abroad = secret
 	return secret
 }
 

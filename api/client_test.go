@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	child.Main(wiring.Jobs()...)
-	os.Exit(m.Run())
+	os.Exit(everyCell(m.Run(), os.Stderr))
 }
 
 const (
@@ -45,6 +45,7 @@ type hall struct {
 	*towntest.Town
 	handler http.Handler
 	key     string // of an application with every right
+	abroad  string // of another town
 	router  routers.Router
 	log     *bytes.Buffer
 }
@@ -175,6 +176,7 @@ func (h *hall) conforms(t *testing.T, r *http.Request, a answer) {
 	if err != nil {
 		return // not an operation: 404, 405 and HEAD
 	}
+	a.note(route.Operation.OperationID, r, h.abroad)
 	err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route},
 		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),

@@ -1,0 +1,131 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parapheur/dossiers"
+)
+
+// What is asked of every operation beside its documented statuses.
+const (
+	cellSuccess  = "success"
+	cellForeign  = "another town"
+	cellScope    = "wrong scope"
+	cellStale    = "stale ETag"
+	cellReplayed = "replayed key"
+)
+
+// exercised are the cells that the tests of this package filled, written by the
+// client that validates every answer and read once, after the last test.
+var exercised sync.Map
+
+// note records what an answer shows of an operation.
+func (a answer) note(operation string, r *http.Request, abroad string) {
+	fill := func(cell string) { exercised.Store(operation+" "+cell, true) }
+	fill(fmt.Sprint(a.status))
+	if a.status < 300 {
+		fill(cellSuccess)
+	}
+	if abroad != "" && r.Header.Get("Authorization") == "Bearer "+abroad && a.status >= 400 {
+		fill(cellForeign)
+	}
+	if a.status == http.StatusForbidden && strings.Contains(string(a.body), problems+"insufficient-scope") {
+		fill(cellScope)
+	}
+	if match := r.Header.Get("If-Match"); match != "" && match != "*" && (a.status == http.StatusPreconditionFailed || a.status == http.StatusConflict) {
+		fill(cellStale)
+	}
+	if a.header.Get("Idempotency-Replayed") == "true" {
+		fill(cellReplayed)
+	}
+}
+
+// everywhere says why a status that operations document needs no answer of
+// each: one place makes it for all of them, and a test drives that place.
+func everywhere() map[string]string {
+	return map[string]string{
+		"429": "admission counts every request before any operation is reached: TestTooManyRequests",
+		"500": "what is ours says nothing, whichever operation meets it: TestAnErrorOfOursSaysNothing",
+		"503": "the places of uploads are taken in one function: TestUploadsWaitForTheirTurn",
+	}
+}
+
+// unreached says why a cell of one operation cannot be filled, by "operation cell".
+func unreached() map[string]string {
+	return map[string]string{}
+}
+
+// cells lists what must have been exercised of an operation.
+func cells(op *huma.Operation) []string {
+	out := []string{cellSuccess, cellForeign}
+	if len(op.Security) > 1 && len(op.Security[1][oauth]) > 0 {
+		out = append(out, cellScope)
+	}
+	for _, p := range op.Parameters {
+		switch p.Name {
+		case "If-Match":
+			out = append(out, cellStale)
+		case "Idempotency-Key":
+			out = append(out, cellReplayed)
+		}
+	}
+	for status := range op.Responses {
+		if status >= "300" && everywhere()[status] == "" && status != "default" {
+			out = append(out, status)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// missing lists the cells that no test filled, one sentence each.
+func missing() (out []string) {
+	o := newServer(Options{Office: &dossiers.Office{}, Log: slog.New(slog.DiscardHandler)}).spec.openapi
+	for _, path := range sortedKeys(o.Paths) {
+		for _, op := range operations(o.Paths[path]) {
+			for _, cell := range cells(op) {
+				key := op.OperationID + " " + cell
+				_, filled := exercised.Load(key)
+				if why := unreached()[key]; filled && why != "" {
+					out = append(out, fmt.Sprintf("%s (%s %s): « %s » is filled by a test, yet listed in unreached: take it out", op.OperationID, op.Method, path, cell))
+				} else if !filled && why == "" {
+					out = append(out, fmt.Sprintf("%s (%s %s): no test of this package ever got « %s »: drive it over HTTP with hall.ask, or say in unreached why it cannot be", op.OperationID, op.Method, path, cell))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// everyCell ends a run of the whole package as failed when a cell was never
+// exercised. A run of some tests only says nothing about the others.
+func everyCell(code int, w io.Writer) int {
+	for _, arg := range os.Args[1:] {
+		for _, only := range []string{"-test.run=", "-test.skip=", "-test.list=", "-test.fuzz=", "-test.bench=", "-test.short"} {
+			if strings.HasPrefix(arg, only) && arg != only {
+				return code
+			}
+		}
+	}
+	if code != 0 {
+		return code
+	}
+	all := missing()
+	for _, one := range all {
+		fmt.Fprintln(w, one)
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(w, "FAIL: %d cells of operations were never exercised\n", len(all))
+		return 1
+	}
+	return code
+}
