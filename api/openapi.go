@@ -64,6 +64,7 @@ func describe(o *huma.OpenAPI) document {
 	}
 	for _, item := range o.Paths {
 		for _, op := range operations(item) {
+			bodied(op)
 			for status, r := range op.Responses {
 				if text, ok := statuses[status]; ok && r.Description == http.StatusText(number(status)) {
 					r.Description = text
@@ -84,6 +85,22 @@ func describe(o *huma.OpenAPI) document {
 		panic(fmt.Sprintf("openapi document: %v", err))
 	}
 	return document{json: append(j, '\n'), yaml: y, openapi: o}
+}
+
+// bodied adds to an operation that reads a body what any of them may answer to
+// one that cannot be read.
+func bodied(op *huma.Operation) {
+	if op.RequestBody == nil {
+		return
+	}
+	for _, status := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
+		key := strconv.Itoa(status)
+		if op.Responses[key] == nil {
+			r := *op.Responses["422"]
+			r.Description = http.StatusText(status)
+			op.Responses[key] = &r
+		}
+	}
 }
 
 // operations lists those of a path.

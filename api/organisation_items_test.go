@@ -183,6 +183,7 @@ func TestAbsencesByREST(t *testing.T) {
 	}
 	longer := object{"person": demo.DGS, "from": "2026-07-13", "to": "2026-07-31", "replacement": demo.Mayor, "tray": "share"}
 	h.replace(t, one, longer).is(428, "precondition-required")
+	h.remove(t, one).is(428, "precondition-required")
 	h.replace(t, one, object{"person": demo.Mayor, "from": "2026-07-13", "to": "2026-07-31"}, "If-Match", "*").is(422, "invalid-input")
 	next := h.replace(t, one, longer, "If-Match", a.header.Get("ETag")).is(200).header.Get("ETag")
 	h.replace(t, one, longer, "If-Match", a.header.Get("ETag")).is(412, "stale-version")
@@ -240,6 +241,9 @@ func TestDelegationsByREST(t *testing.T) {
 	}
 	h.replace(t, one, body(object{"number": "2026-042"}), "If-Match", "*").is(422, "invalid-input")
 	h.replace(t, one, body(object{"to": "2027-03-31"})).is(428, "precondition-required")
+	h.replace(t, one, body(object{"to": "2027-03-31"}), "If-Match", `"0"`).is(412, "stale-version")
+	h.remove(t, one).is(428, "precondition-required")
+	partly(t, h, base+one+"/arrete")
 	h.replace(t, one, body(object{"to": "2027-03-31"}), "If-Match", a.header.Get("ETag")).is(200).into(&made)
 	h.remove(t, one, "If-Match", a.header.Get("ETag")).is(412, "stale-version")
 	h.remove(t, one, "If-Match", h.get(t, one).header.Get("ETag")).is(200).into(&made)
@@ -289,10 +293,14 @@ func TestImpedimentsByREST(t *testing.T) {
 	a := h.tell(t, path, body(object{"document_sha256": kept.SHA256, "proof": ""}), "Idempotency-Key", "empechement-1").is(201)
 	var made Impediment
 	a.into(&made)
+	if again := h.tell(t, path, body(object{"document_sha256": kept.SHA256, "proof": ""}), "Idempotency-Key", "empechement-1").is(201); again.header.Get("Idempotency-Replayed") != "true" {
+		t.Error("declared twice")
+	}
 	one := path + "/" + made.ID
 	if got := h.get(t, one+"/proof").is(200); string(got.body) != string(pdf) || h.get(t, one).is(200).header.Get("ETag") != a.header.Get("ETag") {
 		t.Error("the proof is not as it was sent")
 	}
+	partly(t, h, base+one+"/proof")
 	ended := body(object{"to": "2026-04-01"})
 	h.replace(t, one, ended).is(428, "precondition-required")
 	h.replace(t, one, ended, "If-Match", `"0"`).is(412, "stale-version")

@@ -90,6 +90,7 @@ func TestWebhooksOverHTTP(t *testing.T) {
 		t.Errorf("another application lists %+v", mine)
 	}
 	h.ask(t, http.MethodDelete, path+at, nil).is(428)
+	h.ask(t, http.MethodDelete, path+at, nil, "If-Match", `"0"`).is(412)
 	h.ask(t, http.MethodDelete, path+at, nil, "If-Match", "*").is(204)
 	h.ask(t, http.MethodGet, path+at, nil).is(404)
 	for range 10 {

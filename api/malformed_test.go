@@ -1,0 +1,64 @@
+package api
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// TestEveryOperationRefusesWhatIsMalformed sends each operation what no client
+// should: a parameter that does not exist, a body of another kind, one that is
+// too long, one that is no JSON, a key that is none. Each is told so, and
+// nothing is done.
+func TestEveryOperationRefusesWhatIsMalformed(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	d := h.putBoth(t, "cle-0001", nil)
+	o := newServer(Options{Office: h.Office, Log: slog.New(slog.DiscardHandler)}).spec.openapi
+	for _, path := range sortedKeys(o.Paths) {
+		for _, op := range operations(o.Paths[path]) {
+			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "2", "{message}", "msg_1").Replace(path)
+			ask := func(query, media string, body []byte, headers ...string) int {
+				return h.ask(t, op.Method, target+query, bytes.NewReader(body), append([]string{"Content-Type", media, "If-Match", "*"}, headers...)...).status
+			}
+			refused := func(what string, got int, want ...int) {
+				t.Helper()
+				if !slices.Contains(want, got) {
+					t.Errorf("%s, %s: %d, want one of %v", op.OperationID, what, got, want)
+				}
+			}
+			media := jsonMedia
+			if op.RequestBody != nil && op.RequestBody.Content[media] == nil {
+				media = sortedKeys(op.RequestBody.Content)[0]
+			}
+			refused("a parameter that does not exist", ask("?inconnu=1", media, []byte("{}")), 422)
+			if slices.ContainsFunc(paramNames(op.Parameters), func(n string) bool { return n == "Idempotency-Key" }) {
+				refused("a key that is none", ask("", media, nil, "Idempotency-Key", "court"), 400, 404, 409, 415, 422)
+			}
+			if op.RequestBody == nil || media != jsonMedia {
+				continue
+			}
+			refused("a body of another kind", ask("", "text/plain", []byte("x")), 415)
+			refused("a body that is no JSON", ask("", media, []byte("{")), 400)
+			refused("a body too long", ask("", media, bytes.Repeat([]byte(" "), int(maxSetup)+2)), 413)
+		}
+	}
+	if h.log.Len() != 0 {
+		t.Errorf("refusals are logged as ours: %s", h.log)
+	}
+	if got := h.ask(t, http.MethodGet, d.URL, nil).dossier(); got.Revision != d.Revision {
+		t.Errorf("something was done: %+v", got)
+	}
+}
+
+func paramNames(all []*huma.Param) (out []string) {
+	for _, p := range all {
+		out = append(out, p.Name)
+	}
+	return out
+}
