@@ -117,7 +117,8 @@ func missing() (out []string) {
 }
 
 // everyCell ends a run of the whole package as failed when a cell was never
-// exercised. A run of some tests only says nothing about the others.
+// exercised, when it is asked to (make cells). A run of some tests only says
+// nothing about the others.
 func everyCell(code int, w io.Writer) int {
 	for _, arg := range os.Args[1:] {
 		for _, only := range []string{"-test.run=", "-test.skip=", "-test.list=", "-test.fuzz=", "-test.bench=", "-test.short"} {
@@ -126,7 +127,7 @@ func everyCell(code int, w io.Writer) int {
 			}
 		}
 	}
-	if code != 0 {
+	if code != 0 || os.Getenv("EVERY_CELL") != "true" {
 		return code
 	}
 	all := missing()
