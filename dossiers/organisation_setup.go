@@ -486,22 +486,6 @@ func delegationsSection(g Organisation, s, have Setup, today delegation.Date, dr
 	}
 }
 
-// territoryPlanned compares where the town is.
-func territoryPlanned(s, have Setup, r *Reform) error {
-	if s.Territory == nil {
-		return nil
-	}
-	was := Territory{}
-	if have.Territory != nil {
-		was = *have.Territory
-	}
-	if details := differences(was, *s.Territory); len(details) > 0 {
-		r.Lines = append(r.Lines, ReformLine{Sign: "~", What: "territoire de la collectivité", Details: details})
-		r.amendments = append(r.amendments, TerritorySet{Territory: *s.Territory})
-	}
-	return nil
-}
-
 func closuresSection(s, have Setup) section[Closure] {
 	return section[Closure]{
 		want: s.Closures, have: have.Closures, key: func(c Closure) string { return string(c.On) },

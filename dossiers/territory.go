@@ -78,3 +78,19 @@ func (o *Office) LocationOf(x Territory) *time.Location {
 
 // here is now, in the town.
 func (o *Office) here(x Territory) time.Time { return o.Now().In(o.LocationOf(x)) }
+
+// territoryPlanned compares where the town is.
+func territoryPlanned(s, have Setup, r *Reform) error {
+	if s.Territory == nil {
+		return nil
+	}
+	was := Territory{}
+	if have.Territory != nil {
+		was = *have.Territory
+	}
+	if details := differences(was, *s.Territory); len(details) > 0 {
+		r.Lines = append(r.Lines, ReformLine{Sign: "~", What: "territoire de la collectivité", Details: details})
+		r.amendments = append(r.amendments, TerritorySet{Territory: *s.Territory})
+	}
+	return nil
+}
