@@ -21,6 +21,9 @@ func TestEveryOperationRefusesWhatIsMalformed(t *testing.T) {
 	d := h.putBoth(t, "cle-0001", nil)
 	o := newServer(Options{Office: h.Office, Log: slog.New(slog.DiscardHandler)}).spec.openapi
 	for _, path := range sortedKeys(o.Paths) {
+		if strings.HasPrefix(path, "/sandbox") {
+			continue // refused at the door of a town that is none
+		}
 		for _, op := range operations(o.Paths[path]) {
 			target := base + strings.NewReplacer("{id}", d.ID, "{n}", "2", "{message}", "msg_1").Replace(path)
 			ask := func(query, media string, body []byte, headers ...string) int {
