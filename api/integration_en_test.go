@@ -63,6 +63,7 @@ func englishErrors() map[string]string {
 		"already-recorded": "It was recorded before: nothing to do.", "already-signed": "A signature was decided: the letter and its annexes do not change any more.",
 		"bad-request": "The request is malformed: JSON, multipart, a header or the cursor.", "circuit-not-ready": "Findings keep this circuit from being published: `errors` lists them.",
 		"circuit-unsound": "The circuit of this type is incomplete: tell the administrator.", "client-refused": "OAuth 2: the client is not who it says.",
+		"clock-back": "The clock of a sandbox only goes forward.", "not-a-sandbox": "Only a sandbox has this: the town is a real one.",
 		"condition-unknown": "A condition of the circuit could not be evaluated: tell the administrator.", "conflict": "Somebody acted meanwhile: read again, then decide.",
 		"correction-refused": "The circuit does not allow this correction: leave out `nature` or `from`.", "desk-choice": "The circuit lets choose a desk: name it in `chosen`.",
 		"document-annex-not-joinable": "This annex cannot be merged: keep it apart.", "document-archive-format-lost": "The letter would stop being PDF/A: deposit without stamp and merge.",
