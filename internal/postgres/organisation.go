@@ -23,11 +23,13 @@ func (s *Store) Organisation(ctx context.Context, t dossiers.TenantID) (g dossie
 }
 
 // Organise implements dossiers.Store. The row of the town in organisation is
-// locked first: amendments of one town follow one another.
+// locked first: amendments of one town follow one another. The revision grows
+// only with an amendment: the clock asks every town each minute whether a
+// mandate ended, and whoever edits the set-up meanwhile has read the last one.
 func (s *Store) Organise(ctx context.Context, t dossiers.TenantID, by circuits.Actor, at time.Time, decide func(dossiers.Organisation) ([]dossiers.Amendment, error)) (revision int64, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `insert into organisation (tenant, revision) values ($1, 1)
-			on conflict (tenant) do update set revision = organisation.revision + 1 returning revision`, t).Scan(&revision)
+		err := tx.QueryRow(ctx, `insert into organisation (tenant, revision) values ($1, 0)
+			on conflict (tenant) do update set revision = organisation.revision returning revision`, t).Scan(&revision)
 		if err != nil {
 			return fmt.Errorf("lock the set-up: %w", err)
 		}
@@ -35,10 +37,13 @@ func (s *Store) Organise(ctx context.Context, t dossiers.TenantID, by circuits.A
 		if err != nil {
 			return err
 		}
-		g.Revision = revision - 1 // as it is before the amendments
 		list, err := decide(g)
-		if err != nil {
+		if err != nil || len(list) == 0 {
 			return err
+		}
+		revision++
+		if _, err := tx.Exec(ctx, `update organisation set revision = $2 where tenant = $1`, t, revision); err != nil {
+			return fmt.Errorf("count the set-up: %w", err)
 		}
 		return amend(ctx, tx, t, by, at, list)
 	})

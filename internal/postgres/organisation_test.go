@@ -155,6 +155,11 @@ func TestOrganiseIsAllOrNothing(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+	// Nor does a set-up move that was looked at and left as it was.
+	at, err := s.Organise(ctx, town.Tenant.ID, by, time.Now(), func(dossiers.Organisation) ([]dossiers.Amendment, error) { return nil, nil })
+	if err != nil || at != founded {
+		t.Errorf("untouched: revision %d, want %d, %v", at, founded, err)
+	}
 	after, err := s.JournalHead(ctx, town.Tenant.ID)
 	g, again := s.Organisation(ctx, town.Tenant.ID)
 	if err != nil || again != nil || after.Seq != before.Seq || g.Revision != founded || len(g.Closures) != 0 {
