@@ -48,7 +48,7 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 	more := len(entries) > journalPageSize
 	entries = entries[:min(len(entries), journalPageSize)]
 	p := newJournalPage(entries, names, s.calendar(v))
-	p.search(g, asked, wrong)
+	p.search(g, asked, wrong, v.tenant.Sandbox())
 	p.frame, p.Head = s.frame(v, "Le journal", "administration"), spaced(hex.EncodeToString(head.Hash[:]))
 	if !p.Searched && q.Before == 0 {
 		p.Live = "*"
@@ -106,7 +106,7 @@ func journalQuery(asked url.Values, zone *time.Location) (q dossiers.JournalQuer
 
 // search fills the form of the search. What was not understood is not repeated
 // on a page that carries the session's token.
-func (p *journalPage) search(g dossiers.Organisation, asked url.Values, wrong error) {
+func (p *journalPage) search(g dossiers.Organisation, asked url.Values, wrong error, sandbox bool) {
 	clean := url.Values{}
 	for _, name := range journalFields() {
 		clean.Set(name, asked.Get(name))
@@ -120,7 +120,7 @@ func (p *journalPage) search(g dossiers.Organisation, asked url.Values, wrong er
 	f := newFiche(clean, wrong)
 	everybody := memberOptions(g, "Tout le monde", func(dossiers.Member) bool { return true })
 	p.Search = []setting{
-		f.one("select", "qui", "Qui", "Auteur, ou personne concernée.", everybody), f.text("dossier", "N° de dossier", "", 19), f.one("select", "quoi", "Quoi", "", journalKindOptions()),
+		f.one("select", "qui", "Qui", "Auteur, ou personne concernée.", everybody), f.text("dossier", "N° de dossier", "", 19), f.one("select", "quoi", "Quoi", "", journalKindOptions(sandbox)),
 		f.date("du", "Du", ""), f.date("au", "Au", ""),
 	}
 	for _, name := range journalFields() {
@@ -128,15 +128,20 @@ func (p *journalPage) search(g dossiers.Organisation, asked url.Values, wrong er
 	}
 }
 
-// journalKindOptions lists the families of entries, then each kind.
-func journalKindOptions() []option {
+// journalKindOptions lists the families of entries, then each kind. What only
+// sandboxes have is not offered elsewhere.
+func journalKindOptions(sandbox bool) []option {
 	out := []option{{Label: "Tout"}}
 	for _, family := range journalFamilies() {
-		out = append(out, option{Value: family.prefix, Label: family.name})
+		if sandbox || family.prefix != ofSandboxes {
+			out = append(out, option{Value: family.prefix, Label: family.name})
+		}
 	}
 	var kinds []option
 	for kind, words := range journalWords() {
-		kinds = append(kinds, option{Value: kind, Label: words})
+		if sandbox || !strings.HasPrefix(kind, ofSandboxes) {
+			kinds = append(kinds, option{Value: kind, Label: words})
+		}
 	}
 	slices.SortFunc(kinds, func(a, b option) int { return strings.Compare(a.Label+a.Value, b.Label+b.Value) })
 	return append(out, kinds...)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"parapheur/circuits"
@@ -15,6 +16,9 @@ import (
 // administrator's to read.
 func about(e journal.Entry, names map[string]string) string {
 	name := names[e.Subject]
+	if name == "" && strings.HasPrefix(e.Kind, ofSandboxes) { // about the town itself
+		return "Le bac à sable"
+	}
 	var in struct {
 		Person string `json:"person"`
 	}
@@ -65,6 +69,9 @@ func actorIn(body []byte) string {
 	return named(in.By.Name, in.By.Quality)
 }
 
+// ofSandboxes begins the kinds that no other town has.
+const ofSandboxes = "sandbox."
+
 // A journalFamily is entries of one sort, by how their kinds begin.
 type journalFamily struct{ prefix, name string }
 
@@ -83,6 +90,7 @@ func journalFamilies() []journalFamily {
 		{"sign_on.", "Les fournisseurs d’identité : tout"},
 		{"identity.", "Les comptes rattachés : tout"},
 		{"webhook.", "Les notifications : tout"},
+		{ofSandboxes, "Le bac à sable : tout"},
 	}
 }
 
@@ -116,6 +124,7 @@ func journalWords() map[string]string {
 		"connector.added": "Connecteur ajouté", "connector.changed": "Connecteur réglé", "connector.released": "Dossier masqué à la demande du logiciel",
 		dossiers.KindTest: "Notification d’essai", dossiers.KindArmsSet: "Armoiries enregistrées", dossiers.KindArmsRemoved: "Armoiries effacées",
 		dossiers.KindGriffeSet: "Griffe enregistrée par son auteur", dossiers.KindGriffeRemoved: "Griffe effacée par son auteur",
+		dossiers.KindSandboxOpened: "Bac à sable ouvert", dossiers.KindSandboxClock: "Horloge du bac à sable avancée", dossiers.KindSandboxPerson: "Personne d’essai, dont l’API joue les décisions",
 		dossiers.KindPersonLinked: "Compte relié à une autre collectivité", dossiers.KindPersonUnlinked: "Compte délié d’une autre collectivité",
 	} {
 		words[kind] = w
@@ -161,6 +170,8 @@ func sentence(e journal.Entry, names map[string]string) string {
 		return appointed(e)
 	case dossiers.KindDrafted, dossiers.KindDraftDropped, dossiers.KindPublished, dossiers.KindRetired:
 		return routed(e)
+	case dossiers.KindSandboxClock, dossiers.KindSandboxPerson:
+		return sandboxed(e)
 	}
 	if strings.HasPrefix(e.Kind, "dossier.") || !read(&a) {
 		return ""
@@ -253,6 +264,30 @@ func routed(e journal.Entry) string {
 		return "Circuit « " + a.Circuit.Name + " », version " + number(int64(a.Circuit.Version)) + "."
 	}
 	return "Circuit « " + a.Circuit.Name + " »."
+}
+
+// sandboxed tells how far the clock of a sandbox went, or what programs call
+// one of its people.
+func sandboxed(e journal.Entry) string {
+	var a struct {
+		Ahead int64  `json:"ahead_seconds"`
+		Role  string `json:"role"`
+	}
+	if json.Unmarshal(e.Body, &a) != nil {
+		return ""
+	}
+	if e.Kind == dossiers.KindSandboxPerson {
+		return ifSo(a.Role != "", "« "+a.Role+" » pour les programmes.")
+	}
+	days, minutes := a.Ahead/(24*60*60), a.Ahead/60%(24*60)
+	by := fmt.Sprintf("%d h %02d", minutes/60, minutes%60)
+	switch {
+	case days > 0 && minutes == 0:
+		by = count(int(days), "jour", "jours")
+	case days > 0:
+		by = count(int(days), "jour", "jours") + " et " + by
+	}
+	return "En avance de " + by + " sur l’heure réelle."
 }
 
 func deskSentence(d dossiers.DeskSetup, names map[string]string) string {

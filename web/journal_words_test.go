@@ -81,9 +81,48 @@ func TestSentences(t *testing.T) {
 			t.Errorf("%s: %q, want %q", one.a.Kind(), got, one.want)
 		}
 	}
+	for _, one := range [][3]string{
+		{dossiers.KindSandboxClock, `{"to":"2026-12-01T00:00:00Z","ahead_seconds":1731660}`, "En avance de 20 jours et 1 h 01 sur l’heure réelle."},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":86459}`, "En avance de 1 jour sur l’heure réelle."},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":59}`, "En avance de 0 h 00 sur l’heure réelle."},
+		{dossiers.KindSandboxPerson, `{"role":"maire"}`, "« maire » pour les programmes."},
+		{dossiers.KindSandboxPerson, `{}`, ""}, {dossiers.KindSandboxClock, `{"ahead_seconds":"x"}`, ""},
+	} {
+		if got := strings.ReplaceAll(sentence(journal.Entry{Kind: one[0], Body: []byte(one[1])}, names), nbsp, " "); got != one[2] {
+			t.Errorf("%s of %s: %q, want %q", one[0], one[1], got, one[2])
+		}
+	}
 	for kind, body := range map[string]string{dossiers.KindDeskSet: "not JSON", dossiers.KindMemberSet: "[]", dossiers.KindPublished: "{}", "person.invited": "{}"} {
 		if got := sentence(journal.Entry{Kind: kind, Body: []byte(body)}, names); got != "" {
 			t.Errorf("%s of %s: %q", kind, body, got)
+		}
+	}
+}
+
+// What only sandboxes have is about them, and is offered to no other town.
+func TestSandboxInTheJournal(t *testing.T) {
+	t.Parallel()
+	const id = "019b0000-0000-7000-8000-000000000000"
+	for _, c := range []struct {
+		entry journal.Entry
+		want  string
+	}{
+		{journal.Entry{Kind: dossiers.KindSandboxClock, Subject: id}, "Le bac à sable"}, {journal.Entry{Kind: dossiers.KindSandboxOpened, Subject: id}, "Le bac à sable"},
+		{journal.Entry{Kind: dossiers.KindSandboxPerson, Subject: "p"}, "Hélène Garnier"}, {journal.Entry{Kind: circuits.KindDeposited, Subject: id}, "…00000000"},
+	} {
+		if got := about(c.entry, map[string]string{"p": "Hélène Garnier"}); got != c.want {
+			t.Errorf("%s is about %q, want %q", c.entry.Kind, got, c.want)
+		}
+	}
+	for sandbox, want := range map[bool]int{false: 0, true: 4} {
+		n := 0
+		for _, o := range journalKindOptions(sandbox) {
+			if strings.HasPrefix(o.Value, ofSandboxes) {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("sandbox %t: %d kinds are offered, want %d", sandbox, n, want)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func organisationSamples(fr func(dossiers.Person, string, string) frame) (all []
 	add("organisation-fichier-refuse", refused)
 	add("organisation-fichier-erreurs", &filePage{frame: admin("Le fichier d’organisation"), Errors: []string{"ligne 3" + nbsp + ": la clé «" + nbsp + "persones" + nbsp + "» n’est pas connue."}})
 	search := newJournalPage(nil, nil, sampleNow())
-	search.search(g, url.Values{"dossier": {"x"}}, &dossiers.InvalidError{Field: "dossier", Reason: "Le numéro d’un dossier s’écrit en chiffres."})
+	search.search(g, url.Values{"dossier": {"x"}}, &dossiers.InvalidError{Field: "dossier", Reason: "Le numéro d’un dossier s’écrit en chiffres."}, false)
 	search.frame = admin("Le journal")
 	add("organisation-journal-vide", search)
 	bins := newBinsPage(mayor(), dossiers.BinToDo, nil, nil, sampleNow())

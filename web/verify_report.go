@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"parapheur/dossiers"
+	"parapheur/internal/specimen"
 )
 
 // This file says a verification in plain French. What it shows comes from files that nobody vouches for: every text of
@@ -20,6 +21,7 @@ type verdict struct {
 	Say, Advice   string
 	File          string // name and size of the letter
 	Demo          bool   // of a demonstration: worth nothing
+	Specimen      bool   // of a sandbox: worth nothing, and said so in the heading unless something is false
 	Holds         []remark
 	Fails         []remark
 	Unknown       []remark
@@ -60,14 +62,17 @@ const (
 	outcomeInvalid = "invalid"
 )
 
+// codeSpecimen is how a verification names what is of a sandbox.
+const codeSpecimen = "specimen"
+
 // newVerdict tells v about the file called name.
 func newVerdict(v *dossiers.Verification, name string, c calendar) *verdict {
-	out := &verdict{Demo: v.Demonstration, File: distinctFile(name, v.Letter.Bytes)}
+	out := &verdict{Demo: v.Demonstration, Specimen: v.Specimen, File: distinctFile(name, v.Letter.Bytes)}
 	for _, f := range v.Findings {
 		told := remark{Title: told(f.French())}
-		switch string(f.Outcome) {
-		case outcomeValid:
-		case outcomeInvalid:
+		switch outcome := string(f.Outcome); {
+		case outcome == outcomeValid, string(f.Code) == codeSpecimen: // the heading says it
+		case outcome == outcomeInvalid:
 			out.Fails = addOnce(out.Fails, told)
 		default:
 			out.Unknown = addOnce(out.Unknown, told)
@@ -121,6 +126,9 @@ func (out *verdict) decide(v *dossiers.Verification, signers []dossiers.FoundSig
 	case string(v.Outcome) == outcomeInvalid:
 		say("bad", "x", "Cette lettre n’est pas valide", "Au moins un contrôle échoue\u00a0: elle a pu être modifiée, ou n’a pas été signée comme elle le prétend.",
 			"Ne vous y fiez pas. Demandez à la mairie de vous l’envoyer de nouveau.")
+	case v.Specimen:
+		say("unsure", "info", typeset(specimen.French), "Ce document vient d’une collectivité d’essai, dont les clés et l’horloge sont fausses\u00a0: il n’engage personne.",
+			"Il ne peut pas être authentique, quoi qu’il montre d’autre.")
 	case check == nil:
 		say("unsure", "circle-help", "Ce PDF n’a pas pu être lu", "Il est incomplet, abîmé ou trop complexe\u00a0: rien ne peut en être dit.", "Vérifiez le fichier tel que vous l’avez reçu, sans l’imprimer ni l’enregistrer de nouveau.")
 	case len(check.Signatures) == 0:
@@ -179,7 +187,7 @@ func (out *verdict) praise(v *dossiers.Verification, signers []dossiers.FoundSig
 
 // limits says what no verification of files establishes.
 func (out *verdict) limits(v *dossiers.Verification, signers []dossiers.FoundSignature) {
-	if out.Kind == "bad" || len(signers) == 0 {
+	if out.Kind == "bad" || out.Specimen || len(signers) == 0 {
 		return
 	}
 	add := func(title, text string) { out.Unknown = append(out.Unknown, remark{title, text}) }

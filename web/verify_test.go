@@ -85,6 +85,17 @@ func demonstration(v *dossiers.Verification) *dossiers.Verification {
 	return v
 }
 
+// ofSandbox is what a sandbox signed, as anybody verifies it.
+func ofSandbox(v *dossiers.Verification) *dossiers.Verification {
+	v.Specimen = true
+	v.Findings = append([]evidence.Finding{{Code: evidence.Specimen, Outcome: proof.Unverifiable}}, v.Findings...)
+	for i := range v.Letter.Check.Signatures {
+		s := &v.Letter.Check.Signatures[i]
+		s.Reasons = append(s.Reasons, signing.Reason{Code: signing.Specimen})
+	}
+	return v
+}
+
 // verifySamples are the verdicts worth looking at.
 func verifySamples() map[string]*verdict {
 	c := sampleNow()
@@ -97,6 +108,8 @@ func verifySamples() map[string]*verdict {
 		"valable":       newVerdict(sampleVerification(), "Lettre-2026-1147.pdf", c),
 		"preuve":        newVerdict(withEvidence(sampleVerification()), "Lettre-2026-1147.pdf", c),
 		"demonstration": newVerdict(demonstration(withEvidence(sampleVerification())), "Lettre-2026-1147.pdf", c),
+		"specimen":      newVerdict(ofSandbox(untrusted()), "Lettre-2026-1147.pdf", c),
+		"specimen-faux": newVerdict(ofSandbox(altered()), "Lettre-2026-1147.pdf", c),
 		"modifiee":      newVerdict(altered(), "Lettre-2026-1147.pdf", c),
 		"autre-preuve":  newVerdict(otherPackage, "Lettre-2026-1147.pdf", c),
 		"inconnue":      newVerdict(untrusted(), strings.Repeat("Nom-de-fichier-tres-long-", 5)+".pdf", c),
@@ -126,10 +139,34 @@ func TestOnlyValidLooksValid(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"valable": "ok", "preuve": "ok", "demonstration": "unsure", "modifiee": "bad", "autre-preuve": "bad", "inconnue": "unsure", "sans": "unsure", "illisible": "unsure",
+		"specimen": "unsure", "specimen-faux": "bad",
 	} {
 		if got := verifySamples()[name].Kind; got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
+	}
+}
+
+// TestSpecimenIsSaidFirst has what a sandbox signed say so in the heading, once,
+// whatever the outcome claims.
+func TestSpecimenIsSaidFirst(t *testing.T) {
+	t.Parallel()
+	const said = "Spécimen du bac à sable\u00a0: sans valeur"
+	for _, outcome := range []proof.Outcome{proof.Valid, proof.Unverifiable, ""} {
+		v := ofSandbox(untrusted())
+		v.Outcome = outcome
+		got := newVerdict(v, "", sampleNow())
+		if got.Heading != said || got.Kind != "unsure" || len(got.Holds) > 0 {
+			t.Errorf("%q: %s, %s", outcome, got.Kind, got.Heading)
+		}
+		for _, r := range got.Unknown {
+			if strings.Contains(r.Title, "Spécimen") {
+				t.Errorf("%q: said again: %s", outcome, r.Title)
+			}
+		}
+	}
+	if got := verifySamples()["specimen-faux"]; got.Heading != "Cette lettre n’est pas valide" || !got.Specimen {
+		t.Errorf("altered: %s", got.Heading)
 	}
 }
 

@@ -63,7 +63,7 @@ func rules() map[string]rule {
 
 		// The surfaces.
 		"api": {own: "circuits circuits/delegation dossiers internal/conditions internal/hosting internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + huma + " " + rates},
-		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/hosting internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
+		"web": {own: "circuits circuits/calendar circuits/delegation dossiers internal/conditions internal/hosting internal/specimen internal/townfile internal/trial journal internal/live internal/peer internal/problem internal/rates", third: chi + " " + rates},
 
 		// The parts behind the use cases.
 		"internal/segments":   {},

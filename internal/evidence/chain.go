@@ -73,7 +73,7 @@ func (f *faults) Read(p []byte) (int, error) {
 // French writes the report for a reader.
 func (r *JournalReport) French(w io.Writer) error {
 	p := &page{w: bufio.NewWriter(w)}
-	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome)))
+	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome, specimen.Town(r.Tenant))))
 	if r.Tenant != "" {
 		p.line("\nJournal de la collectivité de SIRET %s", grouped(r.Tenant))
 		if r.AfterSeq > 0 {

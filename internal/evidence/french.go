@@ -77,23 +77,25 @@ func harmless(s string) string {
 
 func (p *page) title(s string) { p.line("\n%s\n", s) }
 
-// conclusion is an outcome as French sentences.
-func conclusion(o proof.Outcome) string {
-	switch o {
-	case proof.Valid:
+// conclusion is an outcome as French sentences. What is of a sandbox is told as
+// such first.
+func conclusion(o proof.Outcome, sandbox bool) string {
+	switch {
+	case o == proof.Valid:
 		return "VALIDE. Tout ce qui a été présenté a été vérifié, et tout est exact."
-	case proof.Invalid:
+	case o == proof.Invalid && sandbox:
+		return specimen.French + ". NON VALIDE de surcroît : voir « Ce qui ne tient pas »."
+	case o == proof.Invalid:
 		return "NON VALIDE. Au moins un contrôle échoue : voir « Ce qui ne tient pas »."
+	case sandbox:
+		return specimen.French + ". Rien n’y engage personne, et rien ne peut en être vérifié."
 	default: // proof.Unverifiable
 		return "NON CONCLUANT. Rien de faux n’a été trouvé, mais une vérification n’a pas pu être faite."
 	}
 }
 
 func (p *page) heading(r *Report) {
-	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome)))
-	if r.Specimen {
-		p.line("%s.", spaced(specimen.French))
-	}
+	p.line("Conclusion%s: %s", nbsp, spaced(conclusion(r.Outcome, r.Specimen)))
 	if r.Dossier != nil {
 		p.line("")
 		p.line("Dossier n°%s%d, %s", nbsp, r.Dossier.Number, quoted(r.Dossier.Title))

@@ -292,3 +292,26 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+// TestSpecimenLeadsTheConclusion has both reports say in their first line that what they read is of a sandbox.
+func TestSpecimenLeadsTheConclusion(t *testing.T) {
+	t.Parallel()
+	const sandbox = "00000000000001"
+	for outcome, want := range map[proof.Outcome]string{
+		proof.Unverifiable: "Conclusion\u00a0: Spécimen du bac à sable\u00a0: sans valeur. Rien n’y engage personne",
+		proof.Invalid:      "Conclusion\u00a0: Spécimen du bac à sable\u00a0: sans valeur. NON VALIDE de surcroît",
+	} {
+		for name, rep := range map[string]interface{ French(w io.Writer) error }{
+			"letter": &Report{Outcome: outcome, Specimen: true}, "journal": &JournalReport{Outcome: outcome, Tenant: sandbox},
+		} {
+			var out strings.Builder
+			if err := rep.French(&out); err != nil || !strings.HasPrefix(out.String(), want) {
+				t.Errorf("%s, %s: %v\n%s", name, outcome, err, out.String())
+			}
+		}
+	}
+	var out strings.Builder
+	if err := (&Report{Outcome: proof.Unverifiable}).French(&out); err != nil || strings.Contains(out.String(), "Spécimen") {
+		t.Errorf("a real one: %v\n%s", err, out.String())
+	}
+}
