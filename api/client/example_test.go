@@ -60,3 +60,26 @@ func ExampleVerifier() {
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
+
+// Play a letter to its end in a sandbox town, three weeks later by its clock.
+func ExampleClient_PlaySandbox() {
+	ctx := context.Background()
+	c := &client.Client{URL: "http://bac-a-sable.localhost:8080", Key: os.Getenv("PARAPHEUR_SANDBOX_KEY")}
+	d, err := c.Deposit(ctx, "essai-0001", client.Letter{Title: "Essai", Recipient: "Mme Lefèvre", Type: "courrier-simple", Document: client.FileAt("lettre.pdf")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	clock, err := c.SandboxClock(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if clock, err = c.MoveSandboxClock(ctx, clock.Now.AddDate(0, 0, 21)); err != nil { // reminders and escalations have taken place
+		log.Fatal(err)
+	}
+	for _, x := range []client.SandboxDecision{{Person: "maire", Decision: "visa"}, {Person: "maire", Decision: "signature"}} {
+		if d, err = c.PlaySandbox(ctx, "essai-0001-"+x.Decision, d.ID, x); err != nil {
+			log.Fatal(err)
+		}
+	}
+	log.Printf("n° %d : %s, le %s", d.Number, d.Phase, clock.Now)
+}
