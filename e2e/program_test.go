@@ -69,14 +69,15 @@ var spaces = regexp.MustCompile(`\s{2,}`)
 // read takes in the welcome, up to its last line.
 func (p *program) read(t *testing.T, out io.Reader) {
 	t.Helper()
-	lines := bufio.NewScanner(out)
+	lines, beside := bufio.NewScanner(out), false // what follows is of the sandbox beside the town
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
 		if _, origin, ok := strings.Cut(line, "(démonstration) : "); ok && p.origin == "" {
 			p.origin = origin
 		}
 		field := spaces.Split(line, 2)
-		if len(field) == 2 {
+		beside = beside || strings.Contains(line, "(spécimens sans valeur)")
+		if len(field) == 2 && !beside {
 			p.note(field[0], strings.TrimSpace(field[1]))
 		}
 		if strings.Contains(line, "Ctrl+C") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,6 +154,78 @@ func TestTownAddRefuses(t *testing.T) {
 	parapheur(t, exitUsage, "town", "remove")
 	parapheur(t, exitOK, "town", "-h")
 	parapheur(t, exitUsage, append(addArgs(""), "--database-url", "")...)
+}
+
+// TestTownAddSandbox creates sandboxes as an installation does: the number, the
+// keys and the people come of themselves, and what is printed opens them.
+func TestTownAddSandbox(t *testing.T) {
+	t.Parallel()
+	dsn, dir := pgtest.DSN(t, migrations.Apply), t.TempDir()
+	file := filepath.Join(dir, "master.key")
+	master, err := certs.LoadOrCreateMasterKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := func(change ...string) []string {
+		return append(addArgs(dsn, "--siret", "", "--name", "Bac à sable d’Essai", "--sandbox", "--master-key-file", file), change...)
+	}
+	for _, bad := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{args("--siret", siret), exitUsage, "--siret"},
+		{args("--master-key-file", ""), exitUsage, "--master-key-file"},
+		{args("--name", ""), exitUsage, "--name"},
+		{args("--origin", "http://parapheur.essai.fr"), exitUsage, "--origin"},
+		{addArgs(dsn, "--siret", "00000000000001"), exitUsage, "--sandbox"},
+		{args("--master-key-file", filepath.Join(dir, "none")), exitError, "none"},
+	} {
+		if _, said := parapheur(t, bad.code, bad.args...); !strings.Contains(said, bad.want) {
+			t.Errorf("%v: %s", bad.args, said)
+		}
+	}
+	if list, _ := parapheur(t, exitOK, "town", "list", "--database-url", dsn); list != "" {
+		t.Fatalf("a refusal left %s", list)
+	}
+	out, _ := parapheur(t, exitOK, args()...)
+	token, key := link.FindStringSubmatch(out), regexp.MustCompile(`Clé d’API\s+(pk_\S+)`).FindStringSubmatch(out)
+	if token == nil || key == nil || !strings.Contains(out, "SIRET d’essai 00000000000001") {
+		t.Fatalf("said:\n%s", out)
+	}
+	ctx, o := t.Context(), operator(t, dsn)
+	town, err := o.Town(ctx, "00000000000001")
+	if err != nil || !town.Sandbox() || town.Demo {
+		t.Fatalf("town %+v, %v", town, err)
+	}
+	box, err := wiring.FoundBox(ctx, o.Office.Parts, master, town)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := box.Office.InvitedPerson(ctx, town, token[1]); err != nil || !p.Admin || p.Email != "marc@essai.fr" {
+		t.Errorf("administrator %+v, %v", p, err)
+	}
+	viewer, _, err := box.Office.Authenticate(ctx, town, key[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if people, err := box.People(ctx, viewer); err != nil || len(people) != len(demo.Roles()) {
+		t.Errorf("test persons %+v, %v", people, err)
+	}
+	// The keys are sealed under this master key, and no other opens them.
+	if _, err := wiring.FoundBox(ctx, o.Office.Parts, bytes.Repeat([]byte{9}, len(master)), town); !errors.Is(err, certs.ErrSealed) {
+		t.Errorf("under another master key: %v", err)
+	}
+	if _, said := parapheur(t, exitError, args()...); !strings.Contains(said, "déjà") {
+		t.Errorf("a second time: %s", said)
+	}
+	out, _ = parapheur(t, exitOK, args("--origin", "https://autre.essai.fr")...)
+	if !strings.Contains(out, "SIRET d’essai 00000000000002") {
+		t.Errorf("the next one: %s", out)
+	}
+	if list, _ := parapheur(t, exitOK, "town", "list", "--database-url", dsn); strings.Count(list, "(bac à sable)") != 2 {
+		t.Errorf("list: %s", list)
+	}
 }
 
 // openssl runs it in dir, for keys made as authorities make them.
