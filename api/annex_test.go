@@ -217,8 +217,14 @@ func (h *hall) forecasts(t *testing.T, steps []any) {
 		t.Errorf("%+v", f)
 	}
 	for _, bad := range []map[string]any{
-		{"on": "demain"}, {"metadata": map[string]any{"inconnu": "1"}}, {"metadata": map[string]any{"montant": "beaucoup"}},
-		{"drafter": "valeur-confidentielle@exemple.fr"}, {"circuit": map[string]any{"code": "inconnu"}}, {"chosen": map[string]any{"visa": "inconnu"}}, {"pages": 0.5}, {"titre": "x"},
+		{"on": "demain"},
+		{"metadata": map[string]any{"inconnu": "1"}},
+		{"metadata": map[string]any{"montant": "beaucoup"}},
+		{"drafter": "valeur-confidentielle@exemple.fr"},
+		{"circuit": map[string]any{"code": "inconnu"}},
+		{"chosen": map[string]any{"visa": "inconnu"}},
+		{"pages": 0.5},
+		{"titre": "x"},
 	} {
 		ask(bad).is(422)
 	}

@@ -47,26 +47,32 @@ func TestItemsOfTheSetup(t *testing.T) {
 		wrong, another object // refused by its content; named otherwise than its address
 	}{
 		{
-			"/organisation/people/ldap-7", object{"email": "n.petit@ville.fr", "given_name": "Nadia", "family_name": "Petit", "drafter": true},
+			"/organisation/people/ldap-7",
+			object{"email": "n.petit@ville.fr", "given_name": "Nadia", "family_name": "Petit", "drafter": true},
 			object{"email": "n.petit@ville.fr", "given_name": "Nadia", "family_name": "Petit-Roy", "inactive": true},
 			object{"email": "n.petit@ville.fr", "given_name": "Nadia", "family_name": "Petit", "admin": true},
 			object{"external_id": "ldap-8", "email": "n.petit@ville.fr", "given_name": "Nadia", "family_name": "Petit"},
 		},
 		{
-			"/organisation/desks/urbanisme", object{"code": "urbanisme", "name": "Urbanisme", "holders": []object{{"person": demo.DGS, "quality": "Chef du service"}}},
+			"/organisation/desks/urbanisme",
+			object{"code": "urbanisme", "name": "Urbanisme", "holders": []object{{"person": demo.DGS, "quality": "Chef du service"}}},
 			object{"code": "urbanisme", "name": "Urbanisme et habitat", "inactive": true},
 			object{"code": "urbanisme", "name": "Urbanisme", "holders": []object{{"person": "inconnue@x.fr", "quality": "X"}}},
 			object{"code": "habitat", "name": "Habitat"},
 		},
 		{
-			"/organisation/sequences/cabinet", object{"code": "cabinet", "name": "Cabinet", "pattern": "CAB-{annee}-{numero:04}"},
+			"/organisation/sequences/cabinet",
+			object{"code": "cabinet", "name": "Cabinet", "pattern": "CAB-{annee}-{numero:04}"},
 			object{"code": "cabinet", "name": "Cabinet", "pattern": "CAB/{an}/{numero:05}"},
-			object{"code": "cabinet", "name": "Cabinet", "pattern": "CAB-{numero}"}, object{"code": "autre", "name": "Cabinet", "pattern": "CAB-{annee}-{numero:04}"},
+			object{"code": "cabinet", "name": "Cabinet", "pattern": "CAB-{numero}"},
+			object{"code": "autre", "name": "Cabinet", "pattern": "CAB-{annee}-{numero:04}"},
 		},
 		{
-			"/organisation/types/voirie", object{"code": "voirie", "name": "Voirie", "circuit": "courrier-simple", "metadata": []object{{"name": "rue", "label": "Rue", "type": "text", "at_deposit": true}}},
+			"/organisation/types/voirie",
+			object{"code": "voirie", "name": "Voirie", "circuit": "courrier-simple", "metadata": []object{{"name": "rue", "label": "Rue", "type": "text", "at_deposit": true}}},
 			object{"code": "voirie", "name": "Voirie", "circuit": "courrier-simple", "inactive": true},
-			object{"code": "voirie", "name": "Voirie", "circuit": "rien"}, object{"code": "rues", "name": "Voirie", "circuit": "courrier-simple"},
+			object{"code": "voirie", "name": "Voirie", "circuit": "rien"},
+			object{"code": "rues", "name": "Voirie", "circuit": "courrier-simple"},
 		},
 		{"/organisation/closures/2026-05-15", object{"label": "Pont"}, object{"label": "Pont de l’Ascension"}, object{"label": strings.Repeat("x", 121)}, nil},
 		{"/organisation/applications/" + url.PathEscape("Logiciel d’urbanisme"), object{"default_drafter": demo.Drafter}, nil, object{"default_drafter": "inconnue@x.fr"}, nil},

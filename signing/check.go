@@ -313,7 +313,7 @@ func (r *SignatureReport) noLevel() Code {
 // NoLevelFrench says why a signature has no baseline level, without a period; empty when NoLevel is.
 func (r *SignatureReport) NoLevelFrench() string {
 	const none = "aucun niveau PAdES : "
-	switch r.NoLevel {
+	switch r.NoLevel { //nolint:exhaustive // the other codes are no reason of this kind
 	case NotPAdES:
 		return none + "la signature est d’un format antérieur (" + r.SubFilter + ")"
 	case SubFilterUnknown:

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -147,7 +148,7 @@ func (s *server) invite(v *visit, w http.ResponseWriter, r *http.Request) error 
 func (s *server) mailInvitation(ctx context.Context, v *visit, token string, note *invitationNote) {
 	p, err := s.Office.MailInvitation(ctx, v.viewer, token)
 	if err != nil {
-		s.Log.WarnContext(ctx, "invitation not mailed", "person", p.ID, "error", err)
+		s.Log.WarnContext(ctx, "invitation not mailed", slog.String("person", string(p.ID)), slog.Any("error", err))
 		note.Unsent = true
 		return
 	}

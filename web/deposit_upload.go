@@ -138,9 +138,12 @@ type blockPlace struct {
 
 func blockPlaces() []blockPlace {
 	return []blockPlace{
-		{"haut-gauche", "En haut à gauche", 7, 6}, {"haut-droite", "En haut à droite", 55, 6},
-		{"milieu-gauche", "Au milieu à gauche", 7, 44}, {"milieu-droite", "Au milieu à droite", 55, 44},
-		{"bas-gauche", "En bas à gauche", 7, 82}, {lowerRight, "En bas à droite", 55, 82},
+		{"haut-gauche", "En haut à gauche", 7, 6},
+		{"haut-droite", "En haut à droite", 55, 6},
+		{"milieu-gauche", "Au milieu à gauche", 7, 44},
+		{"milieu-droite", "Au milieu à droite", 55, 44},
+		{"bas-gauche", "En bas à gauche", 7, 82},
+		{lowerRight, "En bas à droite", 55, 82},
 	}
 }
 

@@ -218,7 +218,7 @@ func (c *canvas) mark(m pictureMark, right, at int) {
 	c.words(class, colour, right-20, at, 12, true, "end", strings.ToUpper(m.word))
 	x, y := right-8, at-4
 	fmt.Fprintf(&c.out, `<circle class="%s-o" cx="%d" cy="%d" r="7.5" fill="none" stroke="%s" stroke-width="1.5"/>`, class, x, y, colour)
-	sign := ""
+	var sign string
 	switch m.state {
 	case "done":
 		sign = fmt.Sprintf("M%d %dl3 3l5 -6", x-4, y)

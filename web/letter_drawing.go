@@ -121,11 +121,11 @@ func (c *canvas) stop(x stop, act string, sign, round bool) {
 }
 
 // late says until when a step waits.
-func (x stop) late(chars int) []string { return wrap(typeset(x.Due), chars) }
+func (s stop) late(chars int) []string { return wrap(typeset(s.Due), chars) }
 
 // askedRows are the opinions asked at a step.
-func (x stop) askedRows(chars int) (out []string) {
-	for _, q := range x.Asked {
+func (s stop) askedRows(chars int) (out []string) {
+	for _, q := range s.Asked {
 		out = append(out, wrap(typeset(q.Text), chars)...)
 		out = append(out, wrap(typeset(q.Answer), chars)...)
 	}

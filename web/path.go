@@ -56,7 +56,7 @@ func stops(d dossiers.View, who dossiers.Person, c calendar) []stop {
 	if d.State.Phase == circuits.Completed {
 		last = stop{State: "done", Title: "Retour et preuve", Lines: []string{"La lettre signée et son dossier de preuve sont prêts.", c.moment(d.UpdatedAt)}}
 	}
-	switch d.State.Phase {
+	switch d.State.Phase { //nolint:exhaustive // the others end where the circuit does
 	case circuits.Refused:
 		last = stop{State: "todo", Title: "Chez le rédacteur", Lines: []string{"Refusée\u00a0: la lettre est revenue à " + d.Drafter.Name + ", qui peut la corriger ou y renoncer."}}
 	case circuits.Withdrawn:

@@ -115,11 +115,19 @@ func TestCentreAtItsOrigin(t *testing.T) {
 		host, path, key string
 		want            int
 	}{
-		{atCentre, "/connexion", "", 200}, {atCentre, "/", "", 303}, {atCentre, "/bannettes", "", 404}, {atCentre, "/verifier", "", 404},
-		{atCentre, "/healthz", "", 200}, {atCentre, "/readyz", "", 200},
-		{atCentre, "/api/host/v1/towns", "", 401}, {atCentre, "/api/host/v1/towns", secret, 200}, {atCentre, "/api/host/v1/openapi.json", "", 200},
+		{atCentre, "/connexion", "", 200},
+		{atCentre, "/", "", 303},
+		{atCentre, "/bannettes", "", 404},
+		{atCentre, "/verifier", "", 404},
+		{atCentre, "/healthz", "", 200},
+		{atCentre, "/readyz", "", 200},
+		{atCentre, "/api/host/v1/towns", "", 401},
+		{atCentre, "/api/host/v1/towns", secret, 200},
+		{atCentre, "/api/host/v1/openapi.json", "", 200},
 		{atCentre, "/api/v1/me", secret, 404},
-		{atTown, "/api/host/v1/towns", secret, 404}, {atTown, "/api/v1/me", secret, 401}, {atTown, "/collectivites/nouvelle", "", 404},
+		{atTown, "/api/host/v1/towns", secret, 404},
+		{atTown, "/api/v1/me", secret, 401},
+		{atTown, "/collectivites/nouvelle", "", 404},
 		{"inconnu.localhost:8080", "/api/host/v1/towns", secret, 404},
 	} {
 		if code, body := ask(c.host, c.path, c.key); code != c.want {

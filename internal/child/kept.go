@@ -62,7 +62,7 @@ const (
 )
 
 // ask runs t in a kept child. It is not done when a child of its own has to answer.
-func (p *Pool) ask(ctx context.Context, t Task) (frames []Frame, err error, done bool) { //nolint:staticcheck // ST1008: the outcome, and whether it is one
+func (p *Pool) ask(ctx context.Context, t Task) (frames []Frame, err error, done bool) {
 	c := p.take(t.Job)
 	if c == nil {
 		if c, err = launch(t.Job, p.keep); err != nil {
@@ -118,7 +118,7 @@ func (p *Pool) park(c *kept) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || c.served >= p.keep.Tasks {
-		go c.end(true)
+		go func() { _ = c.end(true) }() // see dismiss
 		return
 	}
 	p.idle = append(p.idle, c)

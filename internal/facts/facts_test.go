@@ -18,8 +18,10 @@ func town() facts.Town {
 			Holders: map[circuits.DeskID][]delegation.Holder{"d1": {{Person: "maire", Quality: "Maire"}}},
 		},
 		Desks: []facts.Desk{
-			{ID: "d1", Code: "maire", Name: "Maire"}, {ID: "d2", Code: "dst", Name: "Voirie", Parent: "d1"},
-			{ID: "d3", Code: "voirie", Name: "Techniques", Parent: "d1"}, {ID: "d4", Code: "presse", Name: "Presse", Closed: true},
+			{ID: "d1", Code: "maire", Name: "Maire"},
+			{ID: "d2", Code: "dst", Name: "Voirie", Parent: "d1"},
+			{ID: "d3", Code: "voirie", Name: "Techniques", Parent: "d1"},
+			{ID: "d4", Code: "presse", Name: "Presse", Closed: true},
 		},
 	}
 }
@@ -52,7 +54,8 @@ func TestOf(t *testing.T) {
 		t.Errorf("a circuit that asks nothing of the town was told %+v", f)
 	}
 	d := circuits.Definition{Steps: []circuits.Step{
-		{ID: "a", Kind: circuits.Visa, Desk: "d1", When: "vrai"}, {ID: "b", Kind: circuits.Visa, Desk: "d1", When: "faux"},
+		{ID: "a", Kind: circuits.Visa, Desk: "d1", When: "vrai"},
+		{ID: "b", Kind: circuits.Visa, Desk: "d1", When: "faux"},
 		{ID: "c", Kind: circuits.Visa, Desk: "d1", When: "montant > 1"},
 	}}
 	f = town().Of(d, l, "2026-03-02")

@@ -123,8 +123,10 @@ func scanRevision(row pgx.CollectableRow) (dossiers.NewRevision, error) { return
 func scanRevisionAnd(row pgx.CollectableRow, more ...any) (r dossiers.NewRevision, err error) {
 	var segment, sum []byte
 	var seg dossiers.Segment
-	err = row.Scan(append([]any{&r.N, &r.Revision.Version, &r.Revision.Number, &r.Name, &r.Pages, &segment, &seg.Bytes,
-		&r.Revision.Bytes, &sum, &r.Revision.HashState, &r.Revision.At}, more...)...)
+	err = row.Scan(append([]any{
+		&r.N, &r.Revision.Version, &r.Revision.Number, &r.Name, &r.Pages, &segment, &seg.Bytes,
+		&r.Revision.Bytes, &sum, &r.Revision.HashState, &r.Revision.At,
+	}, more...)...)
 	if err != nil {
 		return r, err
 	}
