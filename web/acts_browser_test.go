@@ -38,9 +38,9 @@ func (p *person) gesture(path, verb string, before func()) {
 	p.until("decided", `!document.querySelector("#sheet [data-state=done]").hidden`)
 }
 
-// TestDelegateSigns follows a letter through an opinion, a quorum of visas and
+// TestDelegateSignsInBrowser follows a letter through an opinion, a quorum of visas and
 // the signature of the delegate of the mayor, with the keyboard.
-func TestDelegateSigns(t *testing.T) {
+func TestDelegateSignsInBrowser(t *testing.T) {
 	s := newSet(t)
 	s.delegates(t, demo.DGS, delegation.Scope{Types: []string{"marche"}})
 	browser := browsertest.Open(t)

@@ -154,10 +154,10 @@ func arrived(t *testing.T, at *town, path string) {
 	}
 }
 
-// TestCircuitDrawnWithTheMouse: an administrator builds a circuit from
+// TestCircuitDrawnWithTheMouseInBrowser: an administrator builds a circuit from
 // nothing, corrects what is wrong with it, tries it, publishes it, and a letter
 // travels it.
-func TestCircuitDrawnWithTheMouse(t *testing.T) {
+func TestCircuitDrawnWithTheMouseInBrowser(t *testing.T) {
 	at, p, manager, mayor, drafter := drawingHall(t)
 	p.open("/administration/circuits")
 	p.accessible("the list of circuits")
@@ -227,8 +227,8 @@ func TestCircuitDrawnWithTheMouse(t *testing.T) {
 	travels(t, at, manager, mayor, drafter)
 }
 
-// TestCircuitDrawnWithTheKeyboard is the same with nothing but keys.
-func TestCircuitDrawnWithTheKeyboard(t *testing.T) {
+// TestCircuitDrawnWithTheKeyboardInBrowser is the same with nothing but keys.
+func TestCircuitDrawnWithTheKeyboardInBrowser(t *testing.T) {
 	at, p, manager, mayor, drafter := drawingHall(t)
 	p.open("/administration/circuits")
 	p.tabTo("#name")

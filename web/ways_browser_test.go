@@ -76,10 +76,10 @@ func scan(t *testing.T) string {
 	return path
 }
 
-// TestWaysBack: an opinion asked and given, a visa taken back and given again,
+// TestWaysBackInBrowser: an opinion asked and given, a visa taken back and given again,
 // an act done outside with its scanned proof, then refusals to a chosen step,
 // to the previous one, and to the drafter.
-func TestWaysBack(t *testing.T) {
+func TestWaysBackInBrowser(t *testing.T) {
 	s := newSet(t)
 	s.ways(t)
 	browser := browsertest.Open(t)
@@ -162,9 +162,9 @@ func TestWaysBack(t *testing.T) {
 	}
 }
 
-// TestWaysRound: a transfer, a recusal that leaves nobody, its step bypassed by
+// TestWaysRoundInBrowser: a transfer, a recusal that leaves nobody, its step bypassed by
 // the administrator with a passkey and a motive, and the seal put by a person.
-func TestWaysRound(t *testing.T) {
+func TestWaysRoundInBrowser(t *testing.T) {
 	s := newSet(t)
 	s.ways(t)
 	browser := browsertest.Open(t)
