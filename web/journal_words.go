@@ -279,7 +279,8 @@ func sandboxed(e journal.Entry) string {
 	if e.Kind == dossiers.KindSandboxPerson {
 		return ifSo(a.Role != "", "« "+a.Role+" » pour les programmes.")
 	}
-	days, minutes := a.Ahead/(24*60*60), a.Ahead/60%(24*60)
+	minutes := (a.Ahead + 30) / 60 // a duration is added to a clock that goes on
+	days, minutes := minutes/(24*60), minutes%(24*60)
 	by := fmt.Sprintf("%d h %02d", minutes/60, minutes%60)
 	switch {
 	case days > 0 && minutes == 0:

@@ -83,8 +83,9 @@ func TestSentences(t *testing.T) {
 	}
 	for _, one := range [][3]string{
 		{dossiers.KindSandboxClock, `{"to":"2026-12-01T00:00:00Z","ahead_seconds":1731660}`, "En avance de 20 jours et 1 h 01 sur l’heure réelle."},
-		{dossiers.KindSandboxClock, `{"ahead_seconds":86459}`, "En avance de 1 jour sur l’heure réelle."},
-		{dossiers.KindSandboxClock, `{"ahead_seconds":59}`, "En avance de 0 h 00 sur l’heure réelle."},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":86429}`, "En avance de 1 jour sur l’heure réelle."},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":1727999}`, "En avance de 20 jours sur l’heure réelle."},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":59}`, "En avance de 0 h 01 sur l’heure réelle."},
 		{dossiers.KindSandboxPerson, `{"role":"maire"}`, "« maire » pour les programmes."},
 		{dossiers.KindSandboxPerson, `{}`, ""}, {dossiers.KindSandboxClock, `{"ahead_seconds":"x"}`, ""},
 	} {

@@ -119,7 +119,7 @@ func TestDemoHasASandbox(t *testing.T) {
 		}
 	}
 	// Each page says what its town is, in one line.
-	const sandboxed, demonstrated = "<strong>Bac à sable</strong>&nbsp;: tout ici est un spécimen, sans valeur.", "Démonstration&nbsp;: clés et signatures d’essai, sans valeur légale."
+	const sandboxed, demonstrated = "<strong>Bac à sable</strong>&nbsp;: spécimens sans valeur.", "Démonstration&nbsp;: clés et signatures d’essai, sans valeur légale."
 	invitation := caught(t, said, regexp.QuoteMeta(box)+`(/enrolement/\S+)`)
 	for _, path := range []string{"/connexion", "/verifier", "/accessibilite", invitation} {
 		status, body := get(t, box, path, "")

@@ -88,7 +88,7 @@ func conclusion(o proof.Outcome, sandbox bool) string {
 	case o == proof.Invalid:
 		return "NON VALIDE. Au moins un contrôle échoue : voir « Ce qui ne tient pas »."
 	case sandbox:
-		return specimen.French + ". Rien n’y engage personne, et rien ne peut en être vérifié."
+		return specimen.French + ". Il n’engage personne, quoi que disent les autres contrôles."
 	default: // proof.Unverifiable
 		return "NON CONCLUANT. Rien de faux n’a été trouvé, mais une vérification n’a pas pu être faite."
 	}

@@ -298,7 +298,7 @@ func TestSpecimenLeadsTheConclusion(t *testing.T) {
 	t.Parallel()
 	const sandbox = "00000000000001"
 	for outcome, want := range map[proof.Outcome]string{
-		proof.Unverifiable: "Conclusion\u00a0: Spécimen du bac à sable\u00a0: sans valeur. Rien n’y engage personne",
+		proof.Unverifiable: "Conclusion\u00a0: Spécimen du bac à sable\u00a0: sans valeur. Il n’engage personne",
 		proof.Invalid:      "Conclusion\u00a0: Spécimen du bac à sable\u00a0: sans valeur. NON VALIDE de surcroît",
 	} {
 		for name, rep := range map[string]interface{ French(w io.Writer) error }{
