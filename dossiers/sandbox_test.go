@@ -242,6 +242,23 @@ func TestSandboxClock(t *testing.T) {
 	}
 }
 
+// An invitation lives by the real clock: it opens though the sandbox is weeks
+// ahead.
+func TestSandboxInvitations(t *testing.T) {
+	t.Parallel()
+	p := newPlayed(t)
+	before, err := p.Read(p.app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Advance(t.Context(), p.app, before.Now.AddDate(0, 0, 20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Cast(t.Context(), p.Tenant, person(t, p, demo.Preparer), "preparatrice"); err != nil {
+		t.Errorf("invited three weeks ahead: %v", err)
+	}
+}
+
 // Certificates follow the clock: past their end, nobody signs.
 func TestSandboxCertificatesEnd(t *testing.T) {
 	t.Parallel()
