@@ -162,7 +162,7 @@ func (s *server) registerCircuits() {
 	}, s.putDraft)
 	add(s, operation{
 		id: "publishCircuit", method: http.MethodPost, path: "/organisation/circuits/{code}/publication", tag: tagOrganisation, scope: manage,
-		summary: "Publier un brouillon", description: "Refusé tant qu’un constat est bloquant ou qu’un cas gardé ne tient plus. Les dossiers en route gardent leur version.", errors: changes,
+		summary: "Publier un brouillon", description: "Refusé tant qu’un constat est bloquant ou qu’un cas gardé ne tient plus. Les dossiers en route gardent leur version.", errors: append(changes, http.StatusConflict),
 	}, s.publishCircuit)
 	add(s, operation{
 		id: "lintCircuit", method: http.MethodGet, path: "/circuits/{code}/findings", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
@@ -171,7 +171,7 @@ func (s *server) registerCircuits() {
 	add(s, operation{
 		id: "rehearseCircuit", method: http.MethodPost, path: "/circuits/{code}/rehearsals", tag: tagCircuits, scope: dossiers.ScopeCircuitsRead,
 		summary: "Essayer un circuit", description: "Le chemin que prendrait une lettre, qui agirait ce jour-là et la fin au plus tard. Rien n’est créé, personne n’est prévenu.",
-		errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+		errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}, s.rehearse)
 	s.registerDrafts()
 }

@@ -26,7 +26,7 @@ func (s *server) registerEvidence() {
 	add(s, operation{
 		id: "getEvidence", method: http.MethodGet, path: "/dossiers/{id}/evidence", tag: tagEvidence, scope: dossiers.ScopeEvidenceRead,
 		summary:     "Télécharger le dossier de preuve",
-		description: "Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.",
+		description: "Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.\n\nElle est scellée à chaque téléchargement : un téléchargement interrompu se recommence.",
 	}, s.evidence)
 	s.documentBinary("/dossiers/{id}/evidence", "application/zip", "L’archive")
 }

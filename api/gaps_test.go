@@ -42,6 +42,11 @@ func TestWhatIsOverStays(t *testing.T) {
 		return h.ask(t, http.MethodPut, d.URL+path, bytes.NewReader(pdf), "If-Match", match, "Content-Type", "application/pdf")
 	}
 	put("/documents/1/content", `"99"`).is(412, "stale-version")
+	for _, file := range []string{"/documents/1/content", "/documents/2/content"} {
+		h.ask(t, http.MethodPut, d.URL+file, bytes.NewReader(pdf), "If-Match", "*", "Content-Type", "application/pdf", "Idempotency-Key", "court").is(400, "bad-request")
+		h.ask(t, http.MethodPut, d.URL+file, bytes.NewReader(bytes.Repeat([]byte("%PDF-1.7 "), maxUpload/8)), "If-Match", "*", "Content-Type", "application/pdf").is(413)
+	}
+	h.ask(t, http.MethodPost, d.URL+"/documents", bytes.NewReader(pdf), "If-Match", "*", "Content-Type", "application/pdf").is(201)
 	for range 2 {
 		h.ask(t, http.MethodPatch, d.URL, strings.NewReader(`{"note":"Urgent"}`), "If-Match", "*", "Content-Type", jsonMedia, "Idempotency-Key", "decrire-01").is(200)
 	}
@@ -60,8 +65,21 @@ func TestWhatIsOverStays(t *testing.T) {
 	h.Await(t, id, func(x dossiers.Dossier) bool { return x.State.Phase == circuits.Completed })
 	put("/documents/1/content", "*").is(409, "state-conflict")
 	put("/documents/2/content", "*").is(409, "state-conflict")
-	h.ask(t, http.MethodPut, d.URL+"/documents", strings.NewReader(`{"annexes":[]}`), "If-Match", "*", "Content-Type", jsonMedia).is(422)
-	h.ask(t, http.MethodPatch, d.URL+"/metadata", strings.NewReader(`{"metadata":{}}`), "If-Match", "*", "Content-Type", jsonMedia)
+	h.ask(t, http.MethodPut, d.URL+"/documents", strings.NewReader(`{"annexes":[3,2]}`), "If-Match", "*", "Content-Type", jsonMedia).is(409, "state-conflict")
+	h.ask(t, http.MethodPatch, d.URL+"/metadata", strings.NewReader(`{"metadata":{}}`), "If-Match", "*", "Content-Type", jsonMedia).is(409, "state-conflict")
 	partly(t, h, d.URL+"/documents/1/content")
 	partly(t, h, d.URL+"/slip")
+	evidenceIsMadeAnew(t, h, d.URL+"/evidence")
+}
+
+// evidenceIsMadeAnew: the archive is sealed at each download, so that what was
+// cut short is begun again, and never continued with the rest of another.
+func evidenceIsMadeAnew(t *testing.T, h *hall, path string) {
+	t.Helper()
+	tag := h.ask(t, http.MethodGet, path, nil).is(200).header.Get("ETag")
+	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=99999999-").is(416)
+	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=10-").is(206)
+	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=10-", "If-Range", tag).is(200)
+	h.ask(t, http.MethodGet, path, nil, "If-None-Match", tag).is(200)
+	h.ask(t, http.MethodGet, path, nil, "If-None-Match", "*").is(304)
 }

@@ -69,7 +69,7 @@ func (s *server) searchJournal(ctx context.Context, in *journalIn) (*journalOut,
 	if in.Cursor != "" {
 		n, err := strconv.ParseInt(in.Cursor, 10, 64)
 		if err != nil || n < 1 {
-			return nil, wrong("query.cursor", "Ce curseur n’est pas l’un des nôtres.")
+			return nil, refused(http.StatusBadRequest, "Ce curseur n’est pas l’un des nôtres : passez next_cursor sans le modifier.")
 		}
 		q.Before = n
 	}

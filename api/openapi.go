@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func describe(o *huma.OpenAPI) document {
 	}
 	for _, item := range o.Paths {
 		for _, op := range operations(item) {
-			bodied(op)
+			implied(op)
 			for status, r := range op.Responses {
 				if text, ok := statuses[status]; ok && r.Description == http.StatusText(number(status)) {
 					r.Description = text
@@ -87,18 +88,35 @@ func describe(o *huma.OpenAPI) document {
 	return document{json: append(j, '\n'), yaml: y, openapi: o}
 }
 
-// bodied adds to an operation that reads a body what any of them may answer to
-// one that cannot be read.
-func bodied(op *huma.Operation) {
-	if op.RequestBody == nil {
-		return
+// implied adds to an operation what any with such inputs may answer, and takes
+// away what none without them can: operations that share a list of statuses
+// differ in their inputs.
+func implied(op *huma.Operation) {
+	takes := func(name string) bool {
+		return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
 	}
-	for _, status := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
-		key := strconv.Itoa(status)
-		if op.Responses[key] == nil {
+	body, key, match := op.RequestBody != nil, takes("Idempotency-Key"), takes("If-Match")
+	for status, can := range map[int]bool{
+		http.StatusBadRequest: body || key || takes("cursor"), http.StatusRequestEntityTooLarge: body, http.StatusUnsupportedMediaType: body,
+		http.StatusPreconditionFailed: match, http.StatusPreconditionRequired: match,
+	} {
+		if !can {
+			delete(op.Responses, strconv.Itoa(status))
+		}
+	}
+	must := []int{}
+	if body {
+		must = append(must, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if key { // a repetition meets the first request under way
+		must = append(must, http.StatusBadRequest, http.StatusConflict)
+	}
+	for _, status := range must {
+		text := strconv.Itoa(status)
+		if op.Responses[text] == nil {
 			r := *op.Responses["422"]
 			r.Description = http.StatusText(status)
-			op.Responses[key] = &r
+			op.Responses[text] = &r
 		}
 	}
 }

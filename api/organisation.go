@@ -228,7 +228,7 @@ type planOut struct {
 }
 
 func (s *server) registerOrganisation() {
-	invalid := []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+	invalid := []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
 	add(s, operation{
 		id: "getOrganisation", method: http.MethodGet, path: "/organisation", tag: tagOrganisation, scope: dossiers.ScopeOrganisationRead,
 		summary:     "Lire l’organisation",
@@ -244,7 +244,7 @@ func (s *server) registerOrganisation() {
 		id: "applyOrganisation", method: http.MethodPost, path: "/organisation/apply", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Appliquer une organisation",
 		description: "Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. Chaque circuit publié est d’abord relu et essayé avec ses cas gardés : refusé (409) tant qu’une lettre s’y arrêterait. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.",
-		errors:      invalid, body: maxSetup,
+		errors:      append(invalid, http.StatusConflict), body: maxSetup,
 	}, s.applyOrganisation)
 	s.registerPeople()
 	s.registerTownDesks()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -178,6 +179,9 @@ func (s *server) registerSetupDocuments() {
 	op := makes("keepDocument", "/organisation/documents", "Envoyer le PDF d’un arrêté ou d’une preuve", "Gardé octet pour octet. Le même, une seconde fois, est le même : l’empreinte le dit.")
 	op.body = maxSetupDocument
 	add(s, op, func(ctx context.Context, in *documentIn) (*struct{ Body KeptDocument }, error) {
+		if media, _, err := mime.ParseMediaType(in.r.Header.Get("Content-Type")); err != nil || media != "application/pdf" {
+			return nil, refused(http.StatusUnsupportedMediaType, "Envoyez le document en application/pdf.")
+		}
 		digest, err := s.Office.KeepDocument(ctx, in.viewer, bytes.NewReader(in.RawBody))
 		if err != nil {
 			return nil, err

@@ -174,7 +174,7 @@ type ByCode struct {
 
 // itemErrors are those of a write under Conditions.
 func itemErrors(more ...int) []int {
-	return append(more, http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	return append(more, http.StatusBadRequest, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 }
 
 const putText = " Remplace la fiche entière ; la même demande, une seconde fois, ne change rien et n’écrit rien au journal. Créer : sans condition, ou avec « If-None-Match: * ». Changer : If-Match est obligatoire."

@@ -214,6 +214,8 @@ func TestDelegationsByREST(t *testing.T) {
 	var kept KeptDocument
 	h.ask(t, http.MethodPost, base+"/organisation/documents", strings.NewReader(pdf), "Content-Type", "application/pdf").is(201).into(&kept)
 	h.ask(t, http.MethodPost, base+"/organisation/documents", strings.NewReader("PK\x03\x04"), "Content-Type", "application/pdf").is(422, "invalid-input")
+	h.ask(t, http.MethodPost, base+"/organisation/documents", strings.NewReader(pdf), "Content-Type", "text/plain").is(415)
+	h.ask(t, http.MethodPost, base+"/organisation/documents", strings.NewReader(strings.Repeat(" ", maxSetupDocument+1)), "Content-Type", "application/pdf").is(413)
 	body := func(change object) object {
 		b := object{
 			"number": "2026-041", "basis": "L2122-19", "signed": "2026-03-28", "published": "2026-03-30", "transmitted": "2026-03-30", "notified": "2026-03-31",

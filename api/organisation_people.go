@@ -95,7 +95,7 @@ func (s *server) registerPeople() {
 		id: "putPerson", method: http.MethodPost, path: "/organisation/people", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Ajouter ou mettre à jour une personne",
 		description: "Pour un annuaire : la même demande, une seconde fois, ne change rien. Répond 201 si la personne est nouvelle. Une personne ajoutée ne peut rien décider avant qu’un administrateur l’ait invitée à enregistrer sa clé d’accès.",
-		errors:      []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+		errors:      []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}, s.putPerson)
 	s.alsoCreates("/organisation/people")
 }
@@ -118,7 +118,7 @@ func (s *server) registerTownDesks() {
 		id: "putDesk", method: http.MethodPost, path: "/organisation/desks", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Ajouter ou mettre à jour un bureau",
 		description: "Retrouvé par son code ; la même demande, une seconde fois, ne change rien. Répond 201 si le bureau est nouveau.",
-		errors:      []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+		errors:      []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}, s.putDesk)
 	s.alsoCreates("/organisation/desks")
 }

@@ -199,7 +199,7 @@ type madeOut[T any] struct {
 func makes(id, path, summary, text string) operation {
 	return operation{
 		id: id, method: http.MethodPost, path: path, tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage, status: http.StatusCreated,
-		summary: summary, description: text, errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+		summary: summary, description: text, errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -264,6 +265,29 @@ func TestRequestIdentifiers(t *testing.T) {
 	for _, odd := range []string{"court", "avec espace", "<script>alert</script>", strings.Repeat("x", 129)} {
 		if got := h.ask(t, http.MethodGet, "/api/v1/me", nil, "X-Request-Id", odd).header.Get("X-Request-Id"); got == odd || len(got) != 32 {
 			t.Errorf("%q is answered %q", odd, got)
+		}
+	}
+}
+
+// What is ours is told by a status and a number to cite, never by what it is;
+// the log says it, under that number.
+func TestAnErrorOfOursSaysNothing(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	s := newServer(Options{Office: h.Office, Log: h.logger()})
+	for path, fail := range map[string]func() error{
+		"/fails":  func() error { return errors.New("valeur-confidentielle") },
+		"/panics": func() error { panic("valeur-confidentielle") },
+	} {
+		add(s, operation{id: path[1:], method: http.MethodGet, path: path, tag: tagMe, summary: "x", description: "x"}, func(context.Context, *struct{ caller }) (*noContent, error) { return nil, fail() })
+	}
+	h.handler = s.handler
+	for _, path := range []string{"/fails", "/panics"} {
+		before := h.log.Len()
+		a := h.ask(t, http.MethodGet, base+path, nil, "X-Request-Id", "demande-de-la-gec").is(500, "internal") // conforms refuses what repeats it
+		said := h.log.String()[before:]
+		if strings.Count(said, "level=ERROR") != 1 || !strings.Contains(said, "valeur-confidentielle") || !strings.Contains(said, "trace_id=demande-de-la-gec") {
+			t.Errorf("%s: the log says %q of %s", path, said, a.body)
 		}
 	}
 }

@@ -105,6 +105,7 @@ func TestSandbox(t *testing.T) {
 	id := dossiers.ID(d.ID)
 	seen := &towntest.Town{System: p.System, Tenant: p.box.Tenant}
 	seen.Await(t, id, func(d dossiers.Dossier) bool { return d.State.Phase == circuits.Completed })
+	play(`{"person":"dgs","decision":"remords"}`).is(409) // the mayor signed since
 	letter := p.call(t, http.MethodGet, "/dossiers/"+d.ID+"/documents/1/content", "").is(200)
 	if !bytes.Contains(letter.body, []byte("/ETSI.CAdES.detached")) {
 		t.Error("the letter is not signed")

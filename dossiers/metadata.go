@@ -213,14 +213,18 @@ func (o *Office) Filing(ctx context.Context, v Viewer, id ID) (Filing, error) {
 }
 
 // SetMetadata changes metadata of a dossier: those given are replaced, an
-// empty value empties one. The drafter may, and who acts at an open step.
+// empty value empties one. The drafter may, and who acts at an open step; nobody
+// once the circuit is over: circuits.ErrState.
 func (o *Office) SetMetadata(ctx context.Context, v Viewer, id ID, given conditions.Values) (Filing, error) {
 	m, c, err := o.matter(ctx, v, id)
 	if err != nil {
 		return Filing{}, err
 	}
-	if m.Dossier.State.Phase == circuits.Completed || !c.files(v, m.Dossier) {
+	if !c.files(v, m.Dossier) {
 		return Filing{}, fmt.Errorf("metadata of %s: %w", id, ErrForbidden)
+	}
+	if m.Dossier.State.Phase == circuits.Completed {
+		return Filing{}, fmt.Errorf("metadata of %s: %w", id, circuits.ErrState)
 	}
 	f := m.Filing
 	values := maps.Clone(f.Values)
