@@ -63,9 +63,11 @@ func describe(o *huma.OpenAPI) document {
 		"413": "Envoi trop volumineux", "415": "Format refusé", "422": "Information incorrecte", "428": "If-Match nécessaire",
 		"429": "Trop de demandes ; voir Retry-After", "500": "Difficulté du parapheur", "503": "Momentanément indisponible ; voir Retry-After",
 	}
+	given := examples()
 	for _, item := range o.Paths {
 		for _, op := range operations(item) {
 			implied(op)
+			shown(op, given[op.OperationID])
 			for status, r := range op.Responses {
 				if text, ok := statuses[status]; ok && r.Description == http.StatusText(number(status)) {
 					r.Description = text
