@@ -186,7 +186,7 @@ type listIn struct {
 	Type              string    `query:"type" maxLength:"100" doc:"Seulement les dossiers de ce type (code)"`
 	UpdatedAfter      time.Time `query:"updated_after" doc:"Seulement les dossiers qui ont bougé depuis (RFC 3339)"`
 	IfNoneMatch       string    `header:"If-None-Match" doc:"Étiquette déjà connue : 304 si rien n’a changé"`
-	Query             string    `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence"`
+	Query             string    `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence, en français : le pluriel trouve le singulier ; les accents comptent"`
 	Cursor            string    `query:"cursor" maxLength:"500" doc:"Curseur de la page précédente (next_cursor), sans le modifier"`
 	Limit             int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Nombre de dossiers d’une page"`
 }

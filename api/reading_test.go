@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,26 @@ func TestListing(t *testing.T) {
 	h.ask(t, http.MethodGet, "/api/v1/dossiers?cursor=valeur-confidentielle", nil).is(http.StatusBadRequest, "bad-request")
 	for _, bad := range []string{"limit=0", "limit=101", "limit=valeur-confidentielle", "phase=valeur-confidentielle", "referenc=R-1"} {
 		h.ask(t, http.MethodGet, "/api/v1/dossiers?"+bad, nil).is(http.StatusUnprocessableEntity, "invalid-input")
+	}
+}
+
+// A search knows French: the plural finds the singular and the reverse, capitals
+// and small words do not count, accents are written as they are.
+func TestSearchingInFrench(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	h.put(t, "cle-0001", func(m map[string]any) {
+		m["title"], m["recipient"] = "Réfection des trottoirs de l’école élémentaire", "Mme Hélène Châtaignier"
+	})
+	for query, want := range map[string]int{
+		"trottoir": 1, "Trottoirs": 1, "réfections": 1, "RÉFECTION": 1, "écoles": 1, "élémentaires": 1, "la réfection du trottoir": 1,
+		"châtaignier": 1, "hélène trottoir": 1, `"réfection des trottoirs"`: 1, "réfection -trottoir": 0, "piscine or trottoir": 1, "piscine": 0, "réfection piscine": 0,
+	} {
+		var l List
+		h.get(t, "/dossiers?q="+url.QueryEscape(query)).is(http.StatusOK).into(&l)
+		if len(l.Data) != want {
+			t.Errorf("« %s » finds %d dossiers, want %d", query, len(l.Data), want)
+		}
 	}
 }
 
