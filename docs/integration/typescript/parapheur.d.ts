@@ -343,6 +343,8 @@ export interface paths {
          * Télécharger le dossier de preuve
          * @description Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.
          *
+         *     Elle est scellée à chaque téléchargement : un téléchargement interrompu se recommence.
+         *
          *     Droit nécessaire : `evidence:read`.
          */
         get: operations["getEvidence"];
@@ -3846,6 +3848,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "drafter": "claire.marchand@ville.fr",
+                 *       "metadata": {
+                 *         "annexes": "0"
+                 *       },
+                 *       "on": "2026-05-04",
+                 *       "type": "courrier-simple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Trial"];
             };
         };
@@ -3888,15 +3900,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4038,7 +4041,7 @@ export interface operations {
                 type?: string;
                 /** @description Seulement les dossiers qui ont bougé depuis (RFC 3339) */
                 updated_after?: string;
-                /** @description Recherche dans l’objet, le destinataire et la référence */
+                /** @description Recherche dans l’objet, le destinataire et la référence, en français : le pluriel trouve le singulier ; les accents comptent */
                 q?: string;
                 /** @description Curseur de la page précédente (next_cursor), sans le modifier */
                 cursor?: string;
@@ -4150,6 +4153,17 @@ export interface operations {
         /** @description Les parties dans cet ordre : dossier, document, puis autant d’annex qu’il y a d’annexes. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "document": "%PDF-1.7 …",
+                 *       "dossier": {
+                 *         "external_reference": "GEC-2026-0042",
+                 *         "recipient": "M. Paul Lefèvre",
+                 *         "title": "Réfection du trottoir, rue des Mariniers",
+                 *         "type": "courrier-simple"
+                 *       }
+                 *     }
+                 */
                 "multipart/form-data": {
                     annex?: string[];
                     /** @description PDF */
@@ -4339,6 +4353,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "annexes": 1,
+                 *       "on": "2027-05-04",
+                 *       "pages": 2,
+                 *       "type": "courrier-simple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Intention"];
             };
         };
@@ -4540,6 +4562,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "note": "Urgent : le chantier commence lundi.",
+                 *       "title": "Réfection du trottoir, rue des Mariniers (suite)"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Description"];
             };
         };
@@ -4757,6 +4785,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "text": "Le plan du chantier est joint."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Remark"];
             };
         };
@@ -4955,6 +4988,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "channel": "recommande",
+                 *       "provider": "La Poste",
+                 *       "reference": "1A 234 567 8901 2",
+                 *       "status": "sent"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Dispatching"];
             };
         };
@@ -5085,6 +5126,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "annexes": [
+                 *         3,
+                 *         2
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["AnnexOrder"];
             };
         };
@@ -5237,6 +5286,7 @@ export interface operations {
         /** @description L’annexe */
         requestBody: {
             content: {
+                /** @example %PDF-1.7 … */
                 "application/pdf": string;
             };
         };
@@ -5399,6 +5449,7 @@ export interface operations {
         /** @description La lettre corrigée */
         requestBody: {
             content: {
+                /** @example %PDF-1.7 … */
                 "application/pdf": string;
             };
         };
@@ -5615,24 +5666,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Information incorrecte */
             422: {
                 headers: {
@@ -5822,6 +5855,7 @@ export interface operations {
         /** @description L’annexe */
         requestBody: {
             content: {
+                /** @example %PDF-1.7 … */
                 "application/pdf": string;
             };
         };
@@ -6085,6 +6119,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "metadata": {
+                 *         "montant": "1200.50"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Filing"];
             };
         };
@@ -6221,6 +6262,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "minutes": 30,
+                 *       "origins": [
+                 *         "https://gec.mairie.fr"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["PanelWish"];
             };
         };
@@ -6411,6 +6460,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "motive": "L’affaire concerne sa sœur.",
+                 *       "number": "2026-050",
+                 *       "person": "philippe.rousseau@ville.fr",
+                 *       "substitute": "helene.garnier@ville.fr"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupRecusal"];
             };
         };
@@ -6534,6 +6591,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "circuit": {
+                 *         "code": "courrier-simple"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Recycling"];
             };
         };
@@ -6791,6 +6855,13 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "circuit": {
+                 *         "code": "courrier-simple"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Recycling"];
             };
         };
@@ -7010,6 +7081,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "by": "019b0000-0000-7000-8000-000000000042",
+                 *       "reason": "Une seule lettre répond aux deux demandes."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Replacement"];
             };
         };
@@ -7152,6 +7229,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "L’usager a retiré sa demande."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Withdrawal"];
             };
         };
@@ -7688,6 +7770,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "days": 90,
+                 *       "scopes": [
+                 *         "dossiers:read",
+                 *         "events:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupKey"];
             };
         };
@@ -8021,6 +8112,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "from": "2026-07-13",
+                 *       "person": "philippe.rousseau@ville.fr",
+                 *       "replacement": "helene.garnier@ville.fr",
+                 *       "to": "2026-07-24",
+                 *       "tray": "share"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupAbsence"];
             };
         };
@@ -8222,6 +8322,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "from": "2026-07-13",
+                 *       "person": "philippe.rousseau@ville.fr",
+                 *       "replacement": "helene.garnier@ville.fr",
+                 *       "to": "2026-07-31",
+                 *       "tray": "share"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupAbsence"];
             };
         };
@@ -8265,15 +8374,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8371,15 +8471,6 @@ export interface operations {
                     "application/json": components["schemas"]["Absence"];
                 };
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -8407,35 +8498,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Ce qui a été lu a changé entre-temps */
             412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8650,6 +8714,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "default_drafter": "claire.marchand@ville.fr"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupApplicationTerms"];
             };
         };
@@ -8703,15 +8772,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8798,6 +8858,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "closures": [
+                 *         {
+                 *           "label": "Pont de l’Ascension",
+                 *           "on": "2026-05-15"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupTown"];
             };
         };
@@ -8989,6 +9059,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "from": "courrier-simple",
+                 *       "name": "Courrier de l’urbanisme"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupCircuit"];
             };
         };
@@ -9269,6 +9345,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "drafter": "claire.marchand@ville.fr",
+                 *       "metadata": {
+                 *         "annexes": "0"
+                 *       },
+                 *       "type": "courrier-simple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupCase"];
             };
         };
@@ -9318,24 +9403,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Ce qui a été lu a changé entre-temps */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Envoi trop volumineux */
             413: {
                 headers: {
@@ -9356,15 +9423,6 @@ export interface operations {
             };
             /** @description Information incorrecte */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match nécessaire */
-            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9413,15 +9471,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -9449,53 +9498,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Ce qui a été lu a changé entre-temps */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Information incorrecte */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description If-Match nécessaire */
-            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9620,6 +9624,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "definition": {
+                 *         "name": "Courrier de la voirie",
+                 *         "steps": [
+                 *           {
+                 *             "desk": "maire",
+                 *             "id": "visa",
+                 *             "kind": "visa",
+                 *             "title": "Visa du cabinet"
+                 *           },
+                 *           {
+                 *             "desk": "maire",
+                 *             "id": "signature",
+                 *             "kind": "signature",
+                 *             "title": "Signature de la Maire"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["DraftInBody"];
             };
         };
@@ -9663,15 +9688,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9766,15 +9782,6 @@ export interface operations {
                     "application/json": components["schemas"]["CircuitDefinition"];
                 };
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -9795,33 +9802,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9880,15 +9860,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -9916,35 +9887,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Ce qui a été lu a changé entre-temps */
             412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10005,6 +9949,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "types": [
+                 *         "courrier-simple"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["PublishCircuit"];
             };
         };
@@ -10150,15 +10101,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -10179,33 +10121,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10411,6 +10326,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "label": "Pont de l’Ascension"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupClosureReason"];
             };
         };
@@ -10464,15 +10384,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10567,15 +10478,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -10603,35 +10505,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Ce qui a été lu a changé entre-temps */
             412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10763,6 +10638,31 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "basis": "L2122-19",
+                 *       "delegate": {
+                 *         "person": "philippe.rousseau@ville.fr",
+                 *         "quality": "Directeur général des services"
+                 *       },
+                 *       "delegator": {
+                 *         "person": "helene.garnier@ville.fr",
+                 *         "quality": "Maire"
+                 *       },
+                 *       "from": "2026-04-01",
+                 *       "notified": "2026-03-31",
+                 *       "number": "2026-041",
+                 *       "pdf_sha256": "4b227777d4dd1fc61c6f884f48641d02b4d121d3fd328cb08b5531fcacdabf8a",
+                 *       "published": "2026-03-30",
+                 *       "scope": {
+                 *         "types": [
+                 *           "courrier-simple"
+                 *         ]
+                 *       },
+                 *       "signed": "2026-03-28",
+                 *       "transmitted": "2026-03-30"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupDelegation"];
             };
         };
@@ -10964,6 +10864,32 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "basis": "L2122-19",
+                 *       "delegate": {
+                 *         "person": "philippe.rousseau@ville.fr",
+                 *         "quality": "Directeur général des services"
+                 *       },
+                 *       "delegator": {
+                 *         "person": "helene.garnier@ville.fr",
+                 *         "quality": "Maire"
+                 *       },
+                 *       "from": "2026-04-01",
+                 *       "notified": "2026-03-31",
+                 *       "number": "2026-041",
+                 *       "pdf_sha256": "4b227777d4dd1fc61c6f884f48641d02b4d121d3fd328cb08b5531fcacdabf8a",
+                 *       "published": "2026-03-30",
+                 *       "scope": {
+                 *         "types": [
+                 *           "courrier-simple"
+                 *         ]
+                 *       },
+                 *       "signed": "2026-03-28",
+                 *       "to": "2027-03-31",
+                 *       "transmitted": "2026-03-30"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupDelegation"];
             };
         };
@@ -11007,15 +10933,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11113,15 +11030,6 @@ export interface operations {
                     "application/json": components["schemas"]["TownDelegation"];
                 };
             };
-            /** @description Demande mal formée */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Clé absente ou refusée */
             401: {
                 headers: {
@@ -11149,35 +11057,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Impossible dans l’état actuel */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Ce qui a été lu a changé entre-temps */
             412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Envoi trop volumineux */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Format refusé */
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11422,6 +11303,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "refused": {
+                 *         "javascript": true
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupDepositRules"];
             };
         };
@@ -11465,15 +11353,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11629,6 +11508,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "dga",
+                 *       "holders": [
+                 *         {
+                 *           "person": "philippe.rousseau@ville.fr",
+                 *           "quality": "Directeur général adjoint"
+                 *         }
+                 *       ],
+                 *       "name": "Pôle ressources",
+                 *       "parent": "maire"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupDeskChange"];
             };
         };
@@ -11680,15 +11572,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11838,6 +11721,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "urbanisme",
+                 *       "holders": [
+                 *         {
+                 *           "person": "philippe.rousseau@ville.fr",
+                 *           "quality": "Chef du service"
+                 *         }
+                 *       ],
+                 *       "name": "Urbanisme"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupDesk"];
             };
         };
@@ -11891,15 +11786,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11981,6 +11867,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example %PDF-1.7 … */
                 "application/pdf": string;
             };
         };
@@ -12023,15 +11910,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12172,6 +12050,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "declared_by": "marc.delattre@ville.fr",
+                 *       "from": "2026-03-03",
+                 *       "motive": "Hospitalisation",
+                 *       "person": "helene.garnier@ville.fr",
+                 *       "proof": "Certificat médical du 3 mars 2026"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupImpediment"];
             };
         };
@@ -12373,6 +12260,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "declared_by": "marc.delattre@ville.fr",
+                 *       "from": "2026-03-03",
+                 *       "motive": "Hospitalisation",
+                 *       "person": "helene.garnier@ville.fr",
+                 *       "proof": "Certificat médical du 3 mars 2026",
+                 *       "to": "2026-04-01"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupImpediment"];
             };
         };
@@ -12416,15 +12313,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12697,6 +12585,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "civility": "Mme",
+                 *       "drafter": true,
+                 *       "email": "i.roche@ville.fr",
+                 *       "external_id": "ldap-42",
+                 *       "family_name": "Roche",
+                 *       "given_name": "Inès"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupPersonChange"];
             };
         };
@@ -12748,15 +12646,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12906,6 +12795,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "civility": "Mme",
+                 *       "drafter": true,
+                 *       "email": "n.petit@ville.fr",
+                 *       "external_id": "ldap-7",
+                 *       "family_name": "Petit",
+                 *       "given_name": "Nadia"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupPerson"];
             };
         };
@@ -12959,15 +12858,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13049,6 +12939,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "closures": [
+                 *         {
+                 *           "label": "Pont de l’Ascension",
+                 *           "on": "2026-05-15"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupTown"];
             };
         };
@@ -13091,15 +12991,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13323,6 +13214,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "cabinet",
+                 *       "name": "Courrier du cabinet",
+                 *       "pattern": "CAB-{annee}-{numero:04}"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupSequence"];
             };
         };
@@ -13376,15 +13274,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13544,6 +13433,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "region": "reunion",
+                 *       "zone": "Indian/Reunion"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupTerritory"];
             };
         };
@@ -13587,15 +13482,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13837,6 +13723,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "circuit": "courrier-simple",
+                 *       "code": "voirie",
+                 *       "metadata": [
+                 *         {
+                 *           "at_deposit": true,
+                 *           "label": "Rue",
+                 *           "name": "rue",
+                 *           "type": "text"
+                 *         }
+                 *       ],
+                 *       "name": "Voirie"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetupType"];
             };
         };
@@ -13890,15 +13791,6 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Impossible dans l’état actuel */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14054,6 +13946,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "advance": "P10D"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SandboxMove"];
             };
         };
@@ -14174,6 +14071,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "decision": "visa",
+                 *       "person": "dgs"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SandboxDecision"];
             };
         };
@@ -14439,6 +14342,11 @@ export interface operations {
         /** @description La lettre et, si vous l’avez, son dossier de preuve. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "document": "%PDF-1.7 …"
+                 *     }
+                 */
                 "multipart/form-data": {
                     /** @description La lettre (PDF) */
                     document: string;
@@ -14677,6 +14585,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "types": [
+                 *         "dossier.completed",
+                 *         "dossier.refused"
+                 *       ],
+                 *       "url": "https://gec.mairie.fr/parapheur"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WebhookWish"];
             };
         };
@@ -14963,6 +14880,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "active": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["WebhookChange"];
             };
         };
@@ -15259,6 +15181,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "after": 0
+                 *     }
+                 */
                 "application/json": components["schemas"]["WebhookReplay"];
             };
         };
