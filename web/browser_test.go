@@ -25,7 +25,7 @@ func tab(t *testing.T, browser context.Context, width, height int64, dark bool) 
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	ctx, stop = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(stop)
 	scheme := "light"
 	if dark {
