@@ -12,7 +12,9 @@ import (
 )
 
 // Slip writes the circulation slip of a dossier as a PDF, for people: who did
-// what, when, in which capacity, and how the letter was sent. It answers the
+// what, when, in which capacity, and how the letter was sent. Nothing in it is
+// of the hour at which it is asked for: a download that was cut can be resumed
+// as long as the dossier did not change. It answers the
 // dossier's number.
 func (o *Office) Slip(ctx context.Context, v Viewer, id ID, w io.Writer) (int64, error) {
 	view, err := o.View(ctx, v, id)
@@ -29,8 +31,8 @@ func (o *Office) Slip(ctx context.Context, v Viewer, id ID, w io.Writer) (int64,
 	}
 	c := clerk{o.LocationOf(v.Tenant.Territory)}
 	s := slip.Slip{
-		Town: v.Tenant.Name, Title: "Bordereau de circulation", Subject: view.Title, At: o.now(), Facts: c.facts(view),
-		Foot: "Établi le " + c.written(o.now()) + " par le parapheur. Pour information : seul le dossier de preuve fait preuve.",
+		Town: v.Tenant.Name, Title: "Bordereau de circulation", Subject: view.Title, At: view.UpdatedAt, Facts: c.facts(view),
+		Foot: "État du dossier au " + c.written(view.UpdatedAt) + ", établi par le parapheur. Pour information : seul le dossier de preuve fait preuve.",
 	}
 	s.Tables = append(s.Tables, c.path(view), c.decisions(view))
 	if len(notes) > 0 {
