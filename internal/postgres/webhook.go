@@ -194,13 +194,14 @@ func scanDelivery(row pgx.CollectableRow) (d dossiers.Delivery, err error) {
 // Deliveries implements dossiers.Store. Its cursor is the instant and the
 // identifier of the last one shown.
 func (s *Store) Deliveries(ctx context.Context, t dossiers.TenantID, webhook string, page dossiers.Page) (out []dossiers.Delivery, next string, err error) {
-	before, id, err := deliveryCursor(page.After)
+	from, err := deliveryCursor(page.After)
 	if err != nil {
 		return nil, "", err
 	}
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select `+deliveryColumns+` from webhook_delivery where tenant = $1 and webhook::text = $2
-			and (created_at < $3 or created_at = $3 and id > $4) order by created_at desc, id limit $5`, t, webhook, before, id, page.Limit+1)
+			and (created_at < $3 or created_at = $3 and (seq < $4 or seq = $4 and id > $5)) order by created_at desc, seq desc, id limit $6`,
+			t, webhook, from.at, from.seq, from.id, page.Limit+1)
 		if err == nil {
 			out, err = pgx.CollectRows(rows, scanDelivery)
 		}
@@ -212,21 +213,32 @@ func (s *Store) Deliveries(ctx context.Context, t dossiers.TenantID, webhook str
 	if len(out) > page.Limit {
 		out = out[:page.Limit]
 		last := out[page.Limit-1]
-		next = strconv.FormatInt(last.CreatedAt.UnixMicro(), 36) + "." + last.ID
+		next = strconv.FormatInt(last.CreatedAt.UnixMicro(), 36) + "." + strconv.FormatInt(last.Seq, 36) + "." + last.ID
 	}
 	return out, next, err
 }
 
-func deliveryCursor(s string) (time.Time, string, error) {
+// A deliveryPlace is where a page of deliveries ended: several are made at
+// once, and those follow the journal.
+type deliveryPlace struct {
+	at  time.Time
+	seq int64
+	id  string
+}
+
+func deliveryCursor(s string) (deliveryPlace, error) {
 	if s == "" {
-		return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), "", nil
+		return deliveryPlace{at: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
 	}
-	at, id, ok := strings.Cut(s, ".")
-	micros, err := strconv.ParseInt(at, 36, 64)
-	if !ok || err != nil || micros < 0 || micros > 1<<60 {
-		return time.Time{}, "", &dossiers.InvalidError{Field: "cursor", Reason: "Ce curseur n’est pas l’un des nôtres : reprenez la liste au début."}
+	parts := strings.SplitN(s, ".", 3)
+	if len(parts) == 3 {
+		micros, err := strconv.ParseInt(parts[0], 36, 64)
+		seq, again := strconv.ParseInt(parts[1], 36, 64)
+		if err == nil && again == nil && micros >= 0 && micros <= 1<<60 {
+			return deliveryPlace{time.UnixMicro(micros).UTC(), seq, parts[2]}, nil
+		}
 	}
-	return time.UnixMicro(micros).UTC(), id, nil
+	return deliveryPlace{}, &dossiers.InvalidError{Field: "cursor", Reason: "Ce curseur n’est pas l’un des nôtres : reprenez la liste au début."}
 }
 
 // WebhookTowns lists the towns that have endpoints.
