@@ -87,7 +87,8 @@ func TestSentences(t *testing.T) {
 		{dossiers.KindSandboxClock, `{"ahead_seconds":1727999}`, "En avance de 20 jours sur l’heure réelle."},
 		{dossiers.KindSandboxClock, `{"ahead_seconds":59}`, "En avance de 0 h 01 sur l’heure réelle."},
 		{dossiers.KindSandboxPerson, `{"role":"maire"}`, "« maire » pour les programmes."},
-		{dossiers.KindSandboxPerson, `{}`, ""}, {dossiers.KindSandboxClock, `{"ahead_seconds":"x"}`, ""},
+		{dossiers.KindSandboxPerson, `{}`, ""},
+		{dossiers.KindSandboxClock, `{"ahead_seconds":"x"}`, ""},
 	} {
 		if got := strings.ReplaceAll(sentence(journal.Entry{Kind: one[0], Body: []byte(one[1])}, names), nbsp, " "); got != one[2] {
 			t.Errorf("%s of %s: %q, want %q", one[0], one[1], got, one[2])
@@ -108,8 +109,10 @@ func TestSandboxInTheJournal(t *testing.T) {
 		entry journal.Entry
 		want  string
 	}{
-		{journal.Entry{Kind: dossiers.KindSandboxClock, Subject: id}, "Le bac à sable"}, {journal.Entry{Kind: dossiers.KindSandboxOpened, Subject: id}, "Le bac à sable"},
-		{journal.Entry{Kind: dossiers.KindSandboxPerson, Subject: "p"}, "Hélène Garnier"}, {journal.Entry{Kind: circuits.KindDeposited, Subject: id}, "…00000000"},
+		{journal.Entry{Kind: dossiers.KindSandboxClock, Subject: id}, "Le bac à sable"},
+		{journal.Entry{Kind: dossiers.KindSandboxOpened, Subject: id}, "Le bac à sable"},
+		{journal.Entry{Kind: dossiers.KindSandboxPerson, Subject: "p"}, "Hélène Garnier"},
+		{journal.Entry{Kind: circuits.KindDeposited, Subject: id}, "…00000000"},
 	} {
 		if got := about(c.entry, map[string]string{"p": "Hélène Garnier"}); got != c.want {
 			t.Errorf("%s is about %q, want %q", c.entry.Kind, got, c.want)
