@@ -1,7 +1,6 @@
 package dossiers
 
 import (
-
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
 )
