@@ -83,6 +83,7 @@ missing() {
 		/usr/share/fonts/*/*/DejaVuSans.ttf "${HOME:-/nonexistent}"/.fonts/DejaVuSans.ttf \
 		/Library/Fonts/DejaVuSans.ttf "${HOME:-/nonexistent}"/Library/Fonts/DejaVuSans.ttf || echo fonts-dejavu-core
 	has_any softhsm2-util || echo softhsm2
+	has_any curl || echo curl
 	# A client of the SOAP connector, asked for only where it can be installed: its test skips without it.
 	if can_install && ! php -r 'exit(class_exists("SoapClient") ? 0 : 1);' 2>/dev/null; then
 		echo php-cli
