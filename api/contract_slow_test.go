@@ -14,26 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 )
-
-// tool ends the test as it should when a program is missing: a failure where
-// everything is to be tested, elsewhere a skip that says why.
-func tool(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(name + " is not installed")
-	}
-}
 
 // TestTypesAreCurrent makes the TypeScript types from the document, and holds
 // the file that integrators take to them.
 func TestTypesAreCurrent(t *testing.T) {
 	t.Parallel()
-	tool(t, "npx")
+	tooltest.Need(t, "npx")
 	const golden = "../docs/integration/typescript/parapheur.d.ts"
 	made := golden
 	if !*update {
@@ -98,7 +87,7 @@ const (
 // that of any document and the server rightly answers for both.
 func TestFuzzing(t *testing.T) {
 	t.Parallel()
-	tool(t, "python3")
+	tooltest.Need(t, "python3")
 	st := installed(t)
 	h := newHall(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,18 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parapheur/internal/tooltest"
 )
 
 // TestLinters has two linters read the OpenAPI document: neither finds an
 // error, nor anything to warn of.
 func TestLinters(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("npx"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("npx is not installed")
-	}
+	tooltest.Need(t, "npx")
 	document, err := filepath.Abs("../docs/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)

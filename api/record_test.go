@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 )
 
@@ -161,16 +159,9 @@ func (h *hall) slips(t *testing.T, d Dossier) {
 	if a.header.Get("Repr-Digest") != digestOf(sha256.Sum256(a.body)) {
 		t.Errorf("digest %s", a.header.Get("Repr-Digest"))
 	}
-	path := filepath.Join(t.TempDir(), "slip.pdf")
-	if err := os.WriteFile(path, a.body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), "pdftotext", "-layout", path, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := tooltest.Text(t, a.body)
 	for _, want := range []string{"Un objet plus juste", "Hélène Garnier, Maire", "Signature", "Visa", "Lettre recommandée, La Poste, 1A 234", "Distribué", "Le plan est joint.", "circuit terminé"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("the slip does not say %q: %s", want, out)
 		}
 	}

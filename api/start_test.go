@@ -18,6 +18,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 )
 
@@ -26,7 +27,7 @@ import (
 // with success, and as the OpenAPI document says.
 func TestTheTenMinuteStart(t *testing.T) {
 	t.Parallel()
-	typing(t)
+	tooltest.Need(t, "curl", "bash")
 	for page, key := range map[string]string{"README.md": "CLE", "README.en.md": "KEY"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +40,7 @@ func TestTheTenMinuteStart(t *testing.T) {
 // plays who decides, up to the signed letter.
 func TestTheSandboxPage(t *testing.T) {
 	t.Parallel()
-	typing(t)
+	tooltest.Need(t, "curl", "bash")
 	p := newPlayer(t)
 	r := newReader(t, p.hall, p.box.Tenant.Origin, "CLE")
 	for _, script := range scripts(pageOf(t, "bac-a-sable.md")) {
@@ -57,19 +58,6 @@ func TestTheSandboxPage(t *testing.T) {
 	}
 	if len(r.asked) < 8 {
 		t.Errorf("the page reached %q", r.asked)
-	}
-}
-
-// typing skips where nobody could type what a page shows.
-func typing(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"curl", "bash"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(name + " is not installed")
-		}
 	}
 }
 

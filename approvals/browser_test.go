@@ -17,6 +17,7 @@ import (
 
 	"parapheur/approvals"
 	"parapheur/approvals/proof"
+	"parapheur/internal/tooltest"
 )
 
 // TestBrowser runs a registration, a login and a batch of decisions in a real Chromium with its virtual authenticator, and
@@ -86,10 +87,7 @@ func openPage(t *testing.T) page {
 	t.Helper()
 	chromium := cmp.Or(os.Getenv("CHROMIUM"), "/usr/bin/chromium")
 	if _, err := os.Stat(chromium); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no browser: %v", err)
-		}
-		t.Skipf("no browser at %s (set CHROMIUM)", chromium)
+		tooltest.Lacking(t, "a browser at "+chromium+" (CHROMIUM names it)")
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -47,30 +45,6 @@ func newPerson(t *testing.T, d *Demo) *Key {
 		t.Fatal(err)
 	}
 	return k
-}
-
-// need finds a program of the machine; its absence fails the continuous integration.
-func need(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s must be installed: %v", name, err)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
-
-// run executes a command and returns what it printed; it must succeed.
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(need(t, name), args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 // writeFile puts data in a file of a test's own folder.

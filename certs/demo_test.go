@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parapheur/internal/tooltest"
 )
 
 func pemOf(certs ...*x509.Certificate) []byte {
@@ -36,10 +38,10 @@ func TestDemoSatisfiesOpenSSL(t *testing.T) {
 	leaf := writeFile(t, dir, "leaf.pem", pemOf(person.Certificate()))
 
 	t.Run("chain", func(t *testing.T) {
-		run(t, "openssl", "verify", "-x509_strict", "-CAfile", root, "-untrusted", inter, leaf)
+		tooltest.Output(t, "", "openssl", "verify", "-x509_strict", "-CAfile", root, "-untrusted", inter, leaf)
 	})
 	t.Run("certificate text", func(t *testing.T) {
-		text := run(t, "openssl", "x509", "-in", leaf, "-noout", "-text", "-nameopt", "utf8,sep_comma_plus")
+		text := tooltest.Output(t, "", "openssl", "x509", "-in", leaf, "-noout", "-text", "-nameopt", "utf8,sep_comma_plus")
 		for _, want := range []string{DemoMarker, "Élise Préfète", "Maire", "Commune de Saint-Aubin", "OCSP - URI:" + d.URL("/ocsp"), d.URL("/crl/intermediate.crl"), "1.3.6.1.4.1.32473.2717.2"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("certificate does not say %q:\n%s", want, text)
@@ -50,20 +52,20 @@ func TestDemoSatisfiesOpenSSL(t *testing.T) {
 		letter := writeFile(t, dir, "letter.txt", []byte("Madame, Monsieur,"))
 		for _, hash := range []string{"-sha256", "-sha384", "-sha512"} {
 			query, reply := filepath.Join(dir, "q"+hash), filepath.Join(dir, "r"+hash)
-			run(t, "openssl", "ts", "-query", "-data", letter, hash, "-cert", "-out", query)
-			run(t, "curl", "-sSf", "-H", "Content-Type: application/timestamp-query", "--data-binary", "@"+query, "-o", reply, d.URL("/tsa"))
-			out := run(t, "openssl", "ts", "-verify", "-data", letter, "-in", reply, "-CAfile", root, "-untrusted", inter)
+			tooltest.Output(t, "", "openssl", "ts", "-query", "-data", letter, hash, "-cert", "-out", query)
+			tooltest.Output(t, "", "curl", "-sSf", "-H", "Content-Type: application/timestamp-query", "--data-binary", "@"+query, "-o", reply, d.URL("/tsa"))
+			out := tooltest.Output(t, "", "openssl", "ts", "-verify", "-data", letter, "-in", reply, "-CAfile", root, "-untrusted", inter)
 			if !strings.Contains(out, "Verification: OK") {
 				t.Errorf("%s: %s", hash, out)
 			}
-			run(t, "openssl", "ts", "-verify", "-queryfile", query, "-in", reply, "-CAfile", root)
+			tooltest.Output(t, "", "openssl", "ts", "-verify", "-queryfile", query, "-in", reply, "-CAfile", root)
 		}
 	})
 	t.Run("time-stamp refusal is readable", func(t *testing.T) {
 		query, reply := filepath.Join(dir, "q"), filepath.Join(dir, "r")
-		run(t, "openssl", "ts", "-query", "-digest", strings.Repeat("ab", 20), "-sha1", "-out", query)
-		run(t, "curl", "-sSf", "-H", "Content-Type: application/timestamp-query", "--data-binary", "@"+query, "-o", reply, d.URL("/tsa"))
-		if out := run(t, "openssl", "ts", "-reply", "-in", reply, "-text"); !strings.Contains(out, "unrecognized or unsupported algorithm") {
+		tooltest.Output(t, "", "openssl", "ts", "-query", "-digest", strings.Repeat("ab", 20), "-sha1", "-out", query)
+		tooltest.Output(t, "", "curl", "-sSf", "-H", "Content-Type: application/timestamp-query", "--data-binary", "@"+query, "-o", reply, d.URL("/tsa"))
+		if out := tooltest.Output(t, "", "openssl", "ts", "-reply", "-in", reply, "-text"); !strings.Contains(out, "unrecognized or unsupported algorithm") {
 			t.Errorf("got %s", out)
 		}
 	})
@@ -72,13 +74,13 @@ func TestDemoSatisfiesOpenSSL(t *testing.T) {
 
 func testRevocationWithOpenSSL(t *testing.T, d *Demo, dir, root, inter, leaf string, person *Key) {
 	ask := func() string {
-		return run(t, "openssl", "ocsp", "-issuer", inter, "-cert", leaf, "-CAfile", root, "-url", d.URL("/ocsp"), "-header", "Host="+strings.Split(strings.TrimPrefix(d.opt.BaseURL, "http://"), "/")[0])
+		return tooltest.Output(t, "", "openssl", "ocsp", "-issuer", inter, "-cert", leaf, "-CAfile", root, "-url", d.URL("/ocsp"), "-header", "Host="+strings.Split(strings.TrimPrefix(d.opt.BaseURL, "http://"), "/")[0])
 	}
 	crl := filepath.Join(dir, "crl")
 	list := func() string {
-		run(t, "curl", "-sSf", "-o", crl, d.URL("/crl/intermediate.crl"))
-		run(t, "openssl", "crl", "-inform", "DER", "-in", crl, "-CAfile", inter, "-noout", "-verify")
-		return run(t, "openssl", "crl", "-inform", "DER", "-in", crl, "-noout", "-text")
+		tooltest.Output(t, "", "curl", "-sSf", "-o", crl, d.URL("/crl/intermediate.crl"))
+		tooltest.Output(t, "", "openssl", "crl", "-inform", "DER", "-in", crl, "-CAfile", inter, "-noout", "-verify")
+		return tooltest.Output(t, "", "openssl", "crl", "-inform", "DER", "-in", crl, "-noout", "-text")
 	}
 	if out := ask(); !strings.Contains(out, "Response verify OK") || !strings.Contains(out, "leaf.pem: good") {
 		t.Errorf("before: %s", out)
@@ -95,7 +97,7 @@ func testRevocationWithOpenSSL(t *testing.T, d *Demo, dir, root, inter, leaf str
 	if out := list(); !strings.Contains(out, "Cessation Of Operation") {
 		t.Errorf("after: %s", out)
 	}
-	out := run(t, "openssl", "ocsp", "-issuer", inter, "-serial", "0x1234", "-CAfile", root, "-url", d.URL("/ocsp"))
+	out := tooltest.Output(t, "", "openssl", "ocsp", "-issuer", inter, "-serial", "0x1234", "-CAfile", root, "-url", d.URL("/ocsp"))
 	if !strings.Contains(out, "unknown") {
 		t.Errorf("never issued: %s", out)
 	}

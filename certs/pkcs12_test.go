@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"parapheur/internal/tooltest"
 )
 
 // selfSigned makes a certificate without any mark of demonstration.
@@ -150,13 +152,13 @@ func TestImportRefusesEndlessDerivation(t *testing.T) {
 // TestImportFromOpenSSL reads what other programs write, old and new.
 func TestImportFromOpenSSL(t *testing.T) {
 	t.Parallel()
-	need(t, "openssl")
+	tooltest.First(t, "openssl")
 	dir := t.TempDir()
 	key, cert := filepath.Join(dir, "k.pem"), filepath.Join(dir, "c.pem")
-	run(t, "openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=Claire Martin", "-addext", "keyUsage=critical,nonRepudiation", "-addext", "basicConstraints=CA:FALSE")
+	tooltest.Output(t, "", "openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=Claire Martin", "-addext", "keyUsage=critical,nonRepudiation", "-addext", "basicConstraints=CA:FALSE")
 	for name, args := range map[string][]string{"modern": nil, "legacy": {"-legacy"}, "3DES": {"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}} {
 		out := filepath.Join(dir, name+".p12")
-		run(t, "openssl", append([]string{"pkcs12", "-export", "-inkey", key, "-in", cert, "-out", out, "-passout", "pass:été"}, args...)...)
+		tooltest.Output(t, "", "openssl", append([]string{"pkcs12", "-export", "-inkey", key, "-in", cert, "-out", out, "-passout", "pass:été"}, args...)...)
 		data, err := os.ReadFile(out)
 		if err != nil {
 			t.Fatal(err)

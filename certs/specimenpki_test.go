@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parapheur/internal/specimen"
+	"parapheur/internal/tooltest"
 )
 
 const sandboxSIRET = "00000000000001"
@@ -46,7 +47,7 @@ func specimens(t *testing.T, p *SpecimenPKI) map[string][]*x509.Certificate {
 func TestSpecimensAreRefusedByEverybody(t *testing.T) {
 	t.Parallel()
 	p := newSpecimen(t)
-	openssl, dir := need(t, "openssl"), t.TempDir()
+	openssl, dir := tooltest.First(t, "openssl"), t.TempDir()
 	root := writeFile(t, dir, "root.pem", pemOf(p.Root()))
 	authority := writeFile(t, dir, "authority.pem", pemOf(p.issuing.Certificate()))
 	trusting, others := x509.NewCertPool(), x509.NewCertPool()

@@ -6,28 +6,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// tool runs an outside program in a folder, or skips where it is not.
-func tool(t *testing.T, dir, name string, args ...string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", name)
-		}
-		t.Skipf("%s is missing", name)
-	}
-	c := exec.Command(name, args...)
-	c.Dir = dir
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-	}
-}
+	"parapheur/internal/tooltest"
+)
 
 // A supervisor signs lists with xmlsec1, which is none of ours.
 type supervisor struct {
@@ -38,7 +23,7 @@ type supervisor struct {
 
 func newSupervisor(t *testing.T, dir, name string, key ...string) supervisor {
 	t.Helper()
-	tool(t, dir, "openssl", append([]string{"req", "-x509", "-nodes", "-keyout", name + ".key", "-out", name + ".pem", "-days", "30", "-subj", "/C=FR/O=Superviseur/CN=" + name, "-newkey"}, key...)...)
+	tooltest.Output(t, dir, "openssl", append([]string{"req", "-x509", "-nodes", "-keyout", name + ".key", "-out", name + ".pem", "-days", "30", "-subj", "/C=FR/O=Superviseur/CN=" + name, "-newkey"}, key...)...)
 	raw, err := os.ReadFile(filepath.Join(dir, name+".pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +59,7 @@ func (s supervisor) sign(t *testing.T, list, method, digest string) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(s.dir, s.name+"-out.xml")
-	tool(t, s.dir, "xmlsec1", "--sign", "--privkey-pem", s.name+".key,"+s.name+".pem", "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties",
+	tooltest.Output(t, s.dir, "xmlsec1", "--sign", "--privkey-pem", s.name+".key,"+s.name+".pem", "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties",
 		"--id-attr:Id", "http://uri.etsi.org/02231/v2#:TrustServiceStatusList", "--output", out, in)
 	raw, err := os.ReadFile(out)
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parapheur/internal/tooltest"
 )
 
 // TestSigstoreTSA asks an authority that shares no code with ours.
@@ -58,7 +60,7 @@ func TestSigstoreTSA(t *testing.T) {
 		}
 		t.Logf("%s: token of %d bytes in %s", h, len(raw), time.Since(start))
 		dir := t.TempDir()
-		run(t, "openssl", "ts", "-verify", "-data", writeFile(t, dir, "letter", letter),
+		tooltest.Output(t, "", "openssl", "ts", "-verify", "-data", writeFile(t, dir, "letter", letter),
 			"-in", writeFile(t, dir, "token", raw), "-token_in",
 			"-CAfile", writeFile(t, dir, "root", pemOf(root)), "-untrusted", writeFile(t, dir, "chain", chain))
 	}

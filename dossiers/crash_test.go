@@ -18,6 +18,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
 	"parapheur/signing"
@@ -243,19 +244,8 @@ func signedOnce(t *testing.T, town *towntest.Town, d dossiers.Dossier) {
 // pdfsig has poppler count and verify the signatures.
 func pdfsig(t *testing.T, letter []byte) {
 	t.Helper()
-	tool, err := exec.LookPath("pdfsig")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		return
-	}
-	file := filepath.Join(t.TempDir(), "letter.pdf")
-	if err := os.WriteFile(file, letter, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), tool, "-nocert", file).CombinedOutput()
-	if err != nil || strings.Count(string(out), "Signature Validation: Signature is Valid") != 1 || strings.Count(string(out), "Signature #") != 2 {
-		t.Errorf("pdfsig: %v\n%s", err, out)
+	out := tooltest.On(t, letter, "pdfsig", "-nocert", "FILE")
+	if strings.Count(out, "Signature Validation: Signature is Valid") != 1 || strings.Count(out, "Signature #") != 2 {
+		t.Errorf("pdfsig: %s", out)
 	}
 }

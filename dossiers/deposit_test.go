@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +13,7 @@ import (
 	"parapheur/internal/intake"
 	"parapheur/internal/pdftest"
 	"parapheur/internal/problem"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 	"parapheur/signing"
 )
@@ -43,19 +41,6 @@ func bytesOf(t *testing.T, town *towntest.Town, r dossiers.Received) []byte {
 	return out
 }
 
-func textOf(t *testing.T, pdf []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "x.pdf")
-	if err := os.WriteFile(path, pdf, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), "pdftotext", "-layout", path, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
 // A protection against changes is lifted, and said; the text stays.
 func TestProtectionIsLifted(t *testing.T) {
 	t.Parallel()
@@ -66,7 +51,7 @@ func TestProtectionIsLifted(t *testing.T) {
 		t.Fatalf("%+v, %v", got.Notices, err)
 	}
 	free := bytesOf(t, town, got)
-	if textOf(t, free) != textOf(t, letter) {
+	if tooltest.Text(t, free) != tooltest.Text(t, letter) {
 		t.Error("the text changed")
 	}
 	if info, err := signing.Inspect(bytes.NewReader(free), int64(len(free))); err != nil || info.Encrypted {
@@ -88,14 +73,14 @@ func TestCompose(t *testing.T) {
 		t.Errorf("%d pages, %d annexes, %v", made.Pages, len(rest), made.Notices)
 	}
 	pdf := bytesOf(t, town, made)
-	text := textOf(t, pdf)
+	text := tooltest.Text(t, pdf)
 	if n := strings.Count(text, "Chrono 2026-0123"); n != main.Pages {
 		t.Errorf("the stamp is on %d pages, want %d:\n%s", n, main.Pages, text)
 	}
 	if !strings.Contains(text, town.Tenant.Place+", le ") {
 		t.Errorf("no town nor date:\n%s", text)
 	}
-	for _, word := range strings.Fields(textOf(t, bytesOf(t, town, main)) + textOf(t, bytesOf(t, town, annex))) {
+	for _, word := range strings.Fields(tooltest.Text(t, bytesOf(t, town, main)) + tooltest.Text(t, bytesOf(t, town, annex))) {
 		if !strings.Contains(text, word) {
 			t.Errorf("%q is lost", word)
 		}

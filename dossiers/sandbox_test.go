@@ -5,9 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +15,7 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/evidence"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 	"parapheur/signing"
 )
@@ -172,25 +170,11 @@ func TestStrippedSpecimenIsInvalid(t *testing.T) {
 // The mark is seen on every page, and said in the text.
 func TestSpecimenIsSeen(t *testing.T) {
 	t.Parallel()
-	tool, err := exec.LookPath("pdftotext")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no pdftotext")
-	}
 	p := newPlayed(t)
 	letter, _ := p.signed(t)
-	path := filepath.Join(t.TempDir(), "lettre.pdf")
-	if err := os.WriteFile(path, letter, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	text, err := exec.CommandContext(t.Context(), tool, path, "-").Output() //nolint:gosec // a tool of the system
-	if err != nil || !strings.Contains(string(text), "SPÉCIMEN — SANS VALEUR. Document d’un bac à sable") || strings.Count(string(text), "SPÉCIMEN — SANS VALEUR") != 2 {
-		t.Errorf("%v, the text is %s", err, text) // at the foot of the page, and in the block of the signature
-	}
-	if dir := os.Getenv("SPECIMEN_DIR"); dir != "" {
-		_ = os.WriteFile(filepath.Join(dir, "specimen.pdf"), letter, 0o600)
+	text := tooltest.On(t, letter, "pdftotext", "FILE", "-")
+	if !strings.Contains(text, "SPÉCIMEN — SANS VALEUR. Document d’un bac à sable") || strings.Count(text, "SPÉCIMEN — SANS VALEUR") != 2 {
+		t.Errorf("the text is %s", text) // at the foot of the page, and in the block of the signature
 	}
 }
 

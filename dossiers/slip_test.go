@@ -2,22 +2,19 @@ package dossiers_test
 
 import (
 	"bytes"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/tooltest"
 )
 
 // The slip tells where the letter is: who acted and when, turn by turn, whose
 // part was not needed, and whom it waits for.
 func TestSlipTellsThePlace(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("pdftotext"); err != nil {
-		t.Skip("pdftotext is not there: scripts/setup.sh test installs it")
-	}
 	h := newHall(t, 0)
 	finances, legal := h.holder(t, "finances@essai.fr", "Finances"), h.holder(t, "juriste@essai.fr", "Juridique")
 	step, sign := h.visa(t, "comite", demo.DeskDGS, "Finances", "Juridique"), h.signature(t)
@@ -36,13 +33,8 @@ func TestSlipTellsThePlace(t *testing.T) {
 	if _, err := h.Office.Slip(t.Context(), v, d.ID, &pdf); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
-	cmd.Stdin = &pdf
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := strings.Join(strings.Fields(string(out)), " ")
+	out := tooltest.Text(t, pdf.Bytes())
+	said := strings.Join(strings.Fields(out), " ")
 	for _, want := range []string{"Il en faut 2 sur 3", "finances@essai.fr", "le 02/03/2026 à 13:00", "les autres ont suffi", "en attente", "Attend Maire, pour le 05/03/2026"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the slip does not say %q:\n%s", want, out)

@@ -2,9 +2,6 @@ package dossiers_test
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +12,7 @@ import (
 	"parapheur/circuits/delegation"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 )
 
@@ -56,22 +54,8 @@ func (h *hall) seal(t *testing.T, id dossiers.ID) dossiers.Dossier {
 // signature blocks included.
 func (h *hall) block(t *testing.T, id dossiers.ID) string {
 	t.Helper()
-	tool, err := exec.LookPath("pdftotext")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("pdftotext is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "lettre.pdf")
-	if err := os.WriteFile(path, h.Read(t, h.Person(t, demo.Drafter).Viewer(t), id, 1, ""), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(tool, path, "-").Output() //nolint:gosec // a tool of the tests
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(strings.Fields(string(out)), " ")
+	text := tooltest.On(t, h.Read(t, h.Person(t, demo.Drafter).Viewer(t), id, 1, ""), "pdftotext", "FILE", "-")
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // A delegate signs under the arrêté: statement, block, trace and offline proof

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/pdftest"
@@ -179,7 +180,7 @@ func TestAugmentReachesTheLevels(t *testing.T) {
 					t.Errorf("%s: the archive time-stamp is %+v", what, last)
 				}
 				evidenceDigests(t, file)
-				if out := tool(t, file, "qpdf", "--check", "FILE"); bytes.Contains([]byte(out), []byte("WARNING")) {
+				if out := tooltest.On(t, file, "qpdf", "--check", "FILE"); bytes.Contains([]byte(out), []byte("WARNING")) {
 					t.Errorf("%s: %s", what, out)
 				}
 			}
@@ -213,7 +214,7 @@ func TestAugmentEveryKindOfFile(t *testing.T) {
 			if got := levelsOf(t, o.check(t, file)); !slices.Equal(got, repeat(signing.BLTA, 1)) {
 				t.Error(got)
 			}
-			if out := tool(t, file, "qpdf", "--check", "FILE"); bytes.Contains([]byte(out), []byte("WARNING")) {
+			if out := tooltest.On(t, file, "qpdf", "--check", "FILE"); bytes.Contains([]byte(out), []byte("WARNING")) {
 				t.Error(out)
 			}
 		})

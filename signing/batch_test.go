@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdftest"
 	"parapheur/signing/internal/signtest"
@@ -156,7 +157,7 @@ func TestSeals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := tool(t, signed(t, pdftest.Letter(1), signing.Options{Claims: signing.Claims{
+		text := tooltest.On(t, signed(t, pdftest.Letter(1), signing.Options{Claims: signing.Claims{
 			Name: "Ville de Saint-Aubin", Quality: "Maire", Mention: "Pour le maire", Time: signtest.Now(),
 		}, Griffe: picture(t, true)}, s, nil), "pdftotext", "FILE", "-")
 		for word, want := range map[string]bool{"Cachet électronique": true, "Cachet de la Ville de Saint-Aubin": true, "Signé": false, "Maire": false, "Pour le maire": false} {

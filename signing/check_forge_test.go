@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing/internal/cms"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/signtest"
@@ -228,7 +229,7 @@ func byOpenSSL(t testing.TB, e signtest.Entity, args ...string) []byte {
 		}
 	}
 	out := filepath.Join(dir, "out")
-	tool(t, []byte("content"), "openssl", append([]string{
+	tooltest.On(t, []byte("content"), "openssl", append([]string{
 		"cms", "-sign", "-binary", "-outform", "DER", "-in", "FILE", "-signer",
 		filepath.Join(dir, "cert.pem"), "-inkey", filepath.Join(dir, "key.pem"), "-out", out,
 	}, args...)...)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/signtest"
 )
@@ -51,7 +52,7 @@ func verifyDetached(t *testing.T, pki *signtest.PKI, der, content []byte) {
 			t.Fatal(err)
 		}
 	}
-	tool(t, nil, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "sig"),
+	tooltest.On(t, nil, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "sig"),
 		"-content", filepath.Join(dir, "content"), "-CAfile", filepath.Join(dir, "root.pem"), "-purpose", "any", "-out", filepath.Join(dir, "out"))
 }
 

@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/signtest"
@@ -54,35 +54,11 @@ func signed(t testing.TB, doc []byte, opt signing.Options, s signing.Signer, tsa
 	return append(bytes.Clone(doc), tail...)
 }
 
-// tool runs an installed program with FILE standing for the document; a missing program fails in
-// CI and skips elsewhere.
-func tool(t testing.TB, file []byte, name string, args ...string) string {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	path := filepath.Join(t.TempDir(), "signed.pdf")
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for i, a := range args {
-		args[i] = strings.ReplaceAll(a, "FILE", path)
-	}
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
 // checkTools lets poppler, qpdf and OpenSSL judge a file with n signatures, the last of which
 // covers the whole file.
 func checkTools(t *testing.T, pki *signtest.PKI, file []byte, n int) {
 	t.Helper()
-	out := tool(t, file, "pdfsig", "-nocert", "FILE")
+	out := tooltest.On(t, file, "pdfsig", "-nocert", "FILE")
 	if got := strings.Count(out, "Signature is Valid."); got != n {
 		t.Errorf("pdfsig finds %d valid signatures of %d:\n%s", got, n, out)
 	}
@@ -92,7 +68,7 @@ func checkTools(t *testing.T, pki *signtest.PKI, file []byte, n int) {
 	if strings.Contains(out, "Syntax") {
 		t.Errorf("pdfsig complains:\n%s", out)
 	}
-	out = tool(t, file, "qpdf", "--check", "FILE")
+	out = tooltest.On(t, file, "qpdf", "--check", "FILE")
 	if strings.Contains(out, "WARNING") || !strings.Contains(out, "No syntax or stream encoding errors") {
 		t.Errorf("qpdf complains:\n%s", out)
 	}
@@ -142,9 +118,9 @@ func openssl(t *testing.T, pki *signtest.PKI, p part, i int) {
 			t.Fatal(err)
 		}
 	}
-	tool(t, nil, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "sig"),
+	tooltest.On(t, nil, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "sig"),
 		"-content", filepath.Join(dir, "content"), "-CAfile", filepath.Join(dir, "root.pem"), "-purpose", "any", "-out", filepath.Join(dir, "out"))
-	out := tool(t, nil, "openssl", "cms", "-cmsout", "-print", "-noout", "-inform", "DER", "-in", filepath.Join(dir, "sig"))
+	out := tooltest.On(t, nil, "openssl", "cms", "-cmsout", "-print", "-noout", "-inform", "DER", "-in", filepath.Join(dir, "sig"))
 	out, _, _ = strings.Cut(out, "unsignedAttrs:") // the token has a signing-time of its own
 	if strings.Contains(out, "signingTime") {
 		t.Errorf("signature %d has a signing-time", i)

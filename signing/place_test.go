@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/pdftest"
@@ -159,7 +160,7 @@ func TestBlocksCoverNoWordOfRealLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		html := tool(t, file, "pdftotext", "-bbox", "FILE", "-")
+		html := tooltest.On(t, file, "pdftotext", "-bbox", "FILE", "-")
 		var taken []pdf.Rect
 		for _, m := range words.FindAllStringSubmatch(html, -1) {
 			n := make([]float64, 4)

@@ -16,6 +16,7 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/pdftest"
@@ -59,7 +60,7 @@ func rewritten(t testing.TB) map[string][]byte {
 		"qpdf 1.4":                       {"--force-version=1.4", "--object-streams=disable"},
 	} {
 		dst := filepath.Join(t.TempDir(), "out.pdf")
-		tool(t, pdftest.Letter(2), "qpdf", append(args, "FILE", dst)...)
+		tooltest.On(t, pdftest.Letter(2), "qpdf", append(args, "FILE", dst)...)
 		b, err := os.ReadFile(dst)
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +68,7 @@ func rewritten(t testing.TB) map[string][]byte {
 		out[name] = b
 	}
 	dst := filepath.Join(t.TempDir(), "cairo.pdf")
-	tool(t, pdftest.Letter(2), "pdftocairo", "-pdf", "FILE", dst)
+	tooltest.On(t, pdftest.Letter(2), "pdftocairo", "-pdf", "FILE", dst)
 	cairo, err := os.ReadFile(dst)
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +181,7 @@ func TestKeysAndHashes(t *testing.T) {
 			}
 			doc := signed(t, pdftest.Letter(1), signing.Options{Claims: claims(), Level: signing.BT, Hash: c.hash}, s, pki)
 			checkTools(t, pki, doc, 1)
-			out := tool(t, doc, "pdfsig", "-nocert", "FILE")
+			out := tooltest.On(t, doc, "pdfsig", "-nocert", "FILE")
 			if want := strings.ReplaceAll(c.want.String(), "SHA-", "SHA-"); !strings.Contains(out, want) {
 				t.Errorf("hash %s expected:\n%s", want, out)
 			}
@@ -245,7 +246,7 @@ func TestTextStringsSurvive(t *testing.T) {
 		if sigs[0].Field.Name != text {
 			t.Errorf("field %q, want %q", sigs[0].Field.Name, text)
 		}
-		if out := tool(t, doc, "qpdf", "--check", "FILE"); strings.Contains(out, "WARNING") {
+		if out := tooltest.On(t, doc, "qpdf", "--check", "FILE"); strings.Contains(out, "WARNING") {
 			t.Error(out)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/egress"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
 	"parapheur/web"
@@ -42,14 +43,7 @@ type keycloak struct {
 // newKeycloak starts one on this machine, for the town of this origin.
 func newKeycloak(t *testing.T, origin, siret string) *keycloak {
 	t.Helper()
-	for _, tool := range []string{"mvn", "java"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	tooltest.Need(t, "mvn", "java")
 	k := &keycloak{password: "un secret d’essai"}
 	home := unpacked(t)
 	raw, err := json.Marshal(realmOf(origin, siret, k.password))

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"parapheur/approvals/proof"
+	"parapheur/internal/tooltest"
 )
 
 // TestDependencies keeps the verifier independent of the product and of the library that runs the ceremonies.
@@ -172,14 +173,7 @@ func TestFiles(t *testing.T) {
 // TestGuide runs the commands of VERIFY.md, as they are, with the real openssl, on both algorithms.
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"openssl", "basenc", "od", "sha256sum", "sh"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed: %v", tool, err)
-			}
-			t.Skipf("%s is not installed", tool)
-		}
-	}
+	tooltest.Need(t, "openssl", "basenc", "od", "sha256sum", "sh")
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(proof.Guide()), -1)
 	if len(blocks) != 6 {
 		t.Fatalf("%d blocks of commands in VERIFY.md", len(blocks))

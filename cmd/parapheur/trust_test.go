@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"parapheur/internal/pdftest"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/wiring"
 )
 
@@ -106,12 +107,7 @@ func TestTrustedListCommands(t *testing.T) {
 // Given who signs a list, it is read only when they signed it, and the report says so.
 func TestTrustedListSigner(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("xmlsec1"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("xmlsec1 is missing")
-	}
+	tooltest.Need(t, "xmlsec1")
 	dir := t.TempDir()
 	qualifiedKey(t, dir)
 	in := func(name string) string { return filepath.Join(dir, name) }

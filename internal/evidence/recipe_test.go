@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"parapheur/internal/tooltest"
 )
 
 // recipe are the shell blocks of VERIFY.md, one after the other.
@@ -27,14 +29,7 @@ func recipe(t testing.TB) string {
 // follow unpacks a package, puts the letter beside it, and runs the commands of VERIFY.md with bash and openssl.
 func follow(t testing.TB, f *forgery) string {
 	t.Helper()
-	for _, name := range []string{"bash", "openssl", "basenc"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	tooltest.Need(t, "bash", "openssl", "basenc")
 	dir := t.TempDir()
 	write := func(name string, content []byte) {
 		path := filepath.Join(dir, name)

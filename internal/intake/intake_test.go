@@ -18,26 +18,12 @@ import (
 
 	"parapheur/internal/child"
 	"parapheur/internal/pdftest"
+	"parapheur/internal/tooltest"
 )
 
 func TestMain(m *testing.M) {
 	child.Main(Job())
 	os.Exit(m.Run())
-}
-
-// tool finds a program that makes real files. Without it the test says nothing, which CI does not accept.
-func tool(t *testing.T, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("none of %v is installed: scripts/setup.sh test installs it", names)
-	}
-	t.Skipf("none of %v is installed", names)
-	return ""
 }
 
 func runTool(t *testing.T, name string, args ...string) {
@@ -159,14 +145,14 @@ func TestFilesOfRealProducers(t *testing.T) {
 		want Info
 	}{
 		{"Chromium", func(out string) {
-			runTool(t, tool(t, "chromium", "chromium-browser", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu",
+			runTool(t, tooltest.First(t, "chromium", "chromium-browser", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu",
 				"--user-data-dir="+filepath.Join(dir, "profile"), "--no-pdf-header-footer", "--print-to-pdf="+out, "file://"+page)
 		}, Info{Pages: 1, Title: "Délibération"}},
-		{"cairo", func(out string) { runTool(t, tool(t, "pdftocairo"), "-pdf", source, out) }, Info{Pages: 2}},
-		{"qpdf with object streams", func(out string) { runTool(t, tool(t, "qpdf"), "--object-streams=generate", source, out) }, Info{Pages: 2}},
-		{"qpdf linearized", func(out string) { runTool(t, tool(t, "qpdf"), "--linearize", source, out) }, Info{Pages: 2}},
+		{"cairo", func(out string) { runTool(t, tooltest.First(t, "pdftocairo"), "-pdf", source, out) }, Info{Pages: 2}},
+		{"qpdf with object streams", func(out string) { runTool(t, tooltest.First(t, "qpdf"), "--object-streams=generate", source, out) }, Info{Pages: 2}},
+		{"qpdf linearized", func(out string) { runTool(t, tooltest.First(t, "qpdf"), "--linearize", source, out) }, Info{Pages: 2}},
 		{"qpdf, no object streams, 1.4", func(out string) {
-			runTool(t, tool(t, "qpdf"), "--object-streams=disable", "--force-version=1.4", source, out)
+			runTool(t, tooltest.First(t, "qpdf"), "--object-streams=disable", "--force-version=1.4", source, out)
 		}, Info{Pages: 2}},
 	} {
 		out := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".pdf")
@@ -200,7 +186,7 @@ func TestProtections(t *testing.T) {
 	} {
 		out := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".pdf")
 		args := append([]string{"--allow-weak-crypto", "--encrypt", c.user, "owner", c.bits}, c.args...)
-		runTool(t, tool(t, "qpdf"), append(args, "--", source, out)...)
+		runTool(t, tooltest.First(t, "qpdf"), append(args, "--", source, out)...)
 		info, err := inspect(t, Limits{}, out)
 		if !errors.Is(err, c.want) || err == nil && !info.Protected {
 			t.Errorf("%s: %+v, %v, want %v", c.name, info, err, c.want)
@@ -216,7 +202,7 @@ func TestProtections(t *testing.T) {
 		if info, err := inspect(t, Limits{}, free); err != nil || info.Protected || info.NeedsRepair || info.Pages != 2 {
 			t.Errorf("%s: freed, it is %+v, %v", c.name, info, err)
 		}
-		runTool(t, tool(t, "qpdf"), "--check", free)
+		runTool(t, tooltest.First(t, "qpdf"), "--check", free)
 		if got, want := textOf(t, free), textOf(t, source); got != want {
 			t.Errorf("%s: freed, it reads %q, want %q", c.name, got, want)
 		}
@@ -230,13 +216,10 @@ func TestProtections(t *testing.T) {
 	}
 }
 
+// textOf is the text of a file as poppler reads it.
 func textOf(t *testing.T, path string) string {
 	t.Helper()
-	out, err := exec.Command(tool(t, "pdftotext"), "-layout", path, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
+	return tooltest.Output(t, "", "pdftotext", "-layout", path, "-")
 }
 
 func TestRefusals(t *testing.T) {
@@ -312,7 +295,7 @@ func TestRepairedFilesAreTidy(t *testing.T) {
 		if info, err := inspect(t, Limits{}, path); err != nil || info.NeedsRepair || info.Pages != 2 {
 			t.Errorf("%s: after the repair %+v, %v", name, info, err)
 		}
-		runTool(t, tool(t, "qpdf"), "--check", path)
+		runTool(t, tooltest.First(t, "qpdf"), "--check", path)
 	}
 }
 

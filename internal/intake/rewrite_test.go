@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"parapheur/internal/pdftest"
+	"parapheur/internal/tooltest"
 )
 
 const onePage = pdftest.Object("<</Type/Pages/Kids[3 0 R]/Count 1>>")
@@ -111,8 +112,8 @@ func TestStampsStandUpright(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", page, err)
 		}
-		runTool(t, tool(t, "qpdf"), "--check", out)
-		box, err := exec.Command(tool(t, "pdftotext"), "-bbox", "-cropbox", out, "-").Output()
+		runTool(t, tooltest.First(t, "qpdf"), "--check", out)
+		box, err := exec.Command(tooltest.First(t, "pdftotext"), "-bbox", "-cropbox", out, "-").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +242,7 @@ func TestFilesOfRealProducersJoin(t *testing.T) {
 			t.Errorf("%s: %v", sample, err)
 			continue
 		}
-		runTool(t, tool(t, "qpdf"), "--check", out)
+		runTool(t, tooltest.First(t, "qpdf"), "--check", out)
 		text := textOf(t, sample)
 		if after, err := inspect(t, Limits{}, out); err != nil || after.Pages != 2*before.Pages || after.PDFA != before.PDFA ||
 			strings.Count(textOf(t, out), strings.Fields(text + " x")[0]) < 2*strings.Count(text, strings.Fields(text + " x")[0]) {
@@ -260,7 +261,7 @@ func TestRewritingChangesNothingElse(t *testing.T) {
 		{"--object-streams=generate"}, {"--linearize"}, {"--object-streams=disable", "--force-version=1.4"}, {"--qdf"}, {"--force-version=2.0"},
 	} {
 		in := filepath.Join(dir, fmt.Sprintf("%d.pdf", i))
-		runTool(t, tool(t, "qpdf"), append(args, source, in)...)
+		runTool(t, tooltest.First(t, "qpdf"), append(args, source, in)...)
 		before, err := inspect(t, Limits{}, in)
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +284,7 @@ func TestRewritingChangesNothingElse(t *testing.T) {
 		if err != nil || after.Version != before.Version || after.NeedsRepair || textOf(t, out) != textOf(t, in) || strings.Contains(string(one), "pdfcpu") {
 			t.Errorf("%v: %+v became %+v, %v", args, before, after, err)
 		}
-		runTool(t, tool(t, "qpdf"), "--check", out)
+		runTool(t, tooltest.First(t, "qpdf"), "--check", out)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"parapheur/internal/tooltest"
 )
 
 // specimen writes a file anew with the mark of sandboxes.
@@ -42,12 +44,12 @@ func TestSpecimen(t *testing.T) {
 	} {
 		path := write(t, with("", page))
 		out := specimen(t, path)
-		runTool(t, tool(t, "qpdf"), "--check", out)
+		runTool(t, tooltest.First(t, "qpdf"), "--check", out)
 		info, err := inspect(t, Limits{}, out)
 		if err != nil || info.NeedsRepair {
 			t.Fatalf("%q: %+v, %v", page, info, err)
 		}
-		box, err := exec.Command(tool(t, "pdftotext"), "-bbox", "-cropbox", out, "-").Output()
+		box, err := exec.Command(tooltest.First(t, "pdftotext"), "-bbox", "-cropbox", out, "-").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +73,7 @@ func TestSpecimen(t *testing.T) {
 func crossed(t *testing.T, path string) (parts int) {
 	t.Helper()
 	picture := filepath.Join(t.TempDir(), "page")
-	runTool(t, tool(t, "pdftoppm"), "-png", "-r", "50", "-cropbox", "-singlefile", path, picture)
+	runTool(t, tooltest.First(t, "pdftoppm"), "-png", "-r", "50", "-cropbox", "-singlefile", path, picture)
 	f, err := os.Open(picture + ".png")
 	if err != nil {
 		t.Fatal(err)

@@ -3,12 +3,11 @@ package slip
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"parapheur/internal/tooltest"
 )
 
 func sample(lines int) Slip {
@@ -28,22 +27,12 @@ func sample(lines int) Slip {
 // text extracts what poppler reads, which first checks that qpdf finds no fault.
 func text(t *testing.T, s Slip) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "slip.pdf")
 	var b bytes.Buffer
 	if err := s.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), "qpdf", "--check", path).CombinedOutput(); err != nil {
-		t.Fatalf("qpdf: %v: %s", err, out)
-	}
-	out, err := exec.CommandContext(t.Context(), "pdftotext", "-layout", path, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
+	tooltest.On(t, b.Bytes(), "qpdf", "--check", "FILE")
+	return tooltest.Text(t, b.Bytes())
 }
 
 func TestSlipReadsInFrench(t *testing.T) {

@@ -3,15 +3,14 @@ package appearance
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"parapheur/internal/tooltest"
 )
 
 func mayor() Text {
@@ -63,29 +62,6 @@ func pdfFile(objects []string) []byte {
 	return b.Bytes()
 }
 
-// tool runs an installed program on a PDF; a missing tool fails in CI only.
-func tool(t testing.TB, file []byte, name string, args ...string) string {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	path := filepath.Join(t.TempDir(), "block.pdf")
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for i, a := range args {
-		args[i] = strings.ReplaceAll(a, "FILE", path)
-	}
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-	return string(out)
-}
-
 func samples() []Text {
 	long := mayor()
 	long.Name = "Marie-Élisabeth de La Rochefoucauld-Montmorency d’Ailly de Saint-Sauveur"
@@ -111,7 +87,7 @@ func blocks() []Block {
 
 func TestQpdfFindsNoFault(t *testing.T) {
 	t.Parallel()
-	out := tool(t, document(t, blocks()...), "qpdf", "--check", "FILE")
+	out := tooltest.On(t, document(t, blocks()...), "qpdf", "--check", "FILE")
 	if strings.Contains(out, "WARNING") || !strings.Contains(out, "No syntax or stream encoding errors") {
 		t.Error(out)
 	}
@@ -119,7 +95,7 @@ func TestQpdfFindsNoFault(t *testing.T) {
 
 func TestEveryFontIsEmbeddedWithUnicode(t *testing.T) {
 	t.Parallel()
-	out := tool(t, document(t, Layout(mayor())), "pdffonts", "FILE")
+	out := tooltest.On(t, document(t, Layout(mayor())), "pdffonts", "FILE")
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n")[2:] {
 		if !strings.Contains(line, "Identity-H") || strings.Count(line, "yes") != 3 {
 			t.Errorf("not an embedded subset with ToUnicode: %s", line)
@@ -141,7 +117,7 @@ func TestExtractedTextEqualsTheInput(t *testing.T) {
 		for _, l := range b.Lines {
 			want = append(want, l.Text)
 		}
-		got := strings.Fields(tool(t, document(t, b), "pdftotext", "-raw", "-enc", "UTF-8", "FILE", "-"))
+		got := strings.Fields(tooltest.On(t, document(t, b), "pdftotext", "-raw", "-enc", "UTF-8", "FILE", "-"))
 		if w := strings.Fields(strings.Join(want, " ")); !slices.Equal(got, w) {
 			t.Errorf("extracted %q\nwant %q", got, w)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parapheur/internal/tooltest"
 	"parapheur/signing/internal/pdf"
 	"parapheur/signing/internal/pdftest"
 )
@@ -69,17 +69,11 @@ func TestFindInLettersOfProducers(t *testing.T) {
 
 var wordPattern = regexp.MustCompile(`<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">([^<]*)</word>`)
 
-// popplerWords are the words of a one-page A4 file, by an outside reader; none without it.
+// popplerWords are the words of a one-page A4 file, by an outside reader.
 func popplerWords(t testing.TB, path string) map[string]pdf.Rect {
 	t.Helper()
 	out := map[string]pdf.Rect{}
-	html, err := exec.Command("pdftotext", "-bbox", path, "-").Output()
-	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
-		return out
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	html := []byte(tooltest.Output(t, "", "pdftotext", "-bbox", path, "-"))
 	var height float64
 	if m := regexp.MustCompile(`height="([\d.]+)"`).FindSubmatch(html); m != nil {
 		height, _ = strconv.ParseFloat(string(m[1]), 64)

@@ -1,0 +1,85 @@
+// Package tooltest runs the outside programs by whose word a test stands:
+// poppler, OpenSSL, a shell.
+//
+// Where everything is to be tested (CI=true), a program that is missing fails
+// the test; elsewhere the test is skipped and says what is missing. It is for
+// tests: no program may contain it.
+package tooltest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Lacking ends a test for want of something.
+func Lacking(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s: missing where everything is to be tested (scripts/setup.sh test installs it)", what)
+	}
+	t.Skipf("%s: not on this machine (scripts/setup.sh test installs it)", what)
+}
+
+// Need ends a test unless every one of the programs is installed.
+func Need(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		First(t, name)
+	}
+}
+
+// First returns the path of the first of the programs that is installed.
+func First(t testing.TB, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	Lacking(t, strings.Join(names, " or "))
+	return ""
+}
+
+// Output runs a program in a folder, empty for the current one, and returns
+// what it printed, complaints included. It must succeed.
+func Output(t testing.TB, dir, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), First(t, name), args...)
+	c.Dir = dir
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// On runs a program on a file of its own, which FILE stands for in the
+// arguments, and returns what it printed, complaints included.
+func On(t testing.TB, file []byte, name string, args ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file.pdf")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	given := make([]string, len(args))
+	for i, a := range args {
+		given[i] = strings.ReplaceAll(a, "FILE", path)
+	}
+	return Output(t, "", name, given...)
+}
+
+// Text returns the text of a PDF as poppler reads it.
+func Text(t testing.TB, letter []byte) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), First(t, "pdftotext"), "-layout", "-", "-")
+	c.Stdin = bytes.NewReader(letter)
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("pdftotext: %v", err)
+	}
+	return string(out)
+}
