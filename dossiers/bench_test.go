@@ -10,8 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/metrics"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -21,6 +19,7 @@ import (
 
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/heaptest"
 	"parapheur/internal/pdftest"
 	"parapheur/internal/towntest"
 	"parapheur/internal/wiring"
@@ -75,7 +74,7 @@ func BenchmarkDeposit50MB(b *testing.B) {
 		at := time.Now()
 		floor(b, dir, pdf)
 		base += time.Since(at)
-		grown := watch()
+		grown := heaptest.Watch()
 		at = time.Now()
 		got, err := town.Office.Receive(b.Context(), town.Tenant, "scan.pdf", onlyReader{bytes.NewReader(pdf)})
 		if err != nil {
@@ -90,36 +89,6 @@ func BenchmarkDeposit50MB(b *testing.B) {
 	}
 	b.ReportMetric(float64(ours)/float64(base), "x-floor")
 	b.ReportMetric(float64(peak)/(1<<20), "MB-heap-extra")
-}
-
-// watch returns how far the heap of this process grew at most until it is
-// asked.
-func watch() (peak func() uint64) {
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	read := func() uint64 {
-		metrics.Read(heap)
-		return heap[0].Value.Uint64()
-	}
-	runtime.GC()
-	before := read()
-	done, most := make(chan struct{}), make(chan uint64)
-	go func() {
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for highest := before; ; {
-			select {
-			case <-done:
-				most <- highest - before
-				return
-			case <-tick.C:
-				highest = max(highest, read())
-			}
-		}
-	}()
-	return func() uint64 {
-		close(done)
-		return <-most
-	}
 }
 
 // BenchmarkDecision takes visas on many letters of one town at once, over a

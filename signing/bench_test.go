@@ -10,12 +10,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"parapheur/internal/heaptest"
 	"parapheur/signing"
 	"parapheur/signing/internal/pdftest"
 	"parapheur/signing/internal/signtest"
@@ -127,7 +126,7 @@ func BenchmarkSignFileToFile(b *testing.B) {
 			b.ReportAllocs()
 			var peak uint64
 			for range b.N {
-				peak = max(peak, peakHeap(func() { signFile(b, p, src, filepath.Join(dir, "out.pdf")) }))
+				peak = max(peak, heaptest.Grown(func() { signFile(b, p, src, filepath.Join(dir, "out.pdf")) }))
 			}
 			b.ReportMetric(float64(peak)/(1<<20), "peakMB")
 		})
@@ -161,34 +160,6 @@ func signFile(b testing.TB, p person, from, to string) {
 	}
 }
 
-// peakHeap samples the heap in use while f runs and returns its highest level above the start.
-func peakHeap(f func()) uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	start := m.HeapInuse + m.StackInuse
-	var peak atomic.Uint64
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var m runtime.MemStats
-		for tick := time.NewTicker(time.Millisecond); ; {
-			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapInuse+m.StackInuse))
-			select {
-			case <-stop:
-				tick.Stop()
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	f()
-	close(stop)
-	<-done
-	return peak.Load() - min(start, peak.Load())
-}
-
 // Memory does not grow with the document: 40 MB of it pass through less than 16 MB.
 func TestMemoryDoesNotGrowWithTheDocument(t *testing.T) {
 	pki := signtest.New(t)
@@ -198,7 +169,7 @@ func TestMemoryDoesNotGrowWithTheDocument(t *testing.T) {
 	if err := os.WriteFile(src, pdftest.Big(40<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if peak := peakHeap(func() { signFile(t, p, src, filepath.Join(dir, "out.pdf")) }); peak > 16<<20 {
+	if peak := heaptest.Grown(func() { signFile(t, p, src, filepath.Join(dir, "out.pdf")) }); peak > 16<<20 {
 		t.Errorf("%d MB above idle", peak>>20)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "out.pdf"))

@@ -117,6 +117,7 @@ func rules() map[string]rule {
 		"internal/pdftest":         {},
 		"internal/browsertest":     {third: "github.com/chromedp"},
 		"internal/tooltest":        {},
+		"internal/heaptest":        {},
 		"internal/pgtest":          {own: "internal/pgdev", third: pgx},
 		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgdev internal/pgtest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
 		"internal/measure":         {},
@@ -126,7 +127,7 @@ func rules() map[string]rule {
 }
 
 // testOnly are packages that no program may contain.
-var testOnly = []string{"internal/arch", "internal/blobs/blobstest", "internal/browsertest", "internal/pdftest", "internal/pgtest", "internal/tooltest", "internal/towntest", "signing/internal/pdftest", "signing/internal/signtest"}
+var testOnly = []string{"internal/arch", "internal/blobs/blobstest", "internal/browsertest", "internal/heaptest", "internal/pdftest", "internal/pgtest", "internal/tooltest", "internal/towntest", "signing/internal/pdftest", "signing/internal/signtest"}
 
 type listed struct {
 	ImportPath, Dir                    string

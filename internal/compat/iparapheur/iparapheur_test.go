@@ -13,13 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"parapheur/internal/compat/iparapheur"
 	"parapheur/internal/demo"
+	"parapheur/internal/heaptest"
 	"parapheur/internal/tooltest"
 	"parapheur/internal/towntest"
 )
@@ -200,7 +199,7 @@ func TestHostileRequests(t *testing.T) {
 	deep := soapHead + strings.Repeat("<a>", 20000) + strings.Repeat("</a>", 20000) + soapTail
 	wide := soapHead + "<n:echoRequest>" + strings.Repeat("<a/>", 20000) + "</n:echoRequest>" + soapTail
 	gigabyte := func() io.Reader {
-		return io.MultiReader(strings.NewReader(soapHead+"<n:CreerDossierRequest><n:DocumentPrincipal>"), io.LimitReader(endless('A'), 1<<30), strings.NewReader("</n:DocumentPrincipal></n:CreerDossierRequest>"+soapTail))
+		return io.MultiReader(strings.NewReader(soapHead+"<n:CreerDossierRequest><n:DocumentPrincipal>"), io.LimitReader(heaptest.Endless('A'), 1<<30), strings.NewReader("</n:DocumentPrincipal></n:CreerDossierRequest>"+soapTail))
 	}
 	for name, one := range map[string]struct {
 		body   io.Reader
@@ -212,7 +211,7 @@ func TestHostileRequests(t *testing.T) {
 		"too deep":             {strings.NewReader(deep), 500, "profonds"},
 		"too wide":             {strings.NewReader(wide), 500, "trop d’éléments"},
 		"a gigabyte of base64": {gigabyte(), 413, "volumineu"},
-		"a gigabyte of text":   {io.MultiReader(strings.NewReader(soapHead+"<n:echoRequest>"), io.LimitReader(endless('!'), 1<<30)), 413, "volumineu"},
+		"a gigabyte of text":   {io.MultiReader(strings.NewReader(soapHead+"<n:echoRequest>"), io.LimitReader(heaptest.Endless('!'), 1<<30)), 413, "volumineu"},
 		"an unknown operation": {strings.NewReader(soapHead + "<n:ForcerEtapeRequest>x</n:ForcerEtapeRequest>" + soapTail), 500, "ForcerEtape"},
 		"no XML":               {strings.NewReader("bonjour"), 500, "SOAP"},
 		"no request":           {strings.NewReader(soapHead + soapTail), 500, "SOAP"},
@@ -220,7 +219,7 @@ func TestHostileRequests(t *testing.T) {
 		"a cut request":        {strings.NewReader(soapHead + "<n:echoRequest>"), 500, "XML"},
 	} {
 		var w *httptest.ResponseRecorder
-		grown := peak(func() { w = h.post("text/xml", one.body) })
+		grown := heaptest.Grown(func() { w = h.post("text/xml", one.body) })
 		if w.Code != one.status || !strings.Contains(w.Body.String(), "Fault") || !strings.Contains(w.Body.String(), one.want) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
@@ -232,40 +231,6 @@ func TestHostileRequests(t *testing.T) {
 	if left, err := os.ReadDir(h.spool); err != nil || len(left) != 0 {
 		t.Errorf("%d files left, %v", len(left), err)
 	}
-}
-
-// endless reads one character for ever.
-type endless byte
-
-func (e endless) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = byte(e)
-	}
-	return len(b), nil
-}
-
-// peak is by how much the heap grew at most while f ran.
-func peak(f func()) uint64 {
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	done, most := make(chan struct{}), make(chan uint64)
-	go func() {
-		var top uint64
-		for tick := time.NewTicker(2 * time.Millisecond); ; {
-			select {
-			case <-done:
-				most <- top
-				return
-			case <-tick.C:
-				runtime.ReadMemStats(&now)
-				top = max(top, now.HeapAlloc)
-			}
-		}
-	}()
-	f()
-	close(done)
-	return max(<-most, before.HeapAlloc) - before.HeapAlloc
 }
 
 // A request in MTOM is taken as one with its documents inside.

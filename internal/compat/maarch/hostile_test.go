@@ -7,49 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
+	"parapheur/internal/heaptest"
 	"parapheur/internal/towntest"
 )
-
-// endless reads one character for ever.
-type endless byte
-
-func (e endless) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = byte(e)
-	}
-	return len(b), nil
-}
-
-// peak is by how much the heap grew at most while f ran.
-func peak(f func()) uint64 {
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	done, most := make(chan struct{}), make(chan uint64)
-	go func() {
-		var top uint64
-		for tick := time.NewTicker(2 * time.Millisecond); ; {
-			select {
-			case <-done:
-				most <- top
-				return
-			case <-tick.C:
-				runtime.ReadMemStats(&now)
-				top = max(top, now.HeapAlloc)
-			}
-		}
-	}()
-	f()
-	close(done)
-	return max(<-most, before.HeapAlloc) - before.HeapAlloc
-}
 
 // What a client could send to fill the memory is refused, with an answer that
 // it understands, and in little of it.
@@ -68,16 +33,16 @@ func TestHostileRequests(t *testing.T) {
 	}{
 		"a zip bomb": {func() io.Reader { return strings.NewReader(string(raw)) }, 400},
 		"a gigabyte of base64": {func() io.Reader {
-			return io.MultiReader(strings.NewReader(`{"title":"x","encodedDocument":"`), io.LimitReader(endless('A'), 1<<30), strings.NewReader(`"}`))
+			return io.MultiReader(strings.NewReader(`{"title":"x","encodedDocument":"`), io.LimitReader(heaptest.Endless('A'), 1<<30), strings.NewReader(`"}`))
 		}, 413},
 		"a gigabyte of title": {func() io.Reader {
-			return io.MultiReader(strings.NewReader(`{"title":"`), io.LimitReader(endless('!'), 1<<30), strings.NewReader(`"}`))
+			return io.MultiReader(strings.NewReader(`{"title":"`), io.LimitReader(heaptest.Endless('!'), 1<<30), strings.NewReader(`"}`))
 		}, 413},
 		"deep nesting": {func() io.Reader { return strings.NewReader(`{"metadata":` + strings.Repeat("[", 500000)) }, 422},
 	} {
 		var w *httptest.ResponseRecorder
 		body := one.body()
-		grown := peak(func() { w = h.send("POST", "/documents", body) })
+		grown := heaptest.Grown(func() { w = h.send("POST", "/documents", body) })
 		out := map[string]any{}
 		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != one.status || out["errors"] == nil {
 			t.Errorf("%s: %d %.300s", name, w.Code, w.Body)
