@@ -78,7 +78,7 @@ load: ## 50 deposits a second of 200 KB letters with webhooks, two cores, two mi
 .PHONY: conformance
 conformance: ## EU DSS, pyHanko, veraPDF and others judge signed files of every kind; writes docs/conformance.md
 	@scripts/setup.sh conformance
-	$(GO) test -tags slow $(TESTFLAGS) -count=1 -timeout 30m -v ./signing/conformance -update
+	$(GO) test -tags slow $(TESTFLAGS) -count=1 -timeout 60m -v ./signing/conformance -update
 
 .PHONY: bench
 bench: ## Speed and memory, as ratios to a floor measured in the same run (COUNT=5)

@@ -17,12 +17,13 @@ import (
 
 // input is a document to sign.
 type input struct {
-	name    string
-	file    []byte
-	field   string // that the first signature fills
-	foreign int    // signatures of another program that it has already
-	pdfa    bool   // veraPDF must accept it before and after
-	big     bool   // signed once, by one person
+	name     string
+	file     []byte
+	field    string // that the first signature fills
+	foreign  int    // signatures of another program that it has already
+	pdfa     bool   // veraPDF must accept it before and after
+	once     bool   // signed by one person alone
+	pictures        // in the blocks
 }
 
 func letter() input { return input{name: "letter", file: pdftest.Letter(2)} }
@@ -57,9 +58,9 @@ func inputs(t *testing.T) []input {
 	}
 	out = append(out,
 		input{name: "500 pages", file: pdftest.ManyPages(500)},
-		input{name: "5000 pages", file: pdftest.ManyPages(5000), big: true},
-		input{name: "10 MB", file: pdftest.Big(10 << 20), big: true},
-		input{name: "200 MB", file: pdftest.Big(200 << 20), big: true})
+		input{name: "5000 pages", file: pdftest.ManyPages(5000), once: true},
+		input{name: "10 MB", file: pdftest.Big(10 << 20), once: true},
+		input{name: "200 MB", file: pdftest.Big(200 << 20), once: true})
 	slices.SortFunc(out, func(a, b input) int { return strings.Compare(a.name, b.name) })
 	return out
 }

@@ -276,7 +276,7 @@ func (j *judges) verapdf(t *testing.T, list []*cell) {
 	var originals []*cell
 	for _, c := range list {
 		if c.pdfa {
-			o := &cell{input: c.input, file: c.name + ".pdf", path: filepath.Join(dir, c.name+".pdf")}
+			o := &cell{input: c.input, file: c.file, path: filepath.Join(dir, c.file)}
 			if err := os.WriteFile(o.path, c.input.file, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +288,7 @@ func (j *judges) verapdf(t *testing.T, list []*cell) {
 		if !c.pdfa {
 			continue
 		}
-		was, is := before[c.name+".pdf"], after[c.file]
+		was, is := before[c.file], after[c.file]
 		v := verdict{text: fmt.Sprintf("%s → %s", was, is)}
 		if was == is && was != "" && was != "FAIL" {
 			v.state = accepted

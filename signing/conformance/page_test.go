@@ -15,7 +15,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/conformance.md and its picture")
+var (
+	update = flag.Bool("update", false, "write docs/conformance.md and its picture")
+	only   = flag.String("only", "", "judge the documents alone whose name contains this, and write nothing")
+)
 
 const (
 	pagePath    = "../../docs/conformance.md"
@@ -162,6 +165,9 @@ func picture(all []*cell) string {
 		if c.name == "letter" {
 			name = "letter, " + c.key + ", " + c.levelName()
 		}
+		if document, _, adorned := strings.Cut(c.name, withImages); adorned {
+			name = document + " + images"
+		}
 		r := at[name]
 		if r == nil {
 			r = &row{name, map[string]state{}}
@@ -222,9 +228,10 @@ This page is written by the suite of signing/conformance, from what the validato
 
 %d files were made and judged. Each is a document signed by one person or by several in turn, each with a visible block; at B-LT
 and B-LTA the last signature brings the evidence of all of them. Every kind of key signs a letter at every level, and
-every kind of document is brought to B-LTA with one signature and with three. P-256 is the demonstration PKI over HTTP (OCSP and
-revocation lists); the other keys belong to a test PKI with revocation lists. Judges work offline and trust the root of the PKI
-alone. The suite also shows them an altered letter, one without evidence and one that is no PDF/A, which they must refuse.
+every kind of document is brought to B-LTA with one signature and with three, PDF/A also with images in its blocks. P-256 is the
+demonstration PKI over HTTP (OCSP and revocation lists); the other keys belong to a test PKI with revocation lists. Judges work
+offline and trust the root of the PKI alone. The suite also shows them an altered letter, one without evidence and one that is no
+PDF/A, which they must refuse.
 
 | Judge | Version | Says yes to | Files | Accepted | No revocation data, as foreseen | Limits, listed below |
 |---|---|---|---|---|---|---|
@@ -251,6 +258,9 @@ const pageDetail = `
 
 The samples named after a program were made by it (signing/conformance/testdata, with the script that makes them); the others
 are written by signing/internal/pdftest, *word* with the structure that Microsoft Word gives its files. « 1 + 3 » is one signature of another
-program, then three of ours.
+program, then three of ours. « + images » has a coat of arms and a handwritten signature in each block: *colours, a photo* as the
+product keeps what a town and a person bring, the others straight from the file, be it transparent, grey, with a palette, with a
+colour profile or a gamma, in four inks, of 16 bits. They stand in every part of PDF/A (1 to 4), at levels A and B, with an output
+intent of three, four or one colour and with none: nothing of a block is transparent there, and its colours are CalRGB.
 
 `

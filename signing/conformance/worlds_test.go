@@ -240,7 +240,7 @@ func (w *world) produce(t *testing.T, in input, level signing.Level, n int, rene
 	t.Helper()
 	file := bytes.Clone(in.file)
 	for i, s := range w.signers[:n] {
-		opt := signing.Options{Level: level, Hash: w.hash, Augment: w.augmenting(level), Claims: signing.Claims{
+		opt := signing.Options{Level: level, Hash: w.hash, Augment: w.augmenting(level), Arms: in.arms, Griffe: in.griffe, Claims: signing.Claims{
 			Name: "Élise Préfète-Gœury", Quality: people()[i],
 			Town: "Saint-Aubin-sur-Loire", Reason: "Décision no 12 : été (x", Time: time.Now(),
 		}}

@@ -43,7 +43,7 @@ var (
 )
 
 // NewPicture decodes a PNG or a JPEG within limits, or fails with [ErrPicture]. The margins that are
-// white or transparent are cut off; transparency is kept.
+// white or transparent are cut off; transparency is kept. A photograph is held as its telephone was.
 func NewPicture(b []byte) (*Picture, error) {
 	if len(b) > maxPictureBytes {
 		return nil, fmt.Errorf("%w: %d bytes, %d allowed", ErrPicture, len(b), maxPictureBytes)
@@ -55,15 +55,15 @@ func NewPicture(b []byte) (*Picture, error) {
 	if p != nil {
 		return p, nil
 	}
-	img, isJPEG, err := decodePicture(b)
+	d, err := decodePicture(b)
 	if err != nil {
 		return nil, err
 	}
-	pix := reduced(img, keptSide)
+	pix := d.reduced(keptSide)
 	if pix == nil {
 		return nil, fmt.Errorf("%w: blank", ErrPicture)
 	}
-	p = &Picture{pix: pix, sum: sum, jpeg: isJPEG}
+	p = &Picture{pix: pix, sum: sum, jpeg: d.jpeg}
 	picturesMu.Lock()
 	defer picturesMu.Unlock()
 	if len(pictures) >= maxPictures {
@@ -73,14 +73,26 @@ func NewPicture(b []byte) (*Picture, error) {
 	return p, nil
 }
 
-func decodePicture(b []byte) (img image.Image, isJPEG bool, err error) {
+// decoded is an image as its file has it.
+type decoded struct {
+	img         image.Image
+	jpeg        bool
+	orientation int // how it is to be held, from 1 to 8
+}
+
+// reduced returns the image upright, without its margins, its longest side of so many pixels at most; nil when it is blank.
+func (d decoded) reduced(side int) *image.NRGBA { return turned(reduced(d.img, side), d.orientation) }
+
+func decodePicture(b []byte) (decoded, error) {
+	d := decoded{orientation: upright}
 	config, decode := png.DecodeConfig, png.Decode
 	if bytes.HasPrefix(b, []byte("\xFF\xD8")) {
-		config, decode, isJPEG = jpeg.DecodeConfig, jpeg.Decode, true
+		config, decode = jpeg.DecodeConfig, jpeg.Decode
+		d.jpeg, d.orientation = true, orientation(b)
 	}
 	c, err := config(bytes.NewReader(b))
 	if err != nil {
-		return nil, false, fmt.Errorf("%w: neither PNG nor JPEG: %w", ErrPicture, err)
+		return d, fmt.Errorf("%w: neither PNG nor JPEG: %w", ErrPicture, err)
 	}
 	most := maxPicturePixels
 	switch c.ColorModel {
@@ -88,12 +100,12 @@ func decodePicture(b []byte) (img image.Image, isJPEG bool, err error) {
 		most /= 2
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > maxPictureSide || c.Height > maxPictureSide || c.Width*c.Height > most {
-		return nil, false, fmt.Errorf("%w: %d x %d pixels", ErrPicture, c.Width, c.Height)
+		return d, fmt.Errorf("%w: %d x %d pixels", ErrPicture, c.Width, c.Height)
 	}
-	if img, err = decode(bytes.NewReader(b)); err != nil {
-		return nil, false, fmt.Errorf("%w: %w", ErrPicture, err)
+	if d.img, err = decode(bytes.NewReader(b)); err != nil {
+		return d, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
-	return img, isJPEG, nil
+	return d, nil
 }
 
 // reduced cuts the margins and averages the pixels down to a longest side; nil for a blank image.

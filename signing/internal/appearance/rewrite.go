@@ -18,13 +18,13 @@ func Rewrite(file []byte, ink bool) ([]byte, error) {
 	if len(file) > maxPictureBytes {
 		return nil, fmt.Errorf("%w: %d bytes, %d allowed", ErrPicture, len(file), maxPictureBytes)
 	}
-	img, isJPEG, err := decodePicture(file)
+	d, err := decodePicture(file)
 	if err != nil {
 		return nil, err
 	}
-	pix := reduced(img, keptSide)
+	pix := d.reduced(keptSide)
 	if ink {
-		if pix = reduced(img, inkSide); pix != nil {
+		if pix = d.reduced(inkSide); pix != nil {
 			pix = reduced(lift(pix), keptSide)
 		}
 	}
@@ -32,7 +32,7 @@ func Rewrite(file []byte, ink bool) ([]byte, error) {
 		return nil, fmt.Errorf("%w: blank", ErrPicture)
 	}
 	var out bytes.Buffer
-	if isJPEG && !ink {
+	if d.jpeg && !ink {
 		err = jpeg.Encode(&out, pix, &jpeg.Options{Quality: 90})
 	} else {
 		err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, pix)
