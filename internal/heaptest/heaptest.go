@@ -45,7 +45,7 @@ func Watch() (peak func() uint64) {
 			highest = max(highest, inUse())
 			select {
 			case <-asked:
-				most <- highest - before
+				most <- max(highest, inUse()) - before
 				return
 			case <-tick.C:
 			}
