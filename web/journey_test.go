@@ -24,6 +24,7 @@ import (
 	"parapheur/internal/child"
 	"parapheur/internal/demo"
 	"parapheur/internal/pgtest"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/wiring"
 	"parapheur/migrations"
 	"parapheur/web"
@@ -62,7 +63,7 @@ func newTown(t *testing.T) *town {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	system, err := wiring.Assemble(ctx, wiring.Config{
-		DatabaseURL: dsn, DataDir: t.TempDir(), MasterKey: []byte("0123456789abcdef0123456789abcdef"),
+		DatabaseURL: dsn, DataDir: t.TempDir(), EngineCache: tooltest.EngineCache(), MasterKey: []byte("0123456789abcdef0123456789abcdef"),
 		DemoURL: origin + "/pki", Workers: 2, MaxDocument: 4 << 20, Log: log, Now: time.Now, Version: "essai",
 	})
 	if err != nil {

@@ -119,7 +119,7 @@ func rules() map[string]rule {
 		"internal/tooltest":        {},
 		"internal/heaptest":        {},
 		"internal/pgtest":          {own: "internal/pgdev", third: pgx},
-		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgdev internal/pgtest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
+		"internal/towntest":        {own: "approvals/proof dossiers internal/demo internal/pgdev internal/pgtest internal/tooltest internal/wiring migrations", third: pgx + " github.com/descope/virtualwebauthn"},
 		"internal/measure":         {},
 		"e2e":                      {},
 		"docs":                     {},

@@ -15,6 +15,7 @@ import (
 	"parapheur/internal/child"
 	"parapheur/internal/pdftest"
 	"parapheur/internal/render"
+	"parapheur/internal/tooltest"
 )
 
 func TestMain(m *testing.M) {
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func renderer(t *testing.T) *render.Renderer {
 	t.Helper()
-	r, err := render.New(render.Options{CacheDir: t.TempDir()})
+	r, err := render.New(render.Options{CacheDir: tooltest.EngineCache()})
 	if err != nil {
 		t.Fatal(err)
 	}

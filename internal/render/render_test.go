@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -18,6 +17,7 @@ import (
 
 	"parapheur/internal/child"
 	"parapheur/internal/pdftest"
+	"parapheur/internal/tooltest"
 )
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // renderer shares one cache between the tests of a run, so that the engine is compiled once.
 func renderer(t testing.TB, o Options) *Renderer {
 	t.Helper()
-	o.CacheDir = filepath.Join(os.TempDir(), fmt.Sprintf("parapheur-render-test-%d", os.Geteuid()))
+	o.CacheDir = tooltest.EngineCache()
 	r, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package tooltest runs the outside programs by whose word a test stands:
-// poppler, OpenSSL, a shell.
+// poppler, OpenSSL, a shell; and keeps what is long to make ready.
 //
 // Where everything is to be tested (CI=true), a program that is missing fails
 // the test; elsewhere the test is skipped and says what is missing. It is for
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -82,4 +83,11 @@ func Text(t testing.TB, letter []byte) string {
 		t.Fatalf("pdftotext: %v", err)
 	}
 	return string(out)
+}
+
+// EngineCache is the folder where all tests of this user keep the compiled
+// engine of previews: compiling takes two seconds of both processors, which is
+// a minute of a busy machine under the race detector.
+func EngineCache() string {
+	return filepath.Join(os.TempDir(), "parapheur-engine-"+strconv.Itoa(os.Geteuid()))
 }

@@ -21,6 +21,7 @@ import (
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/pgtest"
+	"parapheur/internal/tooltest"
 	"parapheur/internal/wiring"
 	"parapheur/migrations"
 )
@@ -128,7 +129,7 @@ func (town *Town) beside(t testing.TB, tenant dossiers.Tenant) *Town {
 func Node(dsn, dir string) wiring.Config {
 	return wiring.Config{
 		DatabaseURL: dsn, DataDir: dir, MasterKey: []byte("a master key of tests, 32 bytes!"), DemoURL: Origin + "/pki",
-		Workers: 2, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+		EngineCache: tooltest.EngineCache(), Workers: 2, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
 		Outward: wiring.Outward{Rounds: -1}, // a test says when webhooks are sent
 	}
 }

@@ -10,6 +10,7 @@ package wiring
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -74,6 +75,9 @@ type Config struct {
 	// Breakdown, if set, is asked before each request about revocation in the
 	// demonstration: tests break the services there.
 	Breakdown func(path string) error
+	// EngineCache is the folder of this user alone that keeps the compiled
+	// engine of previews, 21 MB; empty is one below DataDir. Nodes may share it.
+	EngineCache string
 	// Workers is how many jobs run at once here; 0 works none.
 	Workers int
 	// MaxDocument is the limit of one document in bytes; 0 is 100 MiB.
@@ -150,7 +154,7 @@ func (s *System) assemble(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Render, err = render.New(render.Options{CacheDir: filepath.Join(cfg.DataDir, "cache", "render")})
+	s.Render, err = render.New(render.Options{CacheDir: cmp.Or(cfg.EngineCache, filepath.Join(cfg.DataDir, "cache", "render"))})
 	if err != nil {
 		return err
 	}
