@@ -51,7 +51,7 @@ func TestErrorPageInEnglish(t *testing.T) {
 func ofPeople() []string {
 	return []string{
 		"account-", "acted-since", "already-decided", "author-only", "batch-refused", "certificate-revoked", "document-changed", "gesture-", "invitation-", "key-activation",
-		"last-passkey", "mandate-missing", "must-read", "no-power", "no-recipient", "no-refusal", "no-return", "no-signing-key", "not-longer", "not-your-desk", "oneself",
+		"last-passkey", "mail-not-sent", "mandate-missing", "must-read", "no-power", "no-recipient", "no-refusal", "no-return", "no-signing-key", "not-longer", "not-your-desk", "oneself",
 		"opinion-awaited", "panel-expired", "passkey-", "preview-unavailable", "reason-needed", "recused", "sign-in-needed", "sign-on-", "statement-refused",
 		"step-closed", "stronger-key", "unread", "wrong-decision", "awaiting-timestamp", "document-unreadable",
 	}
@@ -71,6 +71,7 @@ func englishErrors() map[string]string {
 		"document-not-pdf": "The file is no PDF, whatever its name says.", "document-signature-would-break": "The PDF is signed: no stamp, no merge.", "document-signed-and-locked": "Its signatures allow no other: it may be an annex, not the letter.",
 		"document-too-complex": "The PDF is too complex to be checked: print it to PDF.", "document-too-large": "Above the limit of one document.", "document-too-many-pages": "Too many pages.",
 		"document-truncated": "The file is incomplete: send it again.", "drafter-only": "Only who deposited may do this.", "forbidden": "Known, yet not yours to do.",
+		"stamp-not-placed":       "A page could not be drawn to find room for the stamp: deposit again in a moment, or without stamp.",
 		"idempotency-key-reused": "The key served another request: take a new one.", "insufficient-scope": "The key lacks the scope that `WWW-Authenticate` names.",
 		"internal": "Ours: quote `trace_id`; the same request may be sent again.", "invalid-input": "`errors` names each field and says why.", "key-needed": "No key, or one that opens nothing.",
 		"metadata-missing": "The step needs metadata that are not filled.", "method-not-allowed": "See `Allow`.", "misconfigured": "Tell the operator.", "not-acceptable": "See the media types of the operation.",

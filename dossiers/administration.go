@@ -214,7 +214,7 @@ func (o *Office) MailsInvitations() bool { return o.Mail != nil }
 
 // MailInvitation sends the link of an open invitation to the address of its
 // person, before it returns. ErrInvitation: the token opens nothing.
-// ErrUnavailable: the mail was not accepted, and the link still serves.
+// ErrNotMailed: the mail was not accepted, and the link still serves.
 func (o *Office) MailInvitation(ctx context.Context, v Viewer, token string) (Person, error) {
 	if err := v.administers(); err != nil {
 		return Person{}, err
@@ -224,11 +224,11 @@ func (o *Office) MailInvitation(ctx context.Context, v Viewer, token string) (Pe
 		return Person{}, err
 	}
 	if o.Mail == nil {
-		return p, fmt.Errorf("no mail leaves: %w", ErrUnavailable)
+		return p, fmt.Errorf("no mail leaves: %w", ErrNotMailed)
 	}
 	err = o.Mail(ctx, v.Tenant, InvitationMail{To: p, By: in.InvitedBy, Link: v.Tenant.Origin + "/enrolement/" + token, Expires: in.Expires})
 	if err != nil {
-		return p, fmt.Errorf("mail an invitation: %w: %w", ErrUnavailable, err)
+		return p, fmt.Errorf("mail an invitation: %w: %w", ErrNotMailed, err)
 	}
 	return p, nil
 }

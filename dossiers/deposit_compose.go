@@ -2,6 +2,7 @@ package dossiers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -228,6 +229,9 @@ func (o *Office) freeAtTop(ctx context.Context, letter *os.File, digest circuits
 		return io.NopCloser(io.NewSectionReader(letter, 0, info.Size())), nil
 	}
 	picture, err := o.Render.Page(ctx, digest, open, page, stampPicture)
+	if errors.Is(err, ErrUnavailable) {
+		return area{}, fmt.Errorf("look for room on page %d: %w: %w", page, ErrUndrawn, err)
+	}
 	if err != nil {
 		return area{}, fmt.Errorf("look for room on page %d: %w", page, err)
 	}

@@ -2,12 +2,14 @@ package dossiers_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
+	"parapheur/circuits"
 	"parapheur/dossiers"
 	"parapheur/internal/demo"
 	"parapheur/internal/intake"
@@ -107,6 +109,29 @@ func TestStampNeedsRoom(t *testing.T) {
 	var invalid *dossiers.InvalidError
 	if !errors.As(err, &invalid) || invalid.Field != "stamp" {
 		t.Errorf("%v, want a refusal of the stamp", err)
+	}
+}
+
+// An undrawn renderer draws no page, as where the machine is too busy.
+type undrawn struct{ dossiers.Renderer }
+
+func (undrawn) Page(context.Context, circuits.Digest, func() (io.ReadCloser, error), int, int) ([]byte, error) {
+	return nil, fmt.Errorf("preview: %w: too long", dossiers.ErrUnavailable)
+}
+
+// Where a page cannot be drawn, a stamp is refused for now, and a letter
+// without one is taken.
+func TestStampNeedsAPicture(t *testing.T) {
+	t.Parallel()
+	town := towntest.New(t)
+	main := town.Letter(t)
+	town.Office.Render = undrawn{town.Office.Render}
+	_, _, err := town.Office.Compose(t.Context(), town.Tenant, main, nil, dossiers.Additions{Stamp: &dossiers.Stamp{Text: "Chrono 1"}})
+	if !errors.Is(err, dossiers.ErrUndrawn) {
+		t.Errorf("%v, want ErrUndrawn", err)
+	}
+	if _, _, err = town.Office.Compose(t.Context(), town.Tenant, main, nil, dossiers.Additions{}); err != nil {
+		t.Error(err)
 	}
 }
 

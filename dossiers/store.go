@@ -26,6 +26,8 @@ var (
 	ErrLastPasskey  = errors.New("the last passkey cannot be revoked by its holder")
 	ErrOneself      = errors.New("administrators cannot deactivate themselves")
 	ErrUnavailable  = errors.New("preview unavailable")
+	ErrUndrawn      = errors.New("page not drawn")    // where a stamp needs to know what is free
+	ErrNotMailed    = errors.New("mail not accepted") // by the server that it was handed to
 	ErrKeyReused    = errors.New("idempotency key used for something else")
 	ErrUnread       = errors.New("not opened in this version yet") // a letter decided with others is read first
 	ErrAwaiting     = errors.New("waiting for a service outside")  // the sealing job tries again later

@@ -243,7 +243,7 @@ func TestInvitationByMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.MailInvitation(t.Context(), admin, token); !errors.Is(err, dossiers.ErrUnavailable) {
+	if _, err := o.MailInvitation(t.Context(), admin, token); !errors.Is(err, dossiers.ErrNotMailed) {
 		t.Errorf("a relay that refuses: %v", err)
 	}
 	if p, err := o.MailInvitation(t.Context(), admin, token); err != nil || p.Email != mayor.Person.Email {
