@@ -113,7 +113,7 @@ func newServer(o Options) *server {
 	root := chi.NewRouter()
 	root.Use(s.trace, s.recover, middleware.GetHead)
 	root.NotFound(s.plain(http.StatusNotFound))
-	root.MethodNotAllowed(s.plain(http.StatusMethodNotAllowed))
+	root.MethodNotAllowed(s.methodNotAllowed(root))
 	root.Route(base, func(r chi.Router) {
 		r.NotFound(s.plain(http.StatusNotFound))
 		r.MethodNotAllowed(s.methodNotAllowed(r))
@@ -185,10 +185,12 @@ func withDefaults(o Options) Options {
 var once sync.Once
 
 // configure sets what huma keeps in package variables, once: our errors
-// instead of its own, and arrays that are never null.
+// instead of its own, arrays that are never null, and names as they are
+// described ("Title" is not "title").
 func configure() {
 	once.Do(func() {
 		huma.DefaultArrayNullable = false
+		huma.ValidateStrictCasing = true
 		huma.NewError = newError
 	})
 }
@@ -198,6 +200,7 @@ func (s *server) config() huma.Config {
 	cfg.CreateHooks = nil // no $schema property, no Link header made from Host
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Formats = formats()
 	cfg.Transformers = []huma.Transformer{identify}
 	cfg.Info.Description = introduction
 	cfg.Info.License = &huma.License{Name: "EUPL-1.2", Identifier: "EUPL-1.2"}
@@ -254,7 +257,7 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, s.refuse(ctx, o.id, err)
+			return nil, s.refuse(ctx, o.method, o.path, err)
 		}
 		return out, nil
 	})
@@ -271,10 +274,11 @@ func (s *server) plain(status int) http.HandlerFunc {
 }
 
 // methodNotAllowed answers 405 with the methods that the address has (RFC
-// 9110, 15.5.6).
+// 9110, 15.5.6), or 404 if it has none.
 func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		path := chi.RouteContext(r.Context()).RoutePath
+		path := cmp.Or(chi.RouteContext(r.Context()).RoutePath, r.URL.Path)
+		status := http.StatusNotFound
 		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			look := m
 			if m == http.MethodHead {
@@ -282,8 +286,9 @@ func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 			}
 			if routes.Match(chi.NewRouteContext(), look, path) {
 				w.Header().Add("Allow", m)
+				status = http.StatusMethodNotAllowed
 			}
 		}
-		write(w, r, problem.Of(http.StatusMethodNotAllowed))
+		write(w, r, problem.Of(status))
 	}
 }

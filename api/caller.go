@@ -98,6 +98,10 @@ func (s *server) admit(ctx huma.Context, next func(huma.Context)) {
 		write(w, r, p)
 		return
 	}
+	if p, odd := unreadableURL(r.URL); odd {
+		write(w, r, p)
+		return
+	}
 	next(huma.WithValue(ctx, callerKey{}, who{viewer: grant.Viewer, scopes: grant.Scopes, credential: grant.Credential}))
 }
 

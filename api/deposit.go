@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -262,9 +261,8 @@ func (s *server) meta(part io.Reader) (*Deposit, error) {
 		return nil, refused(http.StatusRequestEntityTooLarge, "La partie dossier est limitée à 64 Kio.")
 	}
 	var v any
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if err := dec.Decode(&v); err != nil || dec.More() {
-		return nil, refused(http.StatusBadRequest, "La partie dossier n’est pas un texte JSON correct.")
+	if err := decodeJSON(raw, &v); err != nil {
+		return nil, notJSON("dossier", err)
 	}
 	found := &huma.ValidateResult{}
 	path := huma.NewPathBuffer(make([]byte, 0, 64), 0)
@@ -278,8 +276,8 @@ func (s *server) meta(part io.Reader) (*Deposit, error) {
 		return nil, &refusal{Problem: p}
 	}
 	m := &Deposit{}
-	if err := json.Unmarshal(raw, m); err != nil {
-		return nil, refused(http.StatusBadRequest, "La partie dossier n’est pas un texte JSON correct.")
+	if err := decodeJSON(raw, m); err != nil {
+		return nil, notJSON("dossier", err)
 	}
 	return m, nil
 }

@@ -51,7 +51,7 @@ func newHostServer(o HostOptions) *hostServer {
 	root := chi.NewRouter()
 	root.Use(s.trace, s.recover, middleware.GetHead)
 	root.NotFound(s.plain(http.StatusNotFound))
-	root.MethodNotAllowed(s.plain(http.StatusMethodNotAllowed))
+	root.MethodNotAllowed(s.methodNotAllowed(root))
 	root.Route(hostBase, func(r chi.Router) {
 		r.NotFound(s.plain(http.StatusNotFound))
 		r.MethodNotAllowed(s.methodNotAllowed(r))
@@ -122,6 +122,10 @@ func (s *hostServer) admitKey(ctx huma.Context, next func(huma.Context)) {
 		tooMany(w, r, wait)
 		return
 	}
+	if p, odd := unreadableURL(r.URL); odd {
+		write(w, r, p)
+		return
+	}
 	next(huma.WithValue(ctx, hostCallerKey{}, key))
 }
 
@@ -129,11 +133,10 @@ func (s *hostServer) admitKey(ctx huma.Context, next func(huma.Context)) {
 func addHost[I, O any](s *hostServer, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Tags, op.Security, op.MaxBodyBytes, op.BodyReadTimeout = []string{tagTowns}, []map[string][]string{{scheme: {}}}, maxBody, 15*time.Second
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusTooManyRequests)
-	id := op.OperationID
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, s.refuse(ctx, id, err)
+			return nil, s.refuse(ctx, op.Method, op.Path, err)
 		}
 		return out, nil
 	})

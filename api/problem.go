@@ -77,8 +77,10 @@ func wrong(location, message string) error {
 	return &refusal{Problem: p}
 }
 
-// refuse makes what is written of an error, and logs it if it is ours.
-func (s *server) refuse(ctx context.Context, op string, err error) error {
+// refuse makes what is written of an error of an operation, and logs it if it
+// is ours.
+func (s *server) refuse(ctx context.Context, method, path string, err error) error {
+	op := s.operation(method, path)
 	header := http.Header{}
 	var p problem.Problem
 	if r := (*refusal)(nil); errors.As(err, &r) {
@@ -90,10 +92,70 @@ func (s *server) refuse(ctx context.Context, op string, err error) error {
 		p = problem.For(err)
 	}
 	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		s.Log.ErrorContext(ctx, "api", slog.String("operation", op), slog.String("trace_id", traceOf(ctx)), slog.Any("error", err))
+		s.Log.ErrorContext(ctx, "api", slog.String("operation", op.OperationID), slog.String("trace_id", traceOf(ctx)), slog.Any("error", err))
 	}
 	retryAfter(header, p)
-	return huma.ErrorWithHeaders(wire(p), header)
+	out := wire(p)
+	for i := range out.Errors {
+		out.Errors[i].Location = s.located(op, out.Errors[i].Location)
+	}
+	return huma.ErrorWithHeaders(out, header)
+}
+
+// operation is what the document says of one, or nothing of one it has not.
+func (s *server) operation(method, path string) *huma.Operation {
+	if item := s.api.OpenAPI().Paths[path]; item != nil {
+		for _, op := range operations(item) {
+			if op.Method == method {
+				return op
+			}
+		}
+	}
+	return &huma.Operation{}
+}
+
+// located says where in a request the field is that the domain names, as what
+// is refused by its form is located: "body.note", "query.from", "path.n". What
+// is no part of the request keeps its name.
+func (s *server) located(op *huma.Operation, field string) string {
+	name := field
+	if end := strings.IndexAny(field, ".["); end > 0 {
+		name = field[:end]
+	}
+	for _, p := range op.Parameters {
+		if p.Name == name && p.In != "header" {
+			return p.In + "." + field
+		}
+	}
+	if op.RequestBody == nil || op.RequestBody.Content[jsonMedia] == nil {
+		return field
+	}
+	schema := op.RequestBody.Content[jsonMedia].Schema
+	if schema.Ref != "" {
+		schema = s.api.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	if _, ok := schema.Properties[name]; ok {
+		return "body." + field
+	}
+	return field
+}
+
+// notJSON is the error of a part that is no JSON text.
+func notJSON(part string, err error) error {
+	return &refusal{Problem: unreadableJSON(part, err)}
+}
+
+func unreadableJSON(part string, err error) problem.Problem {
+	p := problem.Of(http.StatusBadRequest)
+	field := problem.Field{Location: part, Message: "Ce texte n’a pas la forme attendue."}
+	if f := (*jsonFault)(nil); errors.As(err, &f) {
+		field.Message = f.why
+		if f.path != "" {
+			field.Location += "." + f.path
+		}
+	}
+	p.Detail, p.Fields = "Le JSON envoyé ne se lit pas : voyez ce qui est signalé.", []problem.Field{field}
+	return p
 }
 
 func retryAfter(h http.Header, p problem.Problem) {
@@ -133,6 +195,9 @@ func newError(status int, _ string, errs ...error) huma.StatusError {
 		var d huma.ErrorDetailer
 		if errors.As(err, &d) {
 			detail := d.ErrorDetail()
+			if f, ok := jsonFaultOf(detail.Message); ok {
+				return wire(unreadableJSON(detail.Location, f))
+			}
 			p.Fields = append(p.Fields, problem.Field{Location: detail.Location, Message: french(detail.Message)})
 		}
 	}
@@ -145,7 +210,7 @@ func french(message string) string {
 	for _, m := range messages() {
 		if rest, ok := strings.CutPrefix(message, m.english); ok {
 			if m.limit {
-				return m.french + " " + strings.TrimSpace(rest) + "."
+				return m.french + " " + strings.TrimSuffix(strings.TrimSpace(rest), " to be present") + "."
 			}
 			return m.french + "."
 		}
@@ -159,21 +224,42 @@ type message struct {
 }
 
 func messages() []message {
-	return []message{
+	const (
+		instant = "Une date avec l’heure et le décalage est attendue, comme 2026-05-15T09:00:00+02:00"
+		day     = "Une date est attendue, comme 2026-05-15"
+	)
+	return []message{ // the longer before those that begin it
 		{"unexpected property", "Cette information n’est pas prévue", false},
 		{"unknown query parameter", "Ce paramètre n’existe pas", false},
+		{"unknown content type", "Ce format n’est pas accepté", false},
 		{"required ", "Cette information est nécessaire", false},
 		{"expected required property ", "Il manque une information nécessaire :", true},
 		{"expected length >= ", "La longueur minimale est de", true},
 		{"expected length <= ", "La longueur maximale est de", true},
 		{"expected number >= ", "La valeur minimale est de", true},
 		{"expected number <= ", "La valeur maximale est de", true},
+		{"expected array length >= ", "Le nombre minimal d’éléments est de", true},
+		{"expected array length <= ", "Le nombre maximal d’éléments est de", true},
+		{"expected array items to be unique", "Chaque élément ne se donne qu’une fois", false},
 		{"expected value to be one of ", "Les valeurs possibles sont", true},
+		{"expected string to match pattern ", "La forme attendue est", true},
+		{"expected string to be RFC 3339 date-time", instant, false},
+		{"invalid date/time for format 2006-01-02T", instant, false},
+		{"expected string to be RFC 3339 date", day, false},
+		{"invalid date/time", day, false},
+		{"expected string to be RFC 4122 uuid", "Un identifiant (UUID) est attendu", false},
+		{"expected string to be RFC 3986 uri", "Une adresse (URI) est attendue", false},
+		{"expected string to be RFC 5322 email", "Une adresse électronique est attendue", false},
+		{"expected string to be base64 encoded", "Du base64 est attendu", false},
+		{"expected string to be ", "Cette forme n’est pas celle qui est attendue", false},
 		{"expected string", "Un texte est attendu", false},
 		{"expected boolean", "Un booléen est attendu : true ou false", false},
 		{"expected integer", "Un nombre entier est attendu", false},
 		{"expected number", "Un nombre est attendu", false},
+		{"expected array", "Une liste est attendue", false},
 		{"expected object", "Un objet JSON est attendu", false},
 		{"invalid integer", "Un nombre entier est attendu", false},
+		{"invalid boolean", "Un booléen est attendu : true ou false", false},
+		{"invalid float", "Un nombre est attendu", false},
 	}
 }

@@ -19,8 +19,6 @@ import (
 	"parapheur/internal/towntest"
 )
 
-const jsonMedia = "application/json"
-
 // TestTheWholeLifeOfALetter goes from a draft to what the postman said.
 func TestTheWholeLifeOfALetter(t *testing.T) {
 	t.Parallel()

@@ -53,7 +53,7 @@ func line(field, s string, least, most int) (string, error) {
 	s = strings.TrimSpace(s)
 	n := utf8.RuneCountInString(s)
 	switch {
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unseen):
 		return s, &InvalidError{field, "Ce champ contient des caractères qui ne s’affichent pas."}
 	case n < least:
 		return s, &InvalidError{field, "Ce champ est nécessaire."}
@@ -63,13 +63,22 @@ func line(field, s string, least, most int) (string, error) {
 	return s, nil
 }
 
+// unseen reports what a line may not hold: controls, ends of lines, and what
+// turns the direction of writing, under which people read something else than
+// what they sign (Unicode TR 36, 3.3).
+func unseen(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || turning(r)
+}
+
+func turning(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }
+
 // text checks a text of several lines.
 func text(field, s string, most int) (string, error) {
 	s = strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))
 	if n := utf8.RuneCountInString(s); n > most {
 		return s, &InvalidError{field, fmt.Sprintf("Ce champ est limité à %d caractères ; il en a %d.", most, n)}
 	}
-	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) || strings.ContainsFunc(s, turning) {
 		return s, &InvalidError{field, "Ce champ contient des caractères qui ne s’affichent pas."}
 	}
 	return s, nil
@@ -87,6 +96,9 @@ func (d *Draft) check() (err error) {
 		return err
 	}
 	if d.Note, err = text("note", d.Note, 2000); err != nil {
+		return err
+	}
+	if d.DrafterEmail, err = line("drafter", d.DrafterEmail, 0, 254); err != nil {
 		return err
 	}
 	if d.Main.SHA256.IsZero() {

@@ -245,12 +245,12 @@ func (o *Office) store(ctx context.Context, f *os.File, got Received) error {
 func fileName(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if unseen(r) || r == utf8.RuneError {
 			return -1
 		}
 		return r
 	}, name)
-	if name == "" {
+	if strings.Trim(name, ". ") == "" {
 		return "document.pdf"
 	}
 	if runes := []rune(name); len(runes) > 120 {

@@ -46,6 +46,9 @@ func checkPlaces(all []Place) error {
 	}
 	seen := map[circuits.StepID]bool{}
 	for _, p := range all {
+		if _, err := line("signature_places", string(p.Step), 0, 100); err != nil {
+			return err
+		}
 		switch {
 		case p.Page < 0 || p.Page > 100_000:
 			return &InvalidError{"signature_places", "La page se compte à partir de 1\u00a0; 0 désigne la dernière."}

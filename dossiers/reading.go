@@ -402,12 +402,22 @@ func clamp(p Page) Page {
 }
 
 // Events reads the feed of an application: the journal of the town, entries
-// about its own dossiers only, after seq, in order and without gap.
+// about its own dossiers only, after seq, in order and without gap. A point
+// that the journal has not reached is refused: who waits there would miss all
+// that happens until then.
 func (o *Office) Events(ctx context.Context, v Viewer, after int64, limit int) ([]FeedEntry, error) {
 	if v.Application == nil {
 		return nil, fmt.Errorf("events: %w", ErrForbidden)
 	}
-	return o.Store.Feed(ctx, v.Tenant.ID, v.owner(), v.Application.Types, after, min(max(limit, 1), 1000))
+	found, err := o.Store.Feed(ctx, v.Tenant.ID, v.owner(), v.Application.Types, after, min(max(limit, 1), 1000))
+	if err != nil || len(found) > 0 || after == 0 {
+		return found, err
+	}
+	head, err := o.Store.JournalHead(ctx, v.Tenant.ID)
+	if err == nil && after > head.Seq {
+		err = &InvalidError{"after", "Ce point n’existe pas encore dans ce journal : il vient d’une autre collectivité, ou d’avant une restauration. Reprenez à 0, ou relisez les dossiers changés depuis (updated_after)."}
+	}
+	return nil, err
 }
 
 // A Content is an open document. Close it.

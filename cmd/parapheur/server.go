@@ -88,10 +88,19 @@ func (s *server) surfaces(office *dossiers.Office, box *dossiers.Sandbox, secure
 		r.Handle(path, programs)
 	}
 	s.connectors(r, office)
-	// Mounted as the router it is: what answers HEAD looks through it.
-	r.With(s.byName).Mount("/", web.New(web.Options{
+	pages := web.New(web.Options{
 		Office: office, Live: s.system.Hub, Log: s.log, Secure: secure, Version: fullVersion(), ClientAddress: s.proxies.Address,
-	}))
+	})
+	// Mounted as the router it is: what answers HEAD looks through it.
+	r.With(s.byName).Mount("/", pages)
+	// A method that no router knows (PROPFIND…) stops here, before any of them.
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			programs.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 	return r
 }
 

@@ -53,6 +53,9 @@ func TestRoutes(t *testing.T) {
 		{"GET", "192.0.2.1:8080", "/", 404, "Aucune mairie"},
 		{"GET", name, "/metrics", 404, ""},
 		{"TRACE", name, "/", 405, ""},
+		{"PROPFIND", name, "/", 405, "Cette adresse ne s’ouvre pas ainsi"},
+		{"PROPFIND", name, "/api/v1/me", 405, "method-not-allowed"},
+		{"PROPFIND", name, "/api/v1/nulle-part", 404, "not-found"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, srv.URL+test.path, nil)
 		if err != nil {
