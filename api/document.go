@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -48,7 +47,10 @@ func (s *server) documentBinary(path, media, what string) {
 	responses["200"] = &huma.Response{Description: what, Content: file, Headers: headers}
 	responses["206"] = &huma.Response{Description: what + ", partie demandée", Content: file, Headers: headers}
 	responses["304"] = &huma.Response{Description: "Rien n’a changé"}
-	responses["416"] = &huma.Response{Description: "La partie demandée n’existe pas"}
+	responses["416"] = &huma.Response{
+		Description: "La partie demandée n’existe pas", Content: responses["422"].Content,
+		Headers: map[string]*huma.Param{"Content-Range": text("Longueur du fichier : bytes */22036")},
+	}
 }
 
 func (s *server) content(ctx context.Context, in *contentIn) (*huma.StreamResponse, error) {
@@ -65,7 +67,7 @@ func (s *server) content(ctx context.Context, in *contentIn) (*huma.StreamRespon
 		h.Set("Repr-Digest", digestOf(c.Chosen.SHA256))
 		h.Set("Content-Disposition", attachment(c.Name))
 		_ = http.NewResponseController(w).SetWriteDeadline(s.Now().Add(streamTime)) // none to extend on some servers
-		http.ServeContent(w, r, "", time.Time{}, c)
+		deliver(w, r, c)
 	}}, nil
 }
 

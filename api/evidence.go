@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -56,6 +55,6 @@ func (s *server) evidence(ctx context.Context, in *evidenceIn) (*huma.StreamResp
 		w.Header().Set("Repr-Digest", digestOf(digest))
 		w.Header().Set("Content-Disposition", attachment(fmt.Sprintf("preuve-%d.zip", view.Number)))
 		_ = http.NewResponseController(w).SetWriteDeadline(s.Now().Add(streamTime)) // none to extend on some servers
-		http.ServeContent(w, r, "", time.Time{}, f)
+		deliver(w, r, f)
 	}}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -225,6 +224,6 @@ func (s *server) pdf(b dossiers.Blob, name string, digest circuits.Digest) *huma
 		w.Header().Set("Repr-Digest", digestOf(digest))
 		w.Header().Set("Content-Disposition", attachment(name))
 		_ = http.NewResponseController(w).SetWriteDeadline(s.Now().Add(streamTime)) // none to extend on some servers
-		http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(b, 0, b.Size()))
+		deliver(w, r, io.NewSectionReader(b, 0, b.Size()))
 	}}
 }

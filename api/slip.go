@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -43,6 +42,6 @@ func (s *server) slip(ctx context.Context, in *slipIn) (*huma.StreamResponse, er
 		h.Set("ETag", `"`+digest.String()+`"`)
 		h.Set("Repr-Digest", digestOf(digest))
 		h.Set("Content-Disposition", attachment("bordereau-"+strconv.FormatInt(number, 10)+".pdf"))
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(pdf.Bytes()))
+		deliver(w, r, bytes.NewReader(pdf.Bytes()))
 	}}, nil
 }

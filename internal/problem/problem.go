@@ -213,6 +213,7 @@ func plain() []Problem {
 		{Status: http.StatusPreconditionFailed, Type: "stale-version", Title: "Quelque chose a changé entre-temps", Detail: "L’en-tête If-Match nomme une version dépassée : relisez, puis recommencez."},
 		tooLarge(),
 		{Status: http.StatusUnsupportedMediaType, Type: "unsupported-media-type", Title: "Ce format d’envoi n’est pas accepté", Detail: "La documentation dit sous quelle forme envoyer cette demande."},
+		{Status: http.StatusRequestedRangeNotSatisfiable, Type: "range-not-satisfiable", Title: "Cette partie n’existe pas", Detail: "Le fichier finit avant : l’en-tête Content-Range dit sa longueur. S’il a changé depuis le premier octet, reprenez au début."},
 		Invalid(),
 		{Status: http.StatusPreconditionRequired, Type: "precondition-required", Title: "La version lue doit être indiquée", Detail: "Ajoutez l’en-tête If-Match avec l’étiquette (ETag) du dossier que vous avez lu."},
 		{Status: http.StatusTooManyRequests, Type: "too-many-requests", Title: "Trop de demandes", Detail: "Attendez le délai indiqué par l’en-tête Retry-After.", RetryAfter: time.Second},

@@ -5793,9 +5793,13 @@ export interface operations {
             /** @description La partie demandée n’existe pas */
             416: {
                 headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Information incorrecte */
             422: {
@@ -6069,9 +6073,13 @@ export interface operations {
             /** @description La partie demandée n’existe pas */
             416: {
                 headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Information incorrecte */
             422: {
@@ -6805,9 +6813,13 @@ export interface operations {
             /** @description La partie demandée n’existe pas */
             416: {
                 headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Information incorrecte */
             422: {
@@ -11183,9 +11195,13 @@ export interface operations {
             /** @description La partie demandée n’existe pas */
             416: {
                 headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Information incorrecte */
             422: {
@@ -12464,9 +12480,13 @@ export interface operations {
             /** @description La partie demandée n’existe pas */
             416: {
                 headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Information incorrecte */
             422: {
