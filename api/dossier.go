@@ -186,7 +186,7 @@ type listIn struct {
 	Type              string    `query:"type" maxLength:"100" doc:"Seulement les dossiers de ce type (code)"`
 	UpdatedAfter      time.Time `query:"updated_after" doc:"Seulement les dossiers qui ont bougé depuis (RFC 3339)"`
 	IfNoneMatch       string    `header:"If-None-Match" doc:"Étiquette déjà connue : 304 si rien n’a changé"`
-	Query             string    `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence, en français : le pluriel trouve le singulier ; les accents comptent"`
+	Query             string    `query:"q" maxLength:"200" doc:"Recherche dans l’objet, le destinataire et la référence : tous les mots demandés, dans n’importe quel ordre. Ni les accents, ni les capitales, ni les ligatures ne comptent (oeuvre trouve Œuvre), le pluriel trouve le singulier et le féminin le masculin ; les petits mots (le, de, pour) sont ignorés, et seuls ne trouvent rien. Entre guillemets, et de part et d’autre d’un trait d’union, d’une apostrophe ou d’une barre : les mots à la suite. -mot : sans ce mot. a or b : l’un ou l’autre"`
 	Cursor            string    `query:"cursor" maxLength:"500" doc:"Curseur de la page précédente (next_cursor), sans le modifier"`
 	Limit             int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Nombre de dossiers d’une page"`
 }

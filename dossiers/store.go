@@ -222,7 +222,7 @@ type Page struct {
 type Filter struct {
 	Phase             circuits.Phase
 	ExternalReference string
-	Query             string    // French full text over title, recipient and reference
+	Query             string    // words of title, recipient and reference, in French; accents and case do not count
 	Number            int64     // 0: any
 	Type              string    // code; empty: any
 	Types             []string  // codes the viewer is held to; empty: any

@@ -26,6 +26,11 @@ var files embed.FS
 // Apply brings the database at dsn to the newest schema. dsn must name a role
 // that may create tables and roles: the owner, never the role that serves.
 func Apply(ctx context.Context, dsn string) error {
+	return upTo(ctx, dsn, goose.MaxVersion)
+}
+
+// upTo brings the database at dsn to a version.
+func upTo(ctx context.Context, dsn string, version int64) error {
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -42,7 +47,7 @@ func Apply(ctx context.Context, dsn string) error {
 	if err := queue(ctx, dsn); err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if _, err := provider.UpTo(ctx, version); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func (c *Client) Dossier(ctx context.Context, id, known string) (Dossier, error)
 // A Filter narrows a list. What is zero does not.
 type Filter struct {
 	Phase, Type, Reference string
-	Query                  string // words of the title, recipient or reference
+	Query                  string // words of the title, recipient or reference; accents and case do not count
 	Number                 int64  // of the town; 0: any
 	UpdatedAfter           time.Time
 }

@@ -105,7 +105,7 @@ func rules() map[string]rule {
 		// What other products' clients speak.
 		"internal/compat":            {own: "dossiers internal/conditions internal/peer internal/problem internal/rates"},
 		"internal/compat/iparapheur": {own: "circuits dossiers internal/compat"},
-		"internal/compat/maarch":     {own: "circuits dossiers internal/compat"},
+		"internal/compat/maarch":     {own: "circuits dossiers internal/compat", third: "golang.org/x/text"},
 		"internal/compat/scim":       {own: "circuits dossiers internal/compat"},
 
 		// Where it is put together, and what tests share.

@@ -28,26 +28,14 @@ import (
 // enough is how far letters are counted to know that they are many.
 const enough = 1000
 
-// plainWords reports whether a search asks for every one of its words: no
-// word excluded, no alternative.
-func plainWords(query string) bool {
-	for w := range strings.FieldsSeq(strings.ToLower(query)) {
-		if strings.HasPrefix(w, "-") || strings.HasPrefix(w, `"-`) || w == "or" {
-			return false
-		}
-	}
-	return true
-}
-
-// rarest returns the words that a search needs every one of, the rarest in the
-// town first with how many letters have it, counted to enough; none when it
-// asks for no word, or does not need them all.
-func rarest(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, query string) (words []string, n int, err error) {
-	if query == "" || !plainWords(query) {
+// rarest returns those of the words, as typed, that are kept, the rarest in
+// the town first with how many letters have it, counted to enough.
+func rarest(ctx context.Context, tx pgx.Tx, t dossiers.TenantID, typed string) (words []string, n int, err error) {
+	if typed == "" {
 		return nil, 0, nil
 	}
 	rows, err := tx.Query(ctx, `select w, (select count(*) from (select from dossier_word k where k.tenant = $1 and k.word = w limit $3) c) as n
-		from unnest(tsvector_to_array(to_tsvector('french', $2))) w order by n desc, w`, t, query, enough)
+		from unnest(tsvector_to_array(to_tsvector('french', plain($2)))) w order by n desc, w`, t, typed, enough)
 	if err != nil {
 		return nil, 0, fmt.Errorf("words of a search: %w", err)
 	}
@@ -71,6 +59,7 @@ type sought struct {
 	words       []string // that the letters need, the rarest first
 	byWord      bool     // follow the first of them
 	moved       []string // follow these letters; nil: not
+	nothing     bool     // only small words are asked, which no letter is found by
 	args        []any
 }
 
@@ -85,8 +74,10 @@ func (q *sought) one() bool { return q.ExternalReference != "" || q.Number != 0 
 
 // follow decides what is followed.
 func (q *sought) follow(ctx context.Context, tx pgx.Tx) error {
-	words, n, err := rarest(ctx, tx, q.tenant, q.Query)
-	if err != nil || q.one() {
+	typed, only := needed(q.Query)
+	words, n, err := rarest(ctx, tx, q.tenant, typed)
+	q.nothing = q.Query != "" && only && len(words) == 0
+	if err != nil || q.one() || q.nothing {
 		q.words = words
 		return err
 	}
@@ -165,7 +156,7 @@ func (q *sought) conditions() string {
 	}
 	add(!q.UpdatedAfter.IsZero(), `d.updated_at > `, q.UpdatedAfter)
 	if q.Query != "" {
-		out.WriteString(` and d.search @@ websearch_to_tsquery('french', ` + q.arg(q.Query) + `)`)
+		out.WriteString(q.matching())
 	}
 	return out.String()
 }
@@ -226,10 +217,10 @@ func (s *Store) Search(ctx context.Context, t dossiers.TenantID, application str
 	if err != nil {
 		return nil, "", err
 	}
-	f.Query = strings.ReplaceAll(f.Query, "\x00", " ") // which PostgreSQL's text cannot hold
+	f.Query = strings.ToValidUTF8(strings.ReplaceAll(f.Query, "\x00", " "), " ") // what PostgreSQL's text cannot hold
 	err = s.enter(ctx, t, `; set local plan_cache_mode = force_custom_plan`, func(tx pgx.Tx) error {
 		q := sought{Filter: f, tenant: t, application: application}
-		if err := q.follow(ctx, tx); err != nil {
+		if err := q.follow(ctx, tx); err != nil || q.nothing {
 			return err
 		}
 		query, args := q.query(after, page.Limit+1)

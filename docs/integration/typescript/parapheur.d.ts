@@ -4041,7 +4041,7 @@ export interface operations {
                 type?: string;
                 /** @description Seulement les dossiers qui ont bougé depuis (RFC 3339) */
                 updated_after?: string;
-                /** @description Recherche dans l’objet, le destinataire et la référence, en français : le pluriel trouve le singulier ; les accents comptent */
+                /** @description Recherche dans l’objet, le destinataire et la référence : tous les mots demandés, dans n’importe quel ordre. Ni les accents, ni les capitales, ni les ligatures ne comptent (oeuvre trouve Œuvre), le pluriel trouve le singulier et le féminin le masculin ; les petits mots (le, de, pour) sont ignorés, et seuls ne trouvent rien. Entre guillemets, et de part et d’autre d’un trait d’union, d’une apostrophe ou d’une barre : les mots à la suite. -mot : sans ce mot. a or b : l’un ou l’autre */
                 q?: string;
                 /** @description Curseur de la page précédente (next_cursor), sans le modifier */
                 cursor?: string;

@@ -303,9 +303,11 @@ func TestPeople(t *testing.T) {
 		t.Errorf("picture: %d %s", code, raw)
 	}
 	var found []map[string]any
-	_, _, raw = h.call(t, "GET", "/autocomplete/users?search=garn", nil)
-	if err := json.Unmarshal(raw, &found); err != nil || len(found) != 1 || found[0]["signatureModes"] == nil {
-		t.Errorf("autocomplete: %s", raw)
+	for _, typed := range []string{"garn", "GARNIER", "Helene", "h%C3%A9l%C3%A8ne+garnier", "he%CC%81le%CC%80ne", "garnier+h%C3%89LENE"} {
+		_, _, raw = h.call(t, "GET", "/autocomplete/users?search="+typed, nil)
+		if err := json.Unmarshal(raw, &found); err != nil || len(found) != 1 || found[0]["signatureModes"] == nil {
+			t.Errorf("autocomplete of %s: %s", typed, raw)
+		}
 	}
 	_, _, raw = h.call(t, "GET", "/autocomplete/users?search=personne", nil)
 	if strings.TrimSpace(string(raw)) != "[]" {

@@ -10,6 +10,9 @@ import (
 	"image/png"
 	"net/http"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"parapheur/dossiers"
 	"parapheur/internal/compat"
@@ -195,15 +198,28 @@ func (f facade) autocomplete(c *compat.Caller) error {
 	if err != nil {
 		return err
 	}
-	want := strings.ToLower(strings.TrimSpace(c.R.URL.Query().Get("search")))
+	want := plain(c.R.URL.Query().Get("search"))
 	list := []user{}
 	for _, s := range all {
 		u := newUser(s)
-		if strings.Contains(strings.ToLower(u.Firstname+" "+u.Lastname+" "+u.Firstname+" "+u.Email), want) {
+		if strings.Contains(plain(u.Firstname+" "+u.Lastname+" "+u.Firstname+" "+u.Email), want) {
 			list = append(list, u)
 		}
 	}
 	return answer(c, list)
+}
+
+// plain writes a name as one types it on a telephone: « Hélène d’Œuvre-Roy »
+// is « helene d oeuvre roy ».
+func plain(name string) string {
+	letters := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, strings.ToLower(norm.NFKD.String(name)))
+	letters = strings.NewReplacer("œ", "oe", "æ", "ae", "ß", "ss", "ø", "o", "ł", "l", "đ", "d", "'", " ", "’", " ", "-", " ", "\u2010", " ").Replace(letters)
+	return strings.Join(strings.Fields(letters), " ")
 }
 
 // connectors says that nobody signs outside of the town.
