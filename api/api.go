@@ -181,14 +181,14 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// once guards the settings that huma keeps in package variables.
-var once sync.Once
+// configured guards the settings that huma keeps in package variables.
+var configured sync.Once
 
 // configure sets what huma keeps in package variables, once: our errors
 // instead of its own, arrays that are never null, and names as they are
 // described ("Title" is not "title").
 func configure() {
-	once.Do(func() {
+	configured.Do(func() {
 		huma.DefaultArrayNullable = false
 		huma.ValidateStrictCasing = true
 		huma.NewError = newError

@@ -134,8 +134,8 @@ func TestFuzzing(t *testing.T) {
 	t.Log(summary)
 }
 
-// pdfHooks give schemathesis bodies of application/pdf, which it does not know
-// how to make up: a letter, and what is none.
+// pdfHooks give schemathesis bodies of application/pdf and application/zip,
+// which it does not know how to make up: a letter, and what is none.
 const pdfHooks = `import schemathesis
 from hypothesis import strategies as st
 
@@ -155,8 +155,11 @@ def before_load_schema(context, raw_schema):
 schemathesis.openapi.media_type("application/pdf", st.sampled_from([letter, letter[:1000], b"%PDF-1.7", b"x"]))
 
 
-@schemathesis.serializer("application/pdf")
-def pdf(ctx, value):
+schemathesis.openapi.media_type("application/zip", st.sampled_from([b"PK\x05\x06" + bytes(18), b"PK\x03\x04", b"x"]))
+
+
+@schemathesis.serializer("application/pdf", "application/zip")
+def binary(ctx, value):
     return value if isinstance(value, bytes) else str(value).encode()
 `
 

@@ -83,24 +83,28 @@ func (s *server) ownKeys(ctx context.Context, in *meIn) (*struct{ Body OwnKeys }
 	return out, nil
 }
 
-func (s *server) renewKey(ctx context.Context, in *struct {
-	caller
-	Body SetupKey
-},
-) (*struct {
+type newKeyOut struct {
+	Replayable
 	CacheControl string `header:"Cache-Control"`
 	Body         NewKey
-}, error,
-) {
-	ask := dossiers.KeyRequest{Scopes: in.Body.Scopes, Life: time.Duration(in.Body.Days) * 24 * time.Hour, JWKS: in.Body.JWKS}
-	secret, key, err := s.Office.RenewKey(ctx, in.grant(), ask)
-	if err != nil {
-		return nil, err
-	}
-	return &struct {
-		CacheControl string `header:"Cache-Control"`
-		Body         NewKey
-	}{"no-store", NewKey{ownKey(key, in.credential), secret}}, nil
+}
+
+func (s *server) renewKey(ctx context.Context, in *struct {
+	caller
+	Repeatable
+	Body SetupKey
+},
+) (*newKeyOut, error) {
+	// Who shows another key, or less, does not get what this one was answered.
+	of := []any{in.credential, in.scopes, in.Body}
+	return atMostOnceInSecret(ctx, s, in.caller, in.Key, of, func(string) (*newKeyOut, error) {
+		ask := dossiers.KeyRequest{Scopes: in.Body.Scopes, Life: time.Duration(in.Body.Days) * 24 * time.Hour, JWKS: in.Body.JWKS}
+		secret, key, err := s.Office.RenewKey(ctx, in.grant(), ask)
+		if err != nil {
+			return nil, err
+		}
+		return &newKeyOut{CacheControl: "no-store", Body: NewKey{ownKey(key, in.credential), secret}}, nil
+	})
 }
 
 func (s *server) revokeOwnKey(ctx context.Context, in *struct {

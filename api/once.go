@@ -27,6 +27,18 @@ func (r *Replayable) replayed() { r.Replayed = "true" }
 // atMostOnce runs a request at most once for its key; without one, it just runs. of
 // is what makes the request the same: its input, or the digest of what it sent.
 func atMostOnce[O any](ctx context.Context, s *server, c caller, key string, of any, run func(key string) (*O, error)) (*O, error) {
+	return repeatable(ctx, s.Office.Once, c, key, of, run)
+}
+
+// atMostOnceInSecret is atMostOnce for an answer that shows a secret.
+func atMostOnceInSecret[O any](ctx context.Context, s *server, c caller, key string, of any, run func(key string) (*O, error)) (*O, error) {
+	return repeatable(ctx, s.Office.OnceSealed, c, key, of, run)
+}
+
+// A once runs a request under its key, or answers what it answered before.
+type once func(ctx context.Context, v dossiers.Viewer, key string, fingerprint [32]byte, run func() ([]byte, error)) (answer []byte, replayed bool, err error)
+
+func repeatable[O any](ctx context.Context, underKey once, c caller, key string, of any, run func(key string) (*O, error)) (*O, error) {
 	if key == "" {
 		return run("")
 	}
@@ -40,7 +52,7 @@ func atMostOnce[O any](ctx context.Context, s *server, c caller, key string, of 
 	}
 	fingerprint := sha256.Sum256(append([]byte(c.r.Method+" "+c.r.URL.EscapedPath()+"\n"), raw...))
 	var out *O
-	kept, replayed, err := s.Office.Once(ctx, c.viewer, key, fingerprint, func() ([]byte, error) {
+	kept, replayed, err := underKey(ctx, c.viewer, key, fingerprint, func() ([]byte, error) {
 		if out, err = run(key); err != nil {
 			return nil, err
 		}

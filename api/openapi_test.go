@@ -127,7 +127,7 @@ func TestNoOperationDecides(t *testing.T) {
 		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arrete", "Blocks", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
 		"CorrectAs", "Deliveries", "Depart", "Deposit", "DepositRules", "DeskNames", "Dispatches", "DropCase", "DropDraft", "DropKey", "Events", "Evidence", "Examine",
 		"ExportJournal", "Forecast", "Hold", "ImpedimentProof", "KeepDocument", "KeepNamedCase", "Kept", "LocationOf", "LogCall", "MergeSetup", "NewCircuit", "Notes",
-		"Notices", "Once", "OpenDraft", "OrderAnnexes", "Organisation", "OwnKeys", "PanelToken", "PlanAbsence", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
+		"Notices", "Once", "OnceSealed", "OpenDraft", "OrderAnnexes", "Organisation", "OwnKeys", "PanelToken", "PlanAbsence", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
 		"PublishCircuit", "Receive", "RecusalsOf", "Recuse", "Redeliver", "Redescribe", "RehearseNamed", "RemoveAnnex", "RemoveWebhook", "RenewKey", "ReplaceAnnex",
 		"ReplayWebhook", "RetireCircuit", "RevokeToken", "RotateWebhook", "Search", "SearchJournal", "SetDepositRules", "SetMetadata", "Slip", "Supersede", "Tenant",
 		"TestWebhook", "Today", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "WishedCircuit", "Withdraw", "WriteCircuit", "WrittenCircuit",

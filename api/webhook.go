@@ -87,8 +87,17 @@ type hookOut struct {
 }
 
 type newHookOut struct {
-	Location string `header:"Location" doc:"Où la relire"`
-	Body     NewWebhook
+	Replayable
+	Location     string `header:"Location" doc:"Où la relire"`
+	ETag         string `header:"ETag" doc:"Étiquette de l’adresse de notification, entre guillemets"`
+	CacheControl string `header:"Cache-Control"`
+	Body         NewWebhook
+}
+
+func (s *server) newHook(w dossiers.Webhook, secret string) *newHookOut {
+	return &newHookOut{
+		Location: base + "/webhooks/" + w.ID, ETag: hookTag(w), CacheControl: "no-store", Body: NewWebhook{webhookOf(w, s.Now()), secret},
+	}
 }
 
 type deliveryIn struct {
@@ -108,7 +117,7 @@ func (s *server) registerWebhooks() {
 		return operation{id: id, method: method, path: "/webhooks" + path, tag: tagWebhooks, scope: scope, summary: summary, description: text, errors: errors}
 	}
 	add(s, op("listWebhooks", http.MethodGet, "", "Lister ses adresses de notification", webhooksText), s.listHooks)
-	created := op("addWebhook", http.MethodPost, "", "Ajouter une adresse de notification", "Elle est appelée pour ce qui arrive à partir de maintenant. Le secret n’est montré que dans cette réponse.", http.StatusBadRequest, http.StatusUnsupportedMediaType)
+	created := op("addWebhook", http.MethodPost, "", "Ajouter une adresse de notification", "Elle est appelée pour ce qui arrive à partir de maintenant. Le secret n’est montré que dans cette réponse, et à qui la redemande sous le même Idempotency-Key.", http.StatusBadRequest, http.StatusUnsupportedMediaType)
 	created.status = http.StatusCreated
 	add(s, created, s.addHook)
 	add(s, op("getWebhook", http.MethodGet, "/{id}", "Lire une adresse de notification", "Où elle en est : after rejoint head quand tout est livré."), s.getHook)
@@ -117,7 +126,7 @@ func (s *server) registerWebhooks() {
 	removed := op("removeWebhook", http.MethodDelete, "/{id}", "Supprimer une adresse de notification", "Ses livraisons sont effacées avec elle.", http.StatusPreconditionFailed, http.StatusPreconditionRequired)
 	removed.status = http.StatusNoContent
 	add(s, removed, s.removeHook)
-	add(s, op("renewWebhookSecret", http.MethodPost, "/{id}/secret", "Renouveler le secret", "Le nouveau secret n’est montré que dans cette réponse. L’ancien signe encore un jour : les messages portent alors deux signatures, et il suffit que l’une soit bonne."), s.rotateHook)
+	add(s, op("renewWebhookSecret", http.MethodPost, "/{id}/secret", "Renouveler le secret", "Le nouveau secret n’est montré que dans cette réponse. L’ancien signe encore un jour : les messages portent alors deux signatures, et il suffit que l’une soit bonne. Deux renouvellements le même jour font taire le plus ancien : donnez un Idempotency-Key, pour qu’une demande répétée après une coupure réponde le même secret."), s.rotateHook)
 	add(s, op("replayWebhook", http.MethodPost, "/{id}/replay", "Renvoyer depuis un point du journal", "Tout ce qui suit ce fait est renvoyé, dans l’ordre, sous les mêmes webhook-id.", http.StatusBadRequest, http.StatusUnsupportedMediaType), s.replayHook)
 	test := op("testWebhook", http.MethodPost, "/{id}/tests", "Envoyer un message d’essai", "Un message webhook.test, une fois, même à une adresse en pause. Sa livraison se lit dans la liste.")
 	test.status = http.StatusAccepted
@@ -165,14 +174,17 @@ func (s *server) listHooks(ctx context.Context, in *struct{ caller }) (*struct{ 
 
 func (s *server) addHook(ctx context.Context, in *struct {
 	caller
+	Repeatable
 	Body WebhookWish
 },
 ) (*newHookOut, error) {
-	w, secret, err := s.Office.AddWebhook(ctx, in.viewer, "", in.Body.URL, in.Body.Types)
-	if err != nil {
-		return nil, err
-	}
-	return &newHookOut{Location: base + "/webhooks/" + w.ID, Body: NewWebhook{webhookOf(w, s.Now()), secret}}, nil
+	return atMostOnceInSecret(ctx, s, in.caller, in.Key, in.Body, func(string) (*newHookOut, error) {
+		w, secret, err := s.Office.AddWebhook(ctx, in.viewer, "", in.Body.URL, in.Body.Types)
+		if err != nil {
+			return nil, err
+		}
+		return s.newHook(w, secret), nil
+	})
 }
 
 func (s *server) getHook(ctx context.Context, in *OfWebhook) (*hookOut, error) {
@@ -225,12 +237,18 @@ func (s *server) removeHook(ctx context.Context, in *struct {
 	return &noContent{}, s.Office.RemoveWebhook(ctx, in.viewer, in.ID)
 }
 
-func (s *server) rotateHook(ctx context.Context, in *OfWebhook) (*newHookOut, error) {
-	w, secret, err := s.Office.RotateWebhook(ctx, in.viewer, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &newHookOut{Location: base + "/webhooks/" + w.ID, Body: NewWebhook{webhookOf(w, s.Now()), secret}}, nil
+func (s *server) rotateHook(ctx context.Context, in *struct {
+	OfWebhook
+	Repeatable
+},
+) (*newHookOut, error) {
+	return atMostOnceInSecret(ctx, s, in.caller, in.Key, nil, func(string) (*newHookOut, error) {
+		w, secret, err := s.Office.RotateWebhook(ctx, in.viewer, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return s.newHook(w, secret), nil
+	})
 }
 
 func (s *server) replayHook(ctx context.Context, in *struct {

@@ -3,6 +3,7 @@ package dossiers
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -282,6 +283,36 @@ func (o *Office) Once(ctx context.Context, v Viewer, key string, fingerprint [32
 	}
 	return answer, false, o.Store.KeepAnswer(late, v.Tenant.ID, v.Application.ID, key, answer)
 }
+
+// OnceSealed is Once for an answer that shows a secret: what is kept of it for
+// a repetition is sealed, and opened for who repeats.
+func (o *Office) OnceSealed(ctx context.Context, v Viewer, key string, fingerprint [32]byte, run func() ([]byte, error)) (answer []byte, replayed bool, err error) {
+	name := v.Application.ID + "/" + key
+	kept, replayed, err := o.Once(ctx, v, key, fingerprint, func() ([]byte, error) {
+		if answer, err = run(); err != nil {
+			return nil, err
+		}
+		sealed, err := o.Vault.Seal(v.Tenant, answerKind, name, answer)
+		if err != nil {
+			return nil, fmt.Errorf("seal an answer: %w", err)
+		}
+		return json.Marshal(sealed) // answers are kept as JSON
+	})
+	if err != nil || !replayed {
+		return answer, false, err
+	}
+	var sealed []byte
+	if err := json.Unmarshal(kept, &sealed); err != nil {
+		return nil, false, fmt.Errorf("a sealed answer: %w", err)
+	}
+	if answer, err = o.Vault.Open(v.Tenant, answerKind, name, sealed); err != nil {
+		return nil, false, fmt.Errorf("open an answer: %w", err)
+	}
+	return answer, true, nil
+}
+
+// answerKind is what the vault knows kept answers by.
+const answerKind = "answer"
 
 // A Reach is where an application calls from, what it touches and where it
 // shows letters.

@@ -9,6 +9,10 @@
 //	go run ./examples/gec follow -dir signed                    # no incoming call needed
 //	go run ./examples/gec receive -listen :9090 -secret whsec_… -dir signed
 //
+// The receiver on the same machine is called once the parapheur may call it:
+// PARAPHEUR_EGRESS_ALLOW=127.0.0.1 make run, then a webhook at
+// http://127.0.0.1:9090/.
+//
 // It fails with what the parapheur answered, in French. What was filed is not
 // filed again: stop it and start it as you like.
 package main

@@ -1717,7 +1717,7 @@ export interface paths {
         put?: never;
         /**
          * Ajouter une adresse de notification
-         * @description Elle est appelée pour ce qui arrive à partir de maintenant. Le secret n’est montré que dans cette réponse.
+         * @description Elle est appelée pour ce qui arrive à partir de maintenant. Le secret n’est montré que dans cette réponse, et à qui la redemande sous le même Idempotency-Key.
          *
          *     Droit nécessaire : `webhooks:manage`.
          */
@@ -1839,7 +1839,7 @@ export interface paths {
         put?: never;
         /**
          * Renouveler le secret
-         * @description Le nouveau secret n’est montré que dans cette réponse. L’ancien signe encore un jour : les messages portent alors deux signatures, et il suffit que l’une soit bonne.
+         * @description Le nouveau secret n’est montré que dans cette réponse. L’ancien signe encore un jour : les messages portent alors deux signatures, et il suffit que l’une soit bonne. Deux renouvellements le même jour font taire le plus ancien : donnez un Idempotency-Key, pour qu’une demande répétée après une coupure réponde le même secret.
          *
          *     Droit nécessaire : `webhooks:manage`.
          */
@@ -7776,7 +7776,10 @@ export interface operations {
     renewKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7799,6 +7802,7 @@ export interface operations {
             201: {
                 headers: {
                     "Cache-Control"?: string;
+                    "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7834,6 +7838,15 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14599,7 +14612,10 @@ export interface operations {
     addWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14621,6 +14637,9 @@ export interface operations {
             /** @description Créé */
             201: {
                 headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -14657,6 +14676,15 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15306,7 +15334,10 @@ export interface operations {
     renewWebhookSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description De 8 à 255 caractères, propre à cette demande : la répéter répond la même chose, sans rien refaire. Gardée 48 heures. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Identifiant de l’adresse de notification (UUID) */
                 id: string;
@@ -15318,11 +15349,23 @@ export interface operations {
             /** @description C’est fait */
             200: {
                 headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    "Idempotency-Replayed"?: string;
                     Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Clé absente ou refusée */
@@ -15345,6 +15388,15 @@ export interface operations {
             };
             /** @description Introuvable */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Impossible dans l’état actuel */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
