@@ -25,5 +25,21 @@ func Admits(r io.ReaderAt, size int64) error {
 	if err := l.chooseField(); err != nil {
 		return err
 	}
+	if err := l.checkOrder(); err != nil {
+		return err
+	}
 	return l.checkPermissions()
+}
+
+// checkOrder refuses a document whose revisions do not follow each other: [Check] would call a
+// signature over them invalid, for what they may hide. Written anew, it can be signed.
+func (l *layout) checkOrder() error {
+	c := &checker{doc: l.doc, r: l.doc.ReaderAt(), size: l.doc.Size()}
+	if err := c.collect(); err != nil {
+		return err
+	}
+	if c.checkChain(); c.broken < len(c.revisions) {
+		return fmt.Errorf("%w: revision %d is out of its place", ErrMalformed, c.broken)
+	}
+	return nil
 }

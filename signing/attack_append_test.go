@@ -68,6 +68,38 @@ func TestHiddenStreamReachedAfterwards(t *testing.T) {
 	}
 }
 
+// Two sections that run into each other, as Acrobat writes them, are one revision: after a signature
+// it is compared as any other, and the older section cannot be one that the signed bytes hold.
+func TestSectionsThatRunIntoEachOther(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	acrobat := pdftest.Acrobat()
+	if r := o.check(t, o.sign(t, acrobat, o.mayor, signing.BT)); r.Verdict != signing.Valid || len(r.Revisions) != 4 {
+		t.Errorf("Acrobat: %s", show(r))
+	}
+	page := "4 0 obj " + stream("", "BT /F1 40 Tf 60 400 Td (Le Maire accorde tout.) Tj ET") + " endobj\n"
+	two := func(at, prev int) []byte { // what is written at this offset
+		first := at + len(page)
+		out := fmt.Appendf(nil, "%sxref\n4 1\n%010d 00000 n \ntrailer\n<</Size 200/Root 1 0 R/ID[<01><02>]/Prev %010d>>\n", page, at, prev)
+		return fmt.Appendf(out, "xref\n0 0\ntrailer\n<</Size 200/Root 1 0 R/ID[<01><02>]/Prev %010d>>\nstartxref\n%010d\n%%%%EOF\n", first, at+len(out))
+	}
+	file := o.sign(t, base(letterObjects()), o.mayor, signing.BB)
+	if r := o.check(t, append(bytes.Clone(file), two(len(file), lastXRef(file))...)); r.Verdict != signing.Invalid || r.Signatures[0].Verdict != signing.Invalid || has(r, 0, signing.RevisionOrder) {
+		t.Errorf("the page replaced: %s", show(r))
+	}
+	// The same two sections inside the letter, reached after it was signed.
+	at, prev := 0, 0
+	for range 3 { // the later passes know where the first one put it
+		hidden := two(at, prev)
+		file = o.sign(t, base(with(map[int]string{10: stream("", string(hidden))})), o.mayor, signing.BB)
+		at, prev = bytes.Index(file, []byte(page)), lastXRef(file)
+	}
+	reached := fmt.Appendf(bytes.Clone(file), "startxref\n%d\n%%%%EOF\n", at+bytes.Index(two(at, prev), []byte("xref\n0 0")))
+	if r := o.check(t, reached); r.Verdict != signing.Invalid || !has(r, 0, signing.RevisionOrder) {
+		t.Errorf("reached afterwards: %s", show(r))
+	}
+}
+
 // The value of a signature cut, overwritten in part, or moved into the other hole.
 func TestDamagedValues(t *testing.T) {
 	t.Parallel()

@@ -61,11 +61,7 @@ func (o *office) answer(t testing.TB, cert *x509.Certificate, authority signtest
 	if change != nil {
 		change(&a)
 	}
-	der, err := ocsp.CreateResponse(authority.Certificate, authority.Certificate, a, authority.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
+	return signtest.Answer(t, authority, authority, a)
 }
 
 func (o *office) augmenting(t testing.TB, level signing.Level) signing.AugmentOptions {

@@ -12,6 +12,7 @@ import (
 
 	"parapheur/signing"
 	"parapheur/signing/internal/pdf"
+	"parapheur/signing/internal/signtest"
 )
 
 // with returns the letter's objects with some replaced.
@@ -164,11 +165,21 @@ func TestReferenceOpenedThenFilled(t *testing.T) {
 	}
 }
 
-// A signature made over a file whose revisions are out of order is no better than the file.
+// A signature made over a file whose revisions are out of order is no better than the file: it is
+// refused, and named where somebody else made it.
 func TestSignatureOverARevisionOutOfOrder(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	r := o.check(t, o.sign(t, o.hiddenSection(t), o.drafter, signing.BB))
+	file := o.hiddenSection(t)
+	if err := signing.Admits(bytes.NewReader(file), int64(len(file))); !errors.Is(err, signing.ErrMalformed) {
+		t.Errorf("admitted: %v", err)
+	}
+	_, err := signing.Sign(t.Context(), bytes.NewReader(file), signing.Options{Claims: claims()}, o.drafter, nil)
+	wantErr(t, err, signing.ErrMalformed)
+	who := o.pki.Signer(t, "Maire", signtest.P256(t), nil)
+	r := o.check(t, forgery{value: func(d []byte) []byte {
+		return o.cmsOf(t, who, o.builder(who), d, func(sig []byte) []byte { return o.stamp(t, sig) })
+	}}.apply(t, file))
 	if !has(r, 0, signing.RevisionOrder) || !has(r, 1, signing.RevisionOrder) {
 		t.Error(show(r))
 	}

@@ -79,14 +79,10 @@ func noCheck(c *x509.Certificate) {
 // delegated is an answer about cert that a responder signed.
 func (o *office) delegated(t testing.TB, cert *x509.Certificate, by signtest.Entity) []byte {
 	t.Helper()
-	der, err := ocsp.CreateResponse(o.pki.Issuing.Certificate, by.Certificate, ocsp.Response{
+	return signtest.Answer(t, o.pki.Issuing, by, ocsp.Response{
 		Status: ocsp.Good, SerialNumber: cert.SerialNumber,
 		ThisUpdate: signtest.Now(), NextUpdate: signtest.Now().Add(time.Hour), Certificate: by.Certificate,
-	}, by.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
+	})
 }
 
 // The presence of a /DSS is not level LT: the revocation data of every certificate of the paths must

@@ -202,14 +202,10 @@ func TestRevokedSigner(t *testing.T) {
 	before, after := signtest.Now().Add(-time.Hour), signtest.Now().Add(30*time.Minute)
 	stamped := func(sig []byte) []byte { return o.stamp(t, sig) }
 	response := func(status int, at time.Time) string {
-		der, err := ocsp.CreateResponse(o.pki.Issuing.Certificate, o.pki.Issuing.Certificate, ocsp.Response{
+		return string(signtest.Answer(t, o.pki.Issuing, o.pki.Issuing, ocsp.Response{
 			Status:       status,
 			SerialNumber: mayor.Certificate.SerialNumber, ThisUpdate: signtest.Now(), RevokedAt: at,
-		}, o.pki.Issuing.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(der)
+		}))
 	}
 	for name, c := range map[string]struct {
 		key, data string

@@ -24,12 +24,9 @@ func FuzzEvidence(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	answer, err := ocsp.CreateResponse(issuer.Certificate, issuer.Certificate, ocsp.Response{
+	answer := signtest.Answer(f, issuer, issuer, ocsp.Response{
 		Status: ocsp.Good, SerialNumber: mayor.SerialNumber, ThisUpdate: signtest.Now(), NextUpdate: signtest.Now().Add(time.Hour),
-	}, issuer.Key)
-	if err != nil {
-		f.Fatal(err)
-	}
+	})
 	f.Add(crl, answer, mayor.Raw)
 	f.Add(crl[:90], answer[:90], mayor.Raw[:90])
 	f.Add([]byte(nil), answer, []byte{0x30, 0})

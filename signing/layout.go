@@ -44,6 +44,9 @@ func newLayout(ctx context.Context, doc *pdf.Doc, opt *Options) (*layout, error)
 	if err := l.chooseField(); err != nil {
 		return nil, err
 	}
+	if err := l.checkOrder(); err != nil {
+		return nil, err
+	}
 	if err := l.checkPermissions(); err != nil {
 		return nil, err
 	}

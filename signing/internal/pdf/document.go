@@ -16,7 +16,7 @@ type Revision struct {
 	Stream  bool  // the section is a cross-reference stream
 	Hybrid  bool  // the section is a table completed by a stream (/XRefStm)
 
-	sections []*section // newest first; a linearized file has two in one revision
+	sections []*section // newest first; a linearized file has two in one revision, Acrobat may write two
 }
 
 // Doc is an opened document, seen as of its last revision or of the one chosen with [Doc.At].
@@ -98,7 +98,9 @@ func (d *Doc) chain(off int64) ([]*section, error) {
 }
 
 // group gathers the sections of the chain into revisions. A linearized file stores the first
-// section it names before the one that follows in the chain: both are one revision.
+// section it names before the one that follows in the chain: both are one revision. So are two
+// sections of which the older has no end of its own and runs into the newer: what Acrobat makes of
+// a file that Word wrote.
 func (d *Doc) group(chain []*section) []Revision {
 	var out []Revision
 	for i := 0; i < len(chain); i++ {
@@ -106,6 +108,10 @@ func (d *Doc) group(chain []*section) []Revision {
 		rev := Revision{
 			Trailer: s.trailer, XRef: s.offset, Stream: s.stream, Hybrid: s.hidden != nil,
 			EOF: s.eof, End: s.end, sections: []*section{s},
+		}
+		for i+1 < len(chain) && chain[i+1].next == chain[i].offset {
+			i++
+			rev.sections = append(rev.sections, chain[i])
 		}
 		if i+1 == len(chain)-1 && s.offset < chain[i+1].offset {
 			i++

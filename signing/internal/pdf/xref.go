@@ -35,6 +35,7 @@ type run struct {
 type section struct {
 	offset   int64
 	eof, end int64 // see Revision
+	next     int64 // offset of what follows a trailer, white space apart, where no marker does
 	trailer  *Dict
 	stream   bool
 	runs     []run    // by first object number
@@ -146,7 +147,13 @@ func (d *Doc) readSection(off int64, entries *int) (*section, error) {
 	if err := readTable(l, s, entries); err != nil {
 		return nil, fmt.Errorf("cross-reference table at offset %d: %w", off, err)
 	}
-	s.eof, s.end = readEOF(l)
+	for isSpace(l.peek(0)) {
+		l.p++
+	}
+	s.next = l.offset()
+	if s.eof, s.end = readEOF(l); s.end > 0 {
+		s.next = 0
+	}
 	if at, ok := s.trailer.Int("XRefStm"); ok {
 		if at < 0 || at >= d.size {
 			return nil, fmt.Errorf("%w: /XRefStm %d", ErrSyntax, at)

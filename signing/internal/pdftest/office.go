@@ -78,6 +78,33 @@ func wordFile(objects map[int]string, n, size int) []byte {
 	return b.Bytes()
 }
 
+// Acrobat is a letter of Word that Acrobat saved again: a revision of two sections, of which the first has neither
+// startxref nor marker, and runs into the second, empty, that names a stream for the objects of object streams.
+func Acrobat() []byte {
+	b := bytes.NewBuffer(Word())
+	word := Word()
+	prev := word[bytes.LastIndex(word, []byte("startxref\r\n"))+len("startxref\r\n"):]
+	prev = prev[:bytes.IndexByte(prev, '\r')]
+	b.WriteString("\r\n")
+	const trailer = "/Root 1 0 R/Info 6 0 R/ID[<00112233445566778899AABBCCDDEEFF><FFEEDDCCBBAA99887766554433221100>]"
+	packed := Deflate([]byte("15 0 (Annot\351 par Acrobat)"))
+	hidden, rows := b.Len(), []byte{}
+	stream := func(n int, dict string, data []byte) {
+		fmt.Fprintf(b, "%d 0 obj\r<<%s/Filter/FlateDecode/Length %d>>stream\r\n%s\r\nendstream\rendobj\r", n, dict, len(data), data)
+	}
+	rows = append(rows, Row(2, 16, 0)...)
+	stream(14, "/Type/XRef/Size 17/W[1 4 1]/Index[15 1]"+trailer, Deflate(rows))
+	objstm := b.Len()
+	stream(16, "/Type/ObjStm/N 1/First 5", packed)
+	info := b.Len()
+	b.WriteString("6 0 obj\r<</Author(DGS)/Title 15 0 R/ModDate(D:20261123110000+01'00')>>\rendobj\r\n")
+	first := b.Len()
+	fmt.Fprintf(b, "xref\r\n6 1\r\n%010d 00000 n\r\n14 1\r\n%010d 00000 n\r\n16 1\r\n%010d 00000 n\r\ntrailer\r\n<</Size 17/Prev %s%s>>\r\n", info, hidden, objstm, prev, trailer)
+	second := b.Len()
+	fmt.Fprintf(b, "xref\r\n0 0\r\ntrailer\r\n<</Size 17/Prev %d/XRefStm %d%s>>\r\nstartxref\r\n%d\r\n%%%%EOF\r\n", first, hidden, trailer, second)
+	return b.Bytes()
+}
+
 // Scan is what a scanner makes: pages that are one JPEG image each, no font, no text.
 func Scan(pages int) []byte {
 	img := image.NewGray(image.Rect(0, 0, 413, 585)) // 50 dots to the inch

@@ -184,6 +184,7 @@ func Sound() map[string][]byte {
 		"escapes":            Escapes(),
 		"no final newline":   bytes.TrimRight(Table("", Catalog, Pages, Page), "\n"),
 		"word":               Word(),
+		"acrobat":            Acrobat(),
 		"scan":               Scan(2),
 		"xref stream":        XRefStream(),
 		"pdf 1.3":            Version("1.3"),
