@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -99,9 +100,22 @@ func TestRefusedUploads(t *testing.T) {
 // what is kept, and it can be signed.
 func TestUntidyIsRepaired(t *testing.T) {
 	t.Parallel()
-	town := towntest.New(t)
 	letter := towntest.Sample(t, "lettre-rue-des-mariniers.pdf")
-	untidy := append([]byte("junk of a mail gateway\n"), letter...)
+	cut := bytes.LastIndex(letter, []byte("startxref"))
+	for name, untidy := range map[string][]byte{
+		"junk of a mail gateway": append([]byte("junk of a mail gateway\n"), letter...),
+		"junk before the end":    slices.Concat(letter[:cut], []byte("\x00s\x00\n"), letter[cut:]), // readable, and signed it would be called invalid
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			repaired(t, untidy)
+		})
+	}
+}
+
+func repaired(t *testing.T, untidy []byte) {
+	t.Helper()
+	town := towntest.New(t)
 	got, err := receive(t, town, "lettre.pdf", bytes.NewReader(untidy))
 	if err != nil {
 		t.Fatal(err)
