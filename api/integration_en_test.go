@@ -75,6 +75,7 @@ func englishErrors() map[string]string {
 		"idempotency-key-reused": "The key served another request: take a new one.", "insufficient-scope": "The key lacks the scope that `WWW-Authenticate` names.",
 		"internal": "Ours: quote `trace_id`; the same request may be sent again.", "invalid-input": "`errors` names each field and says why.", "key-needed": "No key, or one that opens nothing.",
 		"metadata-missing": "The step needs metadata that are not filled.", "method-not-allowed": "See `Allow`.", "misconfigured": "Tell the operator.", "not-acceptable": "See the media types of the operation.",
+		"no-draft":  "The circuit has no draft any more: it was published or dropped meanwhile. Read the circuit, and open a new draft if need be.",
 		"not-found": "Nothing here that you may see.", "precondition-required": "Send `If-Match` with the `ETag` that you read, or `*`.", "reference-used": "`external_reference` is taken: `Location` is the dossier that has it.",
 		"request-in-flight": "The same request is under way: wait `Retry-After`.", "request-too-large": "The body is above the limit.", "same-document": "The same bytes, or the same order: nothing to change.",
 		"range-not-satisfiable": "The file ends before: `Content-Range` says its length. If it changed since the first byte, begin again.",

@@ -21,6 +21,19 @@ const (
 	maxCases  = 50
 )
 
+// ErrNoDraft says that a circuit has no draft any more: it was published, or
+// let go, by somebody whose page was newer. It is also ErrNotFound.
+var ErrNoDraft = fmt.Errorf("no draft: %w", ErrNotFound)
+
+// draftless is the error of a circuit without a draft; one that never was is
+// ErrNotFound and nothing else.
+func draftless(c CircuitSetup, code string) error {
+	if c.Code == "" {
+		return fmt.Errorf("circuit %s: %w", code, ErrNotFound)
+	}
+	return fmt.Errorf("circuit %s: %w", code, ErrNoDraft)
+}
+
 // edition names a draft by its content: two people who save the same thing do
 // not disturb each other.
 func edition(d circuits.Definition) string {
@@ -50,7 +63,7 @@ func (o *Office) ReviseCircuit(ctx context.Context, v Viewer, code, from string,
 		c, _ := g.Circuit(code)
 		switch {
 		case c.Draft == nil:
-			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrNotFound)
+			return nil, draftless(c, code)
 		case edition(*c.Draft) != from:
 			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrConflict)
 		}
@@ -193,7 +206,7 @@ func (o *Office) DropDraft(ctx context.Context, v Viewer, code, from string) err
 		c, _ := g.Circuit(code)
 		switch {
 		case c.Draft == nil:
-			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrNotFound)
+			return nil, draftless(c, code)
 		case from != "" && edition(*c.Draft) != from:
 			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrConflict)
 		}
@@ -310,7 +323,7 @@ func (o *Office) PublishCircuit(ctx context.Context, v Viewer, code string, p Pu
 		c, _ := g.Circuit(code)
 		switch {
 		case c.Draft == nil:
-			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrNotFound)
+			return nil, draftless(c, code)
 		case p.Edition != "" && p.Edition != edition(*c.Draft):
 			return nil, fmt.Errorf("draft of circuit %s: %w", code, ErrConflict)
 		}
@@ -364,7 +377,7 @@ func (o *Office) CircuitVersion(ctx context.Context, v Viewer, code string, vers
 	}
 	c, _ := g.Circuit(code)
 	if c.Draft == nil {
-		return d, fmt.Errorf("draft of circuit %s: %w", code, ErrNotFound)
+		return d, draftless(c, code)
 	}
 	d, _ = c.tried(g)
 	return d, nil

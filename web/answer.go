@@ -34,6 +34,7 @@ func (s *server) frame(v *visit, title, section string) frame {
 		f.Place = "la mairie"
 	}
 	if p := v.viewer.Person; p != nil {
+		f.Visitor = string(p.ID)
 		f.Who, f.Drafter, f.Admin = strings.TrimSpace(p.Civility+nbsp+p.FamilyName), p.Drafter, p.Admin
 		if p.Civility == "" {
 			f.Who = p.Name()

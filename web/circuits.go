@@ -133,6 +133,7 @@ func (s *server) circuit(v *visit, w http.ResponseWriter, r *http.Request) error
 	said := map[string]string{
 		"publie":    "C’est publié : les nouveaux dossiers prennent cette version.",
 		"abandonne": "Le brouillon est abandonné. La version en service n’a pas changé.",
+		"deja":      "Ce brouillon a déjà été publié ou abandonné. Rien d’autre n’a changé.",
 		"retire":    "La version est retirée : aucun nouveau dossier ne la prend. Ceux qui sont en route la gardent.",
 		"garde":     "Le cas est gardé : il sera rejoué avant chaque publication.",
 		"oublie":    "Le cas est retiré.",

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -65,6 +66,9 @@ func (s *server) publish(v *visit, w http.ResponseWriter, r *http.Request) error
 	switch told := problemOf(err); {
 	case err == nil:
 		http.Redirect(w, r, circuitPath(code)+"?dit=publie", http.StatusSeeOther)
+		return nil
+	case errors.Is(err, dossiers.ErrNoDraft): // a second click, a page gone back to
+		http.Redirect(w, r, circuitPath(code)+"?dit=deja", http.StatusSeeOther)
 		return nil
 	case told.Status >= http.StatusInternalServerError, told.Status == http.StatusForbidden, told.Status == http.StatusNotFound:
 		return err

@@ -123,7 +123,9 @@ func among(was circuits.Step, rule circuits.Rule, field string) []circuits.DeskI
 func readCondition(f url.Values, st *circuits.Step, fields conditions.Schema) error {
 	switch f.Get("when") {
 	case "libre":
-		st.When = strings.TrimSpace(f.Get("cel"))
+		if st.When = strings.TrimSpace(f.Get("cel")); st.When == "" {
+			return &dossiers.InvalidError{Field: "when", Reason: "Condition à compléter. Écrivez-la, par exemple : montant > 25000.0"}
+		}
 	case "si":
 		var clauses []trial.Clause
 		for i, name := range f["c_field"] {

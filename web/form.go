@@ -234,6 +234,8 @@ type formPage struct {
 	Parts         []formPart
 	Submit        string
 	Problem, Said string
+	Read          string // mark of what the form was filled from; empty for something new
+	Overtaken     bool   // somebody else changed it since
 	Person        *personAside
 	Mention       *mentionAside
 	Withdraw      string   // address that takes the delegation back

@@ -182,6 +182,7 @@ func (s *server) personForm(v *visit, w http.ResponseWriter, r *http.Request) er
 		return dossiers.ErrNotFound
 	}
 	p := personPage(memberValues(m), nil)
+	p.from(m, url.Values{}, memberValues(m), nil)
 	if r.URL.Query().Get("dit") == "gardee" {
 		p.Said = "La fiche est enregistrée."
 	}
@@ -270,10 +271,15 @@ func (s *server) setPerson(v *visit, w http.ResponseWriter, r *http.Request) err
 	}
 	m, err := memberFrom(r.PostForm, was)
 	if err == nil {
-		_, err = s.Office.Amend(r.Context(), v.viewer, dossiers.MemberSet{Member: m})
+		_, err = s.Office.AmendIf(r.Context(), v.viewer, unmoved(r.PostForm, func(g dossiers.Organisation) any {
+			m, _ := g.Member(was.ID)
+			return m
+		}), dossiers.MemberSet{Member: m})
 	}
 	if status, told := again(err); told {
-		return s.showPerson(v, w, r, status, was, personPage(r.PostForm, err))
+		p := personPage(r.PostForm, err)
+		p.from(was, r.PostForm, memberValues(was), err)
+		return s.showPerson(v, w, r, status, was, p)
 	}
 	if err != nil {
 		return err

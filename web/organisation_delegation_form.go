@@ -209,7 +209,11 @@ func (s *server) delegationForm(v *visit, w http.ResponseWriter, r *http.Request
 			values.Set("delegator_quality", "Maire")
 		}
 	}
-	return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, d, values, nil, s.today(v)))
+	p := delegationPage(g, d, values, nil, s.today(v))
+	if d.ID != "" {
+		p.from(d, values, values, nil)
+	}
+	return s.showDelegation(v, w, r, http.StatusOK, p)
 }
 
 // mayorOf finds the first of the tableau, or -1.
@@ -256,8 +260,15 @@ func (s *server) setDelegation(v *visit, w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
+	show := func(status int, wrong error) error {
+		p := delegationPage(g, was, values, wrong, s.today(v))
+		if was.ID != "" {
+			p.from(was, values, delegationValues(was), wrong)
+		}
+		return s.showDelegation(v, w, r, status, p)
+	}
 	if values.Get("faire") == "apercu" {
-		return s.showDelegation(v, w, r, http.StatusOK, delegationPage(g, was, values, nil, s.today(v)))
+		return show(http.StatusOK, nil)
 	}
 	d, read := delegationFrom(values, was)
 	if wrong == nil {
@@ -267,10 +278,13 @@ func (s *server) setDelegation(v *visit, w http.ResponseWriter, r *http.Request)
 		wrong = s.onlyKept(v, r, d.Arrete)
 	}
 	if wrong == nil {
-		_, wrong = s.Office.Amend(r.Context(), v.viewer, dossiers.DelegationSet{Delegation: d})
+		_, wrong = s.Office.AmendIf(r.Context(), v.viewer, unmoved(values, func(g dossiers.Organisation) any {
+			d, _ := delegationOf(g, was.ID)
+			return d
+		}), dossiers.DelegationSet{Delegation: d})
 	}
 	if status, told := again(wrong); told {
-		return s.showDelegation(v, w, r, status, delegationPage(g, was, values, wrong, s.today(v)))
+		return show(status, wrong)
 	}
 	if wrong != nil {
 		return wrong

@@ -275,6 +275,10 @@ func delegationAsked(g dossiers.Organisation, r *http.Request) (delegation.Deleg
 	if id == newID {
 		return delegation.Delegation{}, nil
 	}
+	return delegationOf(g, id)
+}
+
+func delegationOf(g dossiers.Organisation, id delegation.ID) (delegation.Delegation, error) {
 	i := slices.IndexFunc(g.Delegations, func(d delegation.Delegation) bool { return d.ID == id })
 	if i < 0 {
 		return delegation.Delegation{}, dossiers.ErrNotFound

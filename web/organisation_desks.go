@@ -137,10 +137,12 @@ func deskPage(g dossiers.Organisation, values url.Values, wrong error, focus str
 	return p
 }
 
-func (s *server) showDesk(v *visit, w http.ResponseWriter, r *http.Request, status int, d dossiers.DeskSetup, p *formPage) error {
+func (s *server) showDesk(v *visit, w http.ResponseWriter, r *http.Request, status int, d dossiers.DeskSetup, values url.Values, p *formPage, wrong error) error {
 	p.Heading, p.Action = d.Name, "/administration/bureaux/"+string(d.ID)
 	if d.ID == "" {
 		p.Heading, p.Action = "Un nouveau bureau", "/administration/bureaux/"+newID
+	} else {
+		p.from(d, values, deskValues(d), wrong)
 	}
 	p.frame = s.frame(v, p.Heading, "administration")
 	return s.show(w, r, status, p)
@@ -168,7 +170,7 @@ func (s *server) deskForm(v *visit, w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return s.showDesk(v, w, r, http.StatusOK, d, deskPage(g, deskValues(d), nil, ""))
+	return s.showDesk(v, w, r, http.StatusOK, d, deskValues(d), deskPage(g, deskValues(d), nil, ""), nil)
 }
 
 func (s *server) setDesk(v *visit, w http.ResponseWriter, r *http.Request) error {
@@ -181,11 +183,14 @@ func (s *server) setDesk(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	if focus, did := rearranged(r.PostForm, map[string]string{"holders": "person", "preparers": "person"}); did {
-		return s.showDesk(v, w, r, http.StatusOK, was, deskPage(g, r.PostForm, nil, focus))
+		return s.showDesk(v, w, r, http.StatusOK, was, r.PostForm, deskPage(g, r.PostForm, nil, focus), nil)
 	}
-	_, err = s.Office.Amend(r.Context(), v.viewer, dossiers.DeskSet{Desk: deskFrom(r.PostForm, was)})
+	_, err = s.Office.AmendIf(r.Context(), v.viewer, unmoved(r.PostForm, func(g dossiers.Organisation) any {
+		d, _ := g.Desk(was.ID)
+		return d
+	}), dossiers.DeskSet{Desk: deskFrom(r.PostForm, was)})
 	if status, told := again(err); told {
-		return s.showDesk(v, w, r, status, was, deskPage(g, r.PostForm, err, ""))
+		return s.showDesk(v, w, r, status, was, r.PostForm, deskPage(g, r.PostForm, err, ""), err)
 	}
 	if err != nil {
 		return err

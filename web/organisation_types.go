@@ -235,7 +235,7 @@ func (s *server) typeForm(v *visit, w http.ResponseWriter, r *http.Request) erro
 	if y.Code == "" {
 		y.Parent = r.URL.Query().Get("sous")
 	}
-	return s.showType(v, w, r, http.StatusOK, y, typePage(g, y, typeValues(y), nil, ""))
+	return s.showType(v, w, r, http.StatusOK, y, typeValues(y), typePage(g, y, typeValues(y), nil, ""), nil)
 }
 
 func typeAsked(g dossiers.Organisation, r *http.Request) (dossiers.TypeSetup, error) {
@@ -243,6 +243,11 @@ func typeAsked(g dossiers.Organisation, r *http.Request) (dossiers.TypeSetup, er
 	if code == newID {
 		return dossiers.TypeSetup{}, nil
 	}
+	return kindAsked(g, code)
+}
+
+// kindAsked returns a type as it is kept, without what it inherits.
+func kindAsked(g dossiers.Organisation, code string) (dossiers.TypeSetup, error) {
 	for _, y := range g.Types {
 		if y.Code == code {
 			return y, nil
@@ -251,10 +256,12 @@ func typeAsked(g dossiers.Organisation, r *http.Request) (dossiers.TypeSetup, er
 	return dossiers.TypeSetup{}, dossiers.ErrNotFound
 }
 
-func (s *server) showType(v *visit, w http.ResponseWriter, r *http.Request, status int, y dossiers.TypeSetup, p *formPage) error {
+func (s *server) showType(v *visit, w http.ResponseWriter, r *http.Request, status int, y dossiers.TypeSetup, values url.Values, p *formPage, wrong error) error {
 	p.Heading, p.Action = y.Name, "/administration/types/"+y.Code
 	if y.Code == "" {
 		p.Heading, p.Action = "Un nouveau type de courrier", "/administration/types/"+newID
+	} else {
+		p.from(y, values, typeValues(y), wrong)
 	}
 	p.frame = s.frame(v, p.Heading, "administration")
 	p.Scripts = []string{"js/organisation.js"}
@@ -271,16 +278,19 @@ func (s *server) setType(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	if focus, did := rearranged(r.PostForm, map[string]string{"rules": "when", "metadata": "label"}); did {
-		return s.showType(v, w, r, http.StatusOK, was, typePage(g, was, r.PostForm, nil, focus))
+		return s.showType(v, w, r, http.StatusOK, was, r.PostForm, typePage(g, was, r.PostForm, nil, focus), nil)
 	}
 	y := typeFrom(r.PostForm, was)
 	if _, taken := g.Type(y.Code); taken && was.Code == "" {
 		err = &dossiers.InvalidError{Field: "code", Reason: "Un autre type porte déjà ce code."}
 	} else {
-		_, err = s.Office.Amend(r.Context(), v.viewer, dossiers.TypeSet{Type: y})
+		_, err = s.Office.AmendIf(r.Context(), v.viewer, unmoved(r.PostForm, func(g dossiers.Organisation) any {
+			y, _ := kindAsked(g, was.Code)
+			return y
+		}), dossiers.TypeSet{Type: y})
 	}
 	if status, told := again(err); told {
-		return s.showType(v, w, r, status, was, typePage(g, was, r.PostForm, err, ""))
+		return s.showType(v, w, r, status, was, r.PostForm, typePage(g, was, r.PostForm, err, ""), err)
 	}
 	if err != nil {
 		return err
@@ -297,11 +307,15 @@ func (s *server) sequenceForm(v *visit, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	values := url.Values{"code": {q.Code}, "name": {q.Name}, "pattern": {q.Pattern}, "continuous": {flag(q.Continuous)}}
+	values := sequenceValues(q)
 	if q.Code == "" {
 		values.Set("pattern", "{annee}-{numero:04}")
 	}
 	return s.showSequence(v, w, r, http.StatusOK, q, values, nil)
+}
+
+func sequenceValues(q dossiers.Sequence) url.Values {
+	return url.Values{"code": {q.Code}, "name": {q.Name}, "pattern": {q.Pattern}, "continuous": {flag(q.Continuous)}}
 }
 
 func sequenceAsked(g dossiers.Organisation, r *http.Request) (dossiers.Sequence, error) {
@@ -318,6 +332,9 @@ func sequenceAsked(g dossiers.Organisation, r *http.Request) (dossiers.Sequence,
 
 func (s *server) showSequence(v *visit, w http.ResponseWriter, r *http.Request, status int, q dossiers.Sequence, values url.Values, wrong error) error {
 	p := sequencePage(q, values, wrong)
+	if q.Code != "" {
+		p.from(q, values, sequenceValues(q), wrong)
+	}
 	p.frame = s.frame(v, p.Heading, "administration")
 	return s.show(w, r, status, p)
 }
@@ -359,7 +376,10 @@ func (s *server) setSequence(v *visit, w http.ResponseWriter, r *http.Request) e
 			return s.showSequence(v, w, r, http.StatusUnprocessableEntity, was, f, &dossiers.InvalidError{Field: "code", Reason: "Une autre suite porte déjà ce code."})
 		}
 	}
-	_, err = s.Office.Amend(r.Context(), v.viewer, dossiers.SequenceSet{Sequence: q})
+	_, err = s.Office.AmendIf(r.Context(), v.viewer, unmoved(f, func(g dossiers.Organisation) any {
+		q, _ := g.Sequence(was.Code)
+		return q
+	}), dossiers.SequenceSet{Sequence: q})
 	if status, told := again(err); told {
 		return s.showSequence(v, w, r, status, was, f, err)
 	}

@@ -20,6 +20,7 @@ type frame struct {
 	Body    string // class of the body
 	Who     string // "Mme Garnier"; empty before sign-in
 	CSRF    string // of the session
+	Visitor string // identifier of who signed in; empty before, and at the centre
 	Drafter bool   // shows « Déposer »
 	Admin   bool   // shows « Administration »
 	Demo    bool   // says that keys and signatures are worth nothing

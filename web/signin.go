@@ -175,3 +175,12 @@ type unconfirmed struct {
 	Pending bool   `json:"pending"`
 	Print   string `json:"print"` // of its public key
 }
+
+// standing tells a page that somebody wrote in whose session it has by now,
+// and the token that its forms need.
+func (s *server) standing(v *visit, w http.ResponseWriter, _ *http.Request) error {
+	return reply(w, http.StatusOK, struct {
+		Person string `json:"person"`
+		CSRF   string `json:"csrf"`
+	}{string(v.viewer.Person.ID), v.session.CSRF})
+}

@@ -100,6 +100,7 @@ func (s *server) routes() http.Handler {
 	r.Post("/ceremonies/decision/debut", s.ceremony(s.person(s.beginDecision)))
 	r.Post("/ceremonies/decision/fin", s.ceremony(s.person(s.finishDecision)))
 
+	r.Get("/session", s.someone(s.standing))
 	r.Get("/", s.someone(s.bins))
 	r.Get("/bannettes", s.someone(s.bins))
 	r.Get("/evenements", s.someone(s.events))

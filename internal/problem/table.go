@@ -165,6 +165,7 @@ func ofDossiers() []Row {
 		row(dossiers.ErrClockBack, conflict, "clock-back", "L’horloge du bac à sable ne recule pas", "L’instant demandé est passé : ce qui a eu lieu garde sa date.", "Demandez un instant plus tard que celui de l’horloge."),
 		row(dossiers.ErrConflict, conflict, "conflict", "Quelqu’un a agi entre-temps", "Relisez le dossier avant de recommencer."),
 		row(dossiers.ErrForbidden, forbidden, "forbidden", "Vous n’avez pas ce droit", "Cette action n’est pas ouverte à votre compte.", "Voyez avec votre administrateur."),
+		row(dossiers.ErrNoDraft, missing, "no-draft", "Ce brouillon n’existe plus", "Il a été publié ou abandonné entre-temps.", "Relisez le circuit, et préparez une nouvelle version s’il le faut."),
 		row(dossiers.ErrNotFound, missing, "not-found", "Introuvable", "Cette adresse ne correspond à rien que vous puissiez voir."),
 		{Err: dossiers.ErrInvalid, Problem: Invalid()},
 	}

@@ -3,12 +3,24 @@
 // findings and the panel in place, and steps are dragged. The focus stays
 // where it was.
 import { $, $$, Problem, Lost, say } from "./ui.js";
+import { resume } from "./session.js";
 
 // One request after the other: each is made from the edition that the one
 // before left.
 let edition = $("[data-edition]")?.value || "";
 let queue = Promise.resolve();
 let pending = 0, typed = 0;
+
+// What the server last said of each form that is typed in: what somebody else
+// changed since is told from what they did not touch.
+const typing = () => $$("form[data-panel], form[data-whole]");
+const nameOf = (form) => form.matches("[data-panel]") ? `étape ${form.elements.etape.value}` : "ensemble";
+const worth = (form) => {
+  const data = new FormData(form);
+  for (const name of ["csrf", "edition"]) data.delete(name);
+  return new URLSearchParams(data).toString();
+};
+const read = new Map(typing().map((form) => [nameOf(form), worth(form)]));
 
 function saved(text) {
   const mark = $("[data-saved]");
@@ -42,61 +54,96 @@ function places() {
   };
 }
 
-function swap(page, { keepPanel, only } = {}) {
+function swap(page, { keepPanel, keepWhole, only } = {}) {
   const back = places();
   const open = new Map($$("details[data-fold]").map((d) => [d.dataset.fold, d.open]));
   for (const region of $$("[data-swap]")) {
     const name = region.dataset.swap, fresh = $(`[data-swap="${name}"]`, page);
-    if (!fresh || only && name !== only || keepPanel && name === "panel") continue;
+    if (!fresh || only && name !== only || keepPanel && name === "panel" || keepWhole && name === "whole") continue;
     region.replaceChildren(...document.importNode(fresh, true).childNodes);
   }
   for (const details of $$("details[data-fold]")) if (open.has(details.dataset.fold)) details.open = open.get(details.dataset.fold);
+  for (const form of $$("form[data-panel], form[data-whole]", page)) read.set(nameOf(form), worth(form));
   edition = $("[data-edition]", page)?.value || edition;
   for (const clause of $$("[data-clause]")) fit(clause);
   back();
 }
 
-function refused(error) {
+// tell says why something was not saved, with the ways out of it.
+function tell(message, ...ways) {
   const place = $("[data-refused]") || $('[data-swap="said"]');
-  const note = document.createElement("div"), text = document.createElement("p");
+  const note = document.createElement("div"), text = document.createElement("p"), row = document.createElement("p");
   note.className = "note warn";
   note.setAttribute("role", "alert");
-  text.textContent = error instanceof Lost ? "Pas de réponse du serveur\u00a0: ce changement n’est pas enregistré. Recommencez." : error.type?.endsWith("conflict") ? "Quelqu’un d’autre a changé ce brouillon. Rechargez la page pour voir sa version\u00a0; votre dernier changement n’est pas enregistré." : error.message || "Ce changement n’a pas pu être enregistré.";
-  note.append(text);
-  if (error.type?.endsWith("conflict")) {
-    const link = document.createElement("a");
-    link.className = "btn";
-    link.href = location.href;
-    link.textContent = "Recharger";
-    note.append(link);
-  }
+  text.textContent = message;
+  row.className = "row";
+  row.append(...ways);
+  note.append(text, ...ways.length ? [row] : []);
   place.replaceChildren(note);
   saved("Pas enregistré");
 }
 
+function way(text, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn";
+  button.textContent = text;
+  button.addEventListener("click", act);
+  return button;
+}
+const go = (text, url = location.pathname) => way(text, () => { location.href = url; });
+
+function refused(error) {
+  if (error instanceof Lost) tell("Pas de réponse du serveur\u00a0: ce changement n’est pas enregistré. Recommencez.");
+  else if (error.status === 404) tell("Ce brouillon n’existe plus\u00a0: il a été publié ou abandonné entre-temps. Votre dernier changement n’est pas enregistré.", go("Voir les circuits", "/administration/circuits"));
+  else tell(error.message || "Ce changement n’a pas pu être enregistré.");
+}
+
+// overtaken is the answer to a draft that somebody else changed. What they did
+// elsewhere is taken and the change is made again; what they did at the same
+// place is told before it is replaced. An order of steps is never guessed.
+async function overtaken(form, submitter, extra) {
+  const { page } = await ask(location.href, {});
+  const typed = !submitter && form.isConnected && form.matches("[data-panel], [data-whole]");
+  const name = typed && nameOf(form), theirs = typed && $$("form[data-panel], form[data-whole]", page).find((f) => nameOf(f) === name);
+  const same = theirs && worth(theirs) === read.get(name);
+  swap(page, { keepPanel: typed && form.matches("[data-panel]"), keepWhole: typed && form.matches("[data-whole]") });
+  if (same) return post(form, submitter, extra);
+  const after = "Quelqu’un d’autre vient de changer ce brouillon\u00a0: le dessin montre sa version.";
+  if (!typed) tell(`${after} Votre dernier geste n’a pas eu lieu\u00a0: refaites-le s’il vaut encore.`);
+  else if (!theirs) tell(`${after} L’étape que vous régliez n’y est plus.`, go("Voir sa version"));
+  else tell(`${after} Cette étape y a d’autres réglages que ceux que vous aviez lus. Les vôtres sont toujours ici, pas enregistrés.`, way("Enregistrer les miens à la place", () => send(form)), go("Garder les siens"));
+}
+
 // send saves a form, once what is under way is.
 function send(form, submitter, extra = {}) {
-  const action = submitter?.getAttribute("formaction") || form.getAttribute("action");
-  const data = new URLSearchParams(new FormData(form, submitter || null));
-  for (const [name, value] of Object.entries(extra)) data.set(name, value);
-  const when = typed, panel = form.matches("[data-panel]") && !submitter;
   pending++;
   saved("Enregistrement…");
-  queue = queue.then(async () => {
-    if (data.has("edition")) data.set("edition", edition);
-    const { url, page } = await ask(action, { method: "POST", body: data });
-    if (form.matches("[data-try]")) {
-      swap(page, { only: "try" });
-      return;
-    }
-    history.replaceState(null, "", url);
-    swap(page, { keepPanel: panel && typed !== when });
-    saved("Enregistré");
+  const data = new URLSearchParams(new FormData(form, submitter || null));
+  queue = queue.then(() => post(form, submitter, extra, data)).catch(async (error) => {
+    if (error.type?.endsWith("conflict")) return overtaken(form, submitter, extra);
+    if ((error.status === 401 || error.type?.endsWith("forbidden")) && await resume()) return post(form, submitter, extra, data);
+    throw error;
   }).catch(refused).finally(() => { pending--; });
   return queue;
 }
 
-addEventListener("submit", (event) => {
+async function post(form, submitter, extra, data = new URLSearchParams(new FormData(form, submitter || null))) {
+  const when = typed, panel = form.matches("[data-panel]") && !submitter;
+  for (const [name, value] of Object.entries(extra)) data.set(name, value);
+  if (data.has("edition")) data.set("edition", edition);
+  data.set("csrf", document.body.dataset.csrf || "");
+  const { url, page } = await ask(submitter?.getAttribute("formaction") || form.getAttribute("action"), { method: "POST", body: data });
+  if (form.matches("[data-try]")) {
+    swap(page, { only: "try" });
+    return;
+  }
+  history.replaceState(null, "", url);
+  swap(page, { keepPanel: panel && typed !== when });
+  saved("Enregistré");
+}
+
+document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-live], [data-try]") || form.matches("[data-try]") && event.submitter?.hasAttribute("formaction")) return;
   event.preventDefault();
@@ -118,7 +165,8 @@ addEventListener("change", (event) => {
   const clause = event.target.closest("[data-clause]");
   if (clause) fit(clause);
   const form = event.target.closest("form[data-live]");
-  if (form) send(form);
+  // « Condition écrite » uncovers its area: there is nothing to save before it is written.
+  if (form && !(event.target.name === "when" && event.target.value === "libre")) send(form);
   if (event.target.id === "t-type") send(event.target.form);
 });
 
@@ -189,16 +237,36 @@ addEventListener("pointerdown", (event) => {
   const grip = event.target.closest("[data-grip]");
   if (!grip || event.button !== 0) return;
   event.preventDefault();
-  drag = { li: grip.closest("[data-step]"), before: undefined };
+  const li = grip.closest("[data-step]"), section = li.closest("section");
+  drag = { li, before: undefined, y: undefined, within: section.scrollHeight > section.clientHeight + 1 && getComputedStyle(section).overflowY === "auto" ? section : null };
   drag.li.classList.add("dragged");
+  requestAnimationFrame(creep);
 });
 addEventListener("pointermove", (event) => {
   if (!drag) return;
+  drag.y = event.clientY;
+  aim();
+});
+
+// creep scrolls while a step is held near an edge: a long circuit is taller
+// than the screen.
+function creep() {
+  if (!drag) return;
+  const box = drag.within?.getBoundingClientRect(), top = Math.max(box?.top ?? 0, 0), bottom = Math.min(box?.bottom ?? innerHeight, innerHeight);
+  const by = drag.y < top + 48 ? -10 : drag.y > bottom - 48 ? 10 : 0;
+  if (by) {
+    (drag.within || document.scrollingElement).scrollBy({ top: by, behavior: "instant" });
+    aim();
+  }
+  requestAnimationFrame(creep);
+}
+
+function aim() {
   const steps = $$("[data-flow] [data-step]");
-  const next = steps.find((li) => { const box = li.firstElementChild.getBoundingClientRect(); return event.clientY < box.top + box.height / 2; });
+  const next = steps.find((li) => { const box = li.firstElementChild.getBoundingClientRect(); return drag.y < box.top + box.height / 2; });
   drag.before = next?.dataset.step || "";
   for (const li of [...steps, $("[data-flow] .end")]) li.classList.toggle("drop-here", next ? li === next : li.matches(".end"));
-});
+}
 function drop(event) {
   if (!drag) return;
   const { li, before } = drag;

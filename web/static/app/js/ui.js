@@ -19,7 +19,7 @@ export class Problem extends Error {
 export class Lost extends Error {}
 
 // request sends a request of this page's session and reads its JSON.
-export async function request(method, url, body, signal) {
+export async function request(method, url, body, signal, again) {
   const headers = { Accept: "application/json", "X-CSRF-Token": document.body.dataset.csrf || "" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
@@ -30,6 +30,10 @@ export async function request(method, url, body, signal) {
     throw new Lost();
   }
   const answer = await response.json().catch(() => ({}));
+  if (response.status === 401 && !again && document.body.dataset.person && !url.startsWith("/ceremonies/connexion/")) {
+    const { resume } = await import("./session.js");
+    if (await resume()) return request(method, url, body, signal, true);
+  }
   if (!response.ok) throw new Problem(response.status, answer);
   if (answer.csrf) document.body.dataset.csrf = answer.csrf;
   return answer;
@@ -139,4 +143,5 @@ addEventListener("click", (event) => {
 const trouble = $("[data-problem], [aria-invalid=true]");
 if (trouble) trouble.focus();
 
+if (document.body.dataset.person) import("./session.js");
 if (document.body.dataset.events) import("./live.js");

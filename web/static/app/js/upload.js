@@ -1,6 +1,7 @@
 // Deposit and correction: what was chosen stays chosen when something is
 // refused, because the page is not left; files are checked before the road.
 import { annexLine, ask, notes } from "./check.js";
+import { resume } from "./session.js";
 import { $, $$, say } from "./ui.js";
 
 const human = (n) => (n >= 1048576 ? `${(n / 1048576).toFixed(1).replace(".", ",")}\u00a0Mo` : `${Math.max(1, Math.round(n / 1024))}\u00a0Ko`);
@@ -155,7 +156,9 @@ function problem(text) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const data = new FormData(form, event.submitter && event.submitter.name ? event.submitter : undefined);
+  const by = event.submitter;
+  if (!await resume()) return;
+  const data = new FormData(form, by && by.name ? by : undefined);
   const bar = $("[data-progress]", form), buttons = $$("button", form);
   for (const b of buttons) b.disabled = true;
   bar.hidden = false;
