@@ -9,30 +9,47 @@ import (
 // maxDays bounds every delay of a circuit: ten years of working days.
 const maxDays = 2600
 
+// An UnsoundError says why no dossier may travel a circuit. It is ErrCircuit.
+type UnsoundError struct {
+	Step int    // from 1; 0 when it is of the circuit as a whole
+	Why  string // "no title"; what a circuit named is quoted as Go does
+}
+
+// Error implements error.
+func (e *UnsoundError) Error() string {
+	if e.Step == 0 {
+		return fmt.Sprintf("%s: %v", e.Why, ErrCircuit)
+	}
+	return fmt.Sprintf("step %d: %s: %v", e.Step, e.Why, ErrCircuit)
+}
+
+// Is makes every UnsoundError match ErrCircuit.
+func (e *UnsoundError) Is(target error) bool { return target == ErrCircuit }
+
 // Check says whether a dossier may travel d: steps with distinct identifiers,
 // known kinds, somebody to act at each, delays that can be counted, and at
 // least one signature, seal or external act, unless another circuit follows.
-// It answers ErrCircuit.
+// It answers an UnsoundError.
 func (d Definition) Check() error {
 	seen := map[StepID]bool{}
 	final := d.Then != ""
 	for i, st := range d.Steps {
 		if st.ID == "" || seen[st.ID] {
-			return fmt.Errorf("step %d: identifier %q empty or repeated: %w", i+1, st.ID, ErrCircuit)
+			return &UnsoundError{Step: i + 1, Why: fmt.Sprintf("identifier %q empty or repeated", st.ID)}
 		}
 		if why := st.unsound(seen); why != "" {
-			return fmt.Errorf("step %d: %s: %w", i+1, why, ErrCircuit)
+			return &UnsoundError{Step: i + 1, Why: why}
 		}
 		seen[st.ID] = true
 		final = final || st.Kind.seals() || st.Kind == External
 	}
 	switch {
 	case d.Code == "" || d.Version < 1:
-		return fmt.Errorf("code %q, version %d: %w", d.Code, d.Version, ErrCircuit)
+		return &UnsoundError{Why: fmt.Sprintf("code %q, version %d", d.Code, d.Version)}
 	case !final || len(d.Steps) == 0:
-		return fmt.Errorf("no signature step: %w", ErrCircuit)
+		return &UnsoundError{Why: "no signature step"}
 	case d.Days < 0 || d.Days > maxDays:
-		return fmt.Errorf("%d days: %w", d.Days, ErrCircuit)
+		return &UnsoundError{Why: fmt.Sprintf("%d days", d.Days)}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"parapheur/circuits"
 	"parapheur/circuits/delegation"
 	"parapheur/internal/conditions"
+	"parapheur/internal/trial"
 )
 
 // admitAll checks each amendment in the set-up that all of them lead to, and
@@ -378,7 +379,7 @@ func (a CircuitPublished) check(g Organisation) error {
 		return err
 	}
 	if err := d.Check(); err != nil {
-		return &InvalidError{"steps", "Le circuit « " + d.Code + " » n’est pas complet : il lui faut au moins une signature, et à chaque étape un identifiant, un titre et un bureau. (" + err.Error() + ")"}
+		return &InvalidError{"steps", "Le circuit « " + d.Code + " » n’est pas complet : " + trial.Unsound(err) + "."}
 	}
 	if d.Hash() != a.SHA256 {
 		return fmt.Errorf("circuit %s: digest %s: %w", d.Code, a.SHA256, ErrInvalid)

@@ -49,7 +49,7 @@ func Lint(d circuits.Definition, t Town, l Letter, at time.Time) []Finding {
 	x.step = circuits.Step{}
 	x.order()
 	if err := d.Check(); err != nil && !slices.ContainsFunc(x.found, Finding.blocks) {
-		x.block("unsound", "Le circuit n’est pas complet : %v.", err) // nothing above told it better
+		x.block("unsound", "Le circuit n’est pas complet : %s.", Unsound(err)) // nothing above told it better
 	}
 	slices.SortStableFunc(x.found, func(a, b Finding) int { return cmp.Compare(b.Gravity, a.Gravity) })
 	return x.found
@@ -155,6 +155,9 @@ func (x *linter) actors(i int, st circuits.Step) {
 		case circuits.FromMetadata:
 			x.variable(st, r)
 		case circuits.ChosenAtStart:
+			if len(r.Among) == 0 {
+				x.block("choice_empty", "le bureau se choisit au départ, et aucun n’est proposé : cochez ceux qui peuvent l’être.")
+			}
 			for _, d := range r.Among {
 				x.desk(st, d)
 			}

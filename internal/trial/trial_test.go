@@ -134,8 +134,11 @@ func TestLintNames(t *testing.T) {
 				d.Steps[2].Desk, d.Steps[2].Actors = "", []circuits.ActorRule{{Rule: circuits.HeadOfPrevious}}
 			}, trial.Blocking, "n’a pas de bureau au-dessus",
 		},
-		"chain_unknown":        {func(d *circuits.Definition, _ *trial.Town, _ *trial.Letter) { d.Then = "rien" }, trial.Blocking, "n’est pas publié"},
-		"chain_loop":           {func(d *circuits.Definition, _ *trial.Town, _ *trial.Letter) { d.Then = d.Code }, trial.Blocking, "s’enchaîne à lui-même"},
+		"chain_unknown": {func(d *circuits.Definition, _ *trial.Town, _ *trial.Letter) { d.Then = "rien" }, trial.Blocking, "n’est pas publié"},
+		"chain_loop":    {func(d *circuits.Definition, _ *trial.Town, _ *trial.Letter) { d.Then = d.Code }, trial.Blocking, "s’enchaîne à lui-même"},
+		"choice_empty": {step(1, func(s *circuits.Step) {
+			s.Desk, s.Actors = "", []circuits.ActorRule{{Rule: circuits.ChosenAtStart}}
+		}), trial.Blocking, "cochez ceux"},
 		"quorum_impossible":    {step(1, quorumOf(3)), trial.Blocking, "c’est impossible"},
 		"same_person":          {step(0, func(s *circuits.Step) { s.Desk = "d-dgs" }), trial.Warning, "deux fois de suite"},
 		"visa_after_signature": {func(d *circuits.Definition, _ *trial.Town, _ *trial.Letter) { slices.Reverse(d.Steps) }, trial.Warning, "déjà signée"},
