@@ -33,7 +33,7 @@ const (
 )
 
 // MaxPicture bounds an image that is brought, in bytes.
-const MaxPicture = 4 << 20
+const MaxPicture = 12 << 20
 
 // A Picture is an image as it is kept: written anew from what was brought.
 type Picture struct {
@@ -75,19 +75,20 @@ func (v Viewer) owns(k PictureKind) (circuits.PersonID, error) {
 
 // SetPicture puts an image in the blocks of the letters signed from now on: PNG
 // or JPEG, of MaxPicture at most. It is written anew; of a handwritten
-// signature the paper is left out. What is no such image is an *InvalidError.
-func (o *Office) SetPicture(ctx context.Context, v Viewer, k PictureKind, file []byte) error {
+// signature the ink alone, unless whole. What is no such image is an
+// *InvalidError.
+func (o *Office) SetPicture(ctx context.Context, v Viewer, k PictureKind, file []byte, whole bool) error {
 	owner, err := v.owns(k)
 	if err != nil {
 		return err
 	}
 	use := signing.Arms
-	if k == PictureGriffe {
+	if k == PictureGriffe && !whole {
 		use = signing.Griffe
 	}
 	made, err := signing.RewritePicture(file, use)
 	if err != nil {
-		return refusedPicture(file, err)
+		return refusedPicture(file, use, err)
 	}
 	x := Picture{Kind: k, Person: owner, SHA256: sha256.Sum256(made), At: o.now()}
 	if x.Sealed, err = o.Vault.Seal(v.Tenant, pictureKind, x.SHA256.String(), made); err != nil {
@@ -100,7 +101,7 @@ func (o *Office) SetPicture(ctx context.Context, v Viewer, k PictureKind, file [
 }
 
 // refusedPicture says what is wrong with an image, and what to do.
-func refusedPicture(file []byte, err error) error {
+func refusedPicture(file []byte, use signing.PictureUse, err error) error {
 	why := "Cette image ne se lit pas. Enregistrez-la en PNG ou en JPEG et recommencez."
 	switch {
 	case !errors.Is(err, signing.ErrPicture):
@@ -108,9 +109,11 @@ func refusedPicture(file []byte, err error) error {
 	case len(file) == 0:
 		why = "Choisissez une image, en PNG ou en JPEG."
 	case len(file) > MaxPicture:
-		why = "Cette image est trop lourde : 4 Mo au plus."
+		why = "Cette image est trop lourde : 12 Mo au plus."
 	case strings.Contains(err.Error(), "pixels"):
 		why = "Cette image est trop grande : 16 millions de pixels et 8192 de côté au plus. Réduisez-la et recommencez."
+	case strings.HasSuffix(err.Error(), "blank") && use == signing.Griffe:
+		why = "Rien ne s’y distingue du papier. Photographiez-la de plus près, ou décochez « Retirer le fond de la photo »."
 	case strings.HasSuffix(err.Error(), "blank"):
 		why = "Cette image est vide : rien ne s’y distingue du fond."
 	}

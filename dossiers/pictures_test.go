@@ -65,7 +65,7 @@ func TestPicturesInTheBlock(t *testing.T) {
 		k dossiers.PictureKind
 		c color.NRGBA
 	}{{admin, dossiers.PictureArms, color.NRGBA{200, 20, 20, 255}}, {mayor, dossiers.PictureGriffe, color.NRGBA{20, 20, 120, 255}}, {dgs, dossiers.PictureGriffe, color.NRGBA{10, 90, 10, 255}}} {
-		if err := o.SetPicture(ctx, x.v, x.k, stroke(t, x.c)); err != nil {
+		if err := o.SetPicture(ctx, x.v, x.k, stroke(t, x.c), false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestPicturesOfALetterUnderWay(t *testing.T) {
 	o, store, id := town.Office, town.Store, town.Tenant.ID
 	mayor := town.Person(t, demo.Mayor).Viewer(t)
 	blue, black := stroke(t, color.NRGBA{20, 20, 160, 255}), stroke(t, color.NRGBA{10, 10, 10, 255})
-	if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, blue); err != nil {
+	if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, blue, false); err != nil {
 		t.Fatal(err)
 	}
 	now, err := store.Picture(ctx, id, dossiers.PictureGriffe, mayor.Person.ID, circuits.Digest{})
@@ -131,7 +131,7 @@ func TestPicturesOfALetterUnderWay(t *testing.T) {
 	if err != nil || kept.Griffe != now.SHA256 {
 		t.Fatal(kept.Griffe, err)
 	}
-	if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, black); err != nil {
+	if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, black, false); err != nil {
 		t.Fatal(err)
 	}
 	if x, err := store.Picture(ctx, id, dossiers.PictureGriffe, mayor.Person.ID, now.SHA256); err != nil || x.SHA256 != now.SHA256 {
@@ -161,11 +161,11 @@ func TestPicturesRefused(t *testing.T) {
 		"nothing": nil, "text": []byte("griffe"), "cut": huge[:60], "huge": huge, "heavy": make([]byte, dossiers.MaxPicture+1), "blank": stroke(t, color.NRGBA{255, 255, 255, 255}),
 	} {
 		var invalid *dossiers.InvalidError
-		if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, file); !errors.As(err, &invalid) || invalid.Reason == "" {
+		if err := o.SetPicture(ctx, mayor, dossiers.PictureGriffe, file, false); !errors.As(err, &invalid) || invalid.Reason == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := o.SetPicture(ctx, mayor, dossiers.PictureArms, stroke(t, color.NRGBA{A: 255})); !errors.Is(err, dossiers.ErrForbidden) {
+	if err := o.SetPicture(ctx, mayor, dossiers.PictureArms, stroke(t, color.NRGBA{A: 255}), false); !errors.Is(err, dossiers.ErrForbidden) {
 		t.Errorf("arms by whom does not administer: %v", err)
 	}
 	gec, _, err := o.Authenticate(ctx, town.Tenant, town.Founded.APIKeys[demo.GEC])

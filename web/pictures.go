@@ -21,6 +21,7 @@ type picturePage struct {
 	Preview string // address of the block as it will be
 	Alt     string // of the preview
 	Unsaid  bool   // no desk of the person signs: the preview has no quality
+	Whole   bool   // the ground of a griffe is kept
 	MaxSize string
 	Said    string
 	Problem string
@@ -109,13 +110,13 @@ func (p *picturePage) fill(k dossiers.PictureKind) {
 
 // setPicture takes an image in, or shows the page again with why not.
 func (s *server) setPicture(v *visit, w http.ResponseWriter, r *http.Request, k dossiers.PictureKind, at string) error {
-	file, err := receivePicture(v, r)
+	file, ink, err := receivePicture(v, r)
 	if err != nil {
 		return err
 	}
-	err = s.Office.SetPicture(r.Context(), v.viewer, k, file)
+	err = s.Office.SetPicture(r.Context(), v.viewer, k, file, !ink)
 	if invalid, ok := isField(err); ok {
-		return s.showPicture(v, w, r, http.StatusUnprocessableEntity, k, &picturePage{At: at, File: field{Error: typeset(invalid.Reason)}})
+		return s.showPicture(v, w, r, http.StatusUnprocessableEntity, k, &picturePage{At: at, Whole: !ink, File: field{Error: typeset(invalid.Reason)}})
 	}
 	if err != nil {
 		return err
@@ -125,11 +126,12 @@ func (s *server) setPicture(v *visit, w http.ResponseWriter, r *http.Request, k 
 }
 
 // receivePicture reads the form: its token first, then the image, of which no
-// more is read than what shows that it is too large.
-func receivePicture(v *visit, r *http.Request) (file []byte, err error) {
+// more is read than what shows that it is too large; ink says that its ground
+// is to be left out.
+func receivePicture(v *visit, r *http.Request) (file []byte, ink bool, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
+		return nil, false, &dossiers.InvalidError{Field: "form", Reason: "Le formulaire n’a pas pu être lu."}
 	}
 	trusted := false
 	for {
@@ -138,24 +140,26 @@ func receivePicture(v *visit, r *http.Request) (file []byte, err error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read an image: %w", err)
+			return nil, false, fmt.Errorf("read an image: %w", err)
 		}
 		raw, err := io.ReadAll(io.LimitReader(part, dossiers.MaxPicture+1))
 		if err != nil {
-			return nil, fmt.Errorf("read an image: %w", err)
+			return nil, false, fmt.Errorf("read an image: %w", err)
 		}
 		switch part.FormName() {
 		case "csrf":
 			trusted = sameToken(string(raw), v.session.CSRF)
 		case "image":
 			file = raw
+		case "ink":
+			ink = true
 		}
 		if !trusted {
-			return nil, errForged
+			return nil, false, errForged
 		}
 	}
 	if !trusted {
-		return nil, errForged
+		return nil, false, errForged
 	}
-	return file, nil
+	return file, ink, nil
 }

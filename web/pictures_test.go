@@ -44,10 +44,13 @@ func shield(t *testing.T) []byte {
 }
 
 // give sends an image as a browser without script does.
-func (c *client) give(path, token string, file []byte) *httptest.ResponseRecorder {
+func (c *client) give(path, token string, file []byte, ticked ...string) *httptest.ResponseRecorder {
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
 	_ = m.WriteField("csrf", token)
+	for _, name := range ticked {
+		_ = m.WriteField(name, "on")
+	}
 	w, _ := m.CreateFormFile("image", "image.png")
 	_, _ = w.Write(file)
 	_ = m.Close()
@@ -70,7 +73,7 @@ func TestPicturesOfBlocks(t *testing.T) {
 	}{
 		{"a text", manager, "/ma-griffe", manager.session.CSRF, []byte("griffe"), 422, "ne se lit pas"},
 		{"nothing", manager, "/ma-griffe", manager.session.CSRF, nil, 422, "Choisissez une image"},
-		{"too heavy", manager, "/ma-griffe", manager.session.CSRF, make([]byte, 5<<20), 422, "trop lourde"},
+		{"too heavy", manager, "/ma-griffe", manager.session.CSRF, make([]byte, dossiers.MaxPicture+1), 422, "trop lourde"},
 		{"a stale page", manager, "/ma-griffe", "faux", shield(t), 403, ""},
 		{"not an administrator", drafter, "/administration/armoiries", drafter.session.CSRF, shield(t), 403, ""},
 		{"taken", manager, "/ma-griffe", manager.session.CSRF, shield(t), 303, ""},
@@ -97,6 +100,60 @@ func TestPicturesOfBlocks(t *testing.T) {
 	if body := manager.get("/ma-griffe").Body.String(); strings.Contains(body, "remove-picture") {
 		t.Error("the griffe is still there")
 	}
+}
+
+// The ground of a photograph is left out when the box is ticked, and when it is
+// not the whole of it is kept; the page remembers which.
+func TestGroundOfAGriffe(t *testing.T) {
+	at := newTown(t)
+	manager := at.client(t, demo.DGS)
+	const box = `name="ink" checked`
+	if body := manager.get("/ma-griffe").Body.String(); !strings.Contains(body, box) {
+		t.Error("the ground is kept unless somebody says so")
+	}
+	if body := at.client(t, demo.Administrator).get("/administration/armoiries").Body.String(); strings.Contains(body, `name="ink"`) {
+		t.Error("arms have a ground to leave out")
+	}
+	photo, err := os.ReadFile(photograph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := manager.give("/ma-griffe", manager.session.CSRF, []byte("griffe"))
+	if body := w.Body.String(); w.Code != 422 || strings.Contains(body, box) || !strings.Contains(body, `name="ink"`) {
+		t.Errorf("refused, the box is ticked again: %d", w.Code)
+	}
+	dark := map[string]int{}
+	for name, ticked := range map[string][]string{"whole": nil, "ink": {"ink"}} {
+		if w := manager.give("/ma-griffe", manager.session.CSRF, photo, ticked...); w.Code != 303 {
+			t.Fatalf("%s: %d", name, w.Code)
+		}
+		dark[name] = grey(t, manager.get("/ma-griffe/apercu.png").Body.Bytes())
+	}
+	if dark["whole"] < dark["ink"]+10_000 { // words are grey at their edges too
+		t.Errorf("grey pixels: %v", dark)
+	}
+}
+
+// photograph is a hand on a sheet in a bad light, as a telephone keeps it that
+// was held upright: on its side, with a tag (EXIF) that says so. It was made
+// with ImageMagick and Pillow.
+const photograph = "testdata/griffe.jpg"
+
+// grey counts the pixels of paper in the shade.
+func grey(t *testing.T, raw []byte) (n int) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y := range img.Bounds().Dy() {
+		for x := range img.Bounds().Dx() {
+			if r, g, b, _ := img.At(x, y).RGBA(); min(r, g, b)>>8 > 90 && max(r, g, b)>>8 < 225 && max(r, g, b)-min(r, g, b) < 0x3000 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // inky counts the pixels of the gold of the shield.
@@ -159,11 +216,31 @@ func TestPicturesInBrowser(t *testing.T) {
 			p.shoot(name + "-" + size.name)
 		}
 	}
+	p.photographed()
 	p.open("/ma-griffe")
 	p.tap("[data-go=remove-picture]")
 	p.until("erased", `location.search === "?dit=retiree" && !document.querySelector("[data-go=remove-picture]")`)
 	if found, err := at.system.Store.SearchJournal(t.Context(), at.tenant.ID, dossiers.JournalQuery{}, 20); err != nil || len(found) == 0 || found[0].Kind != dossiers.KindGriffeRemoved {
 		t.Errorf("journal %+v, %v", found, err)
+	}
+}
+
+// photographed gives a photograph of a telephone that lies on its side: it
+// stands upright in the block, with its ground, and without.
+func (p *person) photographed() {
+	file, err := filepath.Abs(photograph)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, ground := range []string{"photo-entiere", "photo"} {
+		p.open("/ma-griffe")
+		if ground == "photo-entiere" {
+			p.tap("[name=ink]")
+		}
+		p.choose("#image", file)
+		p.tap("[data-go=set-picture]")
+		p.until("kept", `location.search === "?dit=posee" && document.querySelector("[data-preview]").naturalWidth > 500`)
+		p.shoot("griffe-" + ground)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // maxPicture is the largest image file that is read; signing refuses it before that.
-const maxPicture = 8 << 20
+const maxPicture = 16 << 20
 
 // block fills in what the visible block says and where it goes.
 func (q *padesSignature) block(opt *signing.Options) error {

@@ -17,7 +17,7 @@ var ErrPicture = errors.New("appearance: image refused")
 
 // Limits of an image that somebody uploads.
 const (
-	maxPictureBytes  = 4 << 20
+	maxPictureBytes  = 12 << 20 // telephones take photographs of 8 MB
 	maxPicturePixels = 16 << 20
 	maxPictureSide   = 8192
 	// keptSide is the longest side that is embedded, in pixels: more than 300 dots per inch in the

@@ -16,8 +16,36 @@ input.addEventListener("change", () => {
   const file = input.files[0];
   $("[data-picked]", form).textContent = file ? file.name : "";
   flag("");
-  if (file) wipe();
+  if (!file) return;
+  wipe();
+  lighter(file).then((small) => {
+    if (input.files[0] === file) give(small);
+  }, () => {}); // the server says what is wrong with it
 });
+
+function give(file) {
+  const list = new DataTransfer();
+  list.items.add(file);
+  input.files = list.files;
+}
+
+// A photograph of a telephone has ten times the pixels that are kept: they stay
+// here, with where and with what it was taken. The browser holds it upright.
+const widest = 2800;
+async function lighter(file) {
+  const image = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const scale = widest / Math.max(image.width, image.height);
+  if (scale >= 1) return file;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(image.width * scale);
+  canvas.height = Math.round(image.height * scale);
+  const c = canvas.getContext("2d");
+  c.imageSmoothingQuality = "high";
+  c.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const type = file.type === "image/png" ? file.type : "image/jpeg";
+  const small = await new Promise((done) => canvas.toBlob(done, type, 0.92));
+  return small ? new File([small], file.name, { type }) : file;
+}
 
 let strokes = [];
 let draw = () => {};
@@ -79,9 +107,7 @@ if (pad) {
     if (strokes.length === 0 || input.files.length > 0) return;
     e.preventDefault();
     const drawn = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    const list = new DataTransfer();
-    list.items.add(new File([drawn], "griffe.png", { type: "image/png" }));
-    input.files = list.files;
+    give(new File([drawn], "griffe.png", { type: "image/png" }));
     form.submit();
   });
 }
