@@ -162,7 +162,10 @@ func (p *PathStep) turns(desks []Desk) {
 	for i, t := range all {
 		turn := PathTurn{Turn: t}
 		if k := slices.IndexFunc(desks, func(d Desk) bool { return d.ID == t.Desk }); k >= 0 {
-			turn.Desk, turn.Holders = desks[k].Name, desks[k].Holders
+			turn.Desk = desks[k].Name
+			if !desks[k].Closed {
+				turn.Holders = desks[k].Holders
+			}
 		}
 		if t.Person != "" {
 			turn.Holders = slices.DeleteFunc(slices.Clone(turn.Holders), func(h Holder) bool { return h.Person != t.Person })

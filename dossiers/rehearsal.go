@@ -47,6 +47,7 @@ type CircuitLine struct {
 	Name     string      // of the draft, else of the version in force, else the code
 	Dossiers map[int]int // running, by version
 	Types    []string    // names of the types that take it
+	Stops    []string    // names of the desks where a letter of the version in force would stop today
 }
 
 // A Trial is a circuit with all that whoever draws it must know today.
@@ -138,7 +139,7 @@ func (o *Office) Circuits(ctx context.Context, v Viewer) ([]CircuitLine, error) 
 }
 
 func (g Organisation) line(c CircuitSetup, travelling []Underway) CircuitLine {
-	l := CircuitLine{CircuitSetup: c, Name: c.Code, Dossiers: map[int]int{}}
+	l := CircuitLine{CircuitSetup: c, Name: c.Code, Dossiers: map[int]int{}, Stops: g.stops(c)}
 	switch {
 	case c.Draft != nil:
 		l.Name = c.Draft.Name

@@ -79,6 +79,7 @@ func (p Person) Seat(desk circuits.DeskID) (Seat, bool) {
 type Desk struct {
 	ID        circuits.DeskID
 	Name      string // "Direction générale"
+	Closed    bool   // nobody acts there any more, holders or not
 	Holders   []Holder
 	Preparers []Holder
 }

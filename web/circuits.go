@@ -86,6 +86,9 @@ func circuitState(c dossiers.CircuitLine) (out []tag) {
 	case len(c.Versions) > 0:
 		out = append(out, tag{"", "archive", "Retiré"})
 	}
+	if len(c.Stops) > 0 {
+		out = append(out, tag{"urgent", "circle-x", "Arrêté : personne au bureau « " + strings.Join(c.Stops, " », « ") + " »"})
+	}
 	if c.Draft != nil {
 		out = append(out, tag{"late", "pen-line", "Brouillon"})
 	}
@@ -335,7 +338,7 @@ func findingNotes(x dossiers.Trial) (out []findingNote) {
 		switch f.Code {
 		case "desk_empty", "desk_closed", "desk_unable", "no_head", "top_drafter", "head_loop", "head_again":
 			n.URL, n.Link = "/administration/bureaux", "Nommer un titulaire"
-			if strings.HasPrefix(f.Code, "no_head") || strings.HasPrefix(f.Code, "top") || strings.HasPrefix(f.Code, "head") {
+			if strings.HasPrefix(f.Code, "no_head") || strings.HasPrefix(f.Code, "top") || strings.HasPrefix(f.Code, "head") || f.Code == "desk_closed" {
 				n.Link = "Voir les bureaux"
 			}
 		case "no_passkey":

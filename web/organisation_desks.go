@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -112,7 +114,7 @@ func deskPage(g dossiers.Organisation, values url.Values, wrong error, focus str
 		{ID: "bureau", Title: "Le bureau", Controls: []setting{
 			must(f.text("name", "Nom", "", 80)), must(f.text("code", "Code", "Court et stable, pour le fichier d’organisation et l’annuaire : « dgs ».", 60)),
 			f.one("select", "parent", "Bureau placé au-dessus", "Celui à qui l’on remonte : les circuits peuvent dire « le supérieur ».", deskOptions(g, "Aucun : en haut de l’organigramme")),
-			f.check("inactive", "Ne sert plus", "Aucun circuit nouveau ne peut le nommer ; ce qui est en route suit son cours."),
+			f.check("inactive", "Ne sert plus", "Plus personne n’y agit : une lettre qui y attend s’arrête, et ce qui s’y est décidé reste prouvé."),
 		}},
 		f.rows(formPart{
 			ID: "titulaires", Title: "Titulaires", Hint: "Visent ou signent, chacun avec sa clé d’accès. La qualité s’inscrit sous la signature.", Group: "holders", Add: "Ajouter un titulaire",
@@ -185,10 +187,19 @@ func (s *server) setDesk(v *visit, w http.ResponseWriter, r *http.Request) error
 	if focus, did := rearranged(r.PostForm, map[string]string{"holders": "person", "preparers": "person"}); did {
 		return s.showDesk(v, w, r, http.StatusOK, was, r.PostForm, deskPage(g, r.PostForm, nil, focus), nil)
 	}
+	d := deskFrom(r.PostForm, was)
+	if told, err := s.relied(v, r, was, d); err != nil {
+		return err
+	} else if told != "" {
+		p := deskPage(g, r.PostForm, nil, "")
+		p.Problem = typeset(told)
+		p.Parts[0].Controls = append(p.Parts[0].Controls, newFiche(r.PostForm, nil).check("sachant", "Je sais que des lettres s’arrêteront ici", ""))
+		return s.showDesk(v, w, r, http.StatusConflict, was, r.PostForm, p, nil)
+	}
 	_, err = s.Office.AmendIf(r.Context(), v.viewer, unmoved(r.PostForm, func(g dossiers.Organisation) any {
 		d, _ := g.Desk(was.ID)
 		return d
-	}), dossiers.DeskSet{Desk: deskFrom(r.PostForm, was)})
+	}), dossiers.DeskSet{Desk: d})
 	if status, told := again(err); told {
 		return s.showDesk(v, w, r, status, was, r.PostForm, deskPage(g, r.PostForm, err, ""), err)
 	}
@@ -196,4 +207,31 @@ func (s *server) setDesk(v *visit, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	return saying(w, r, "/administration/bureaux", "garde")
+}
+
+// relied says what would stop if a desk were closed, or left without holders,
+// to who does not know it yet; nothing otherwise.
+func (s *server) relied(v *visit, r *http.Request, was, d dossiers.DeskSetup) (string, error) {
+	closed, emptied := d.Inactive && !was.Inactive, len(d.Holders) == 0 && len(was.Holders) > 0 && !d.Inactive
+	if was.ID == "" || !closed && !emptied || r.PostForm.Get("sachant") != "" {
+		return "", nil
+	}
+	on, err := s.Office.Reliance(r.Context(), v.viewer, was.ID)
+	if err != nil || on.Letters+len(on.Circuits) == 0 {
+		return "", err
+	}
+	told := "Rien n’est enregistré encore."
+	if on.Letters > 0 {
+		told += " " + count(on.Letters, "lettre attend à ce bureau et s’y arrêterait.", "lettres attendent à ce bureau et s’y arrêteraient.")
+	}
+	switch n := len(on.Circuits); {
+	case n == 1:
+		told += " Le circuit « " + on.Circuits[0] + " », en service, le nomme : ses lettres s’arrêteraient ici."
+	case n > 1:
+		told += " " + strconv.Itoa(n) + " circuits en service le nomment, et leurs lettres s’arrêteraient ici : « " + strings.Join(on.Circuits, " », « ") + " »."
+	}
+	if closed {
+		return told + " Publiez d’abord ces circuits sans ce bureau, ou cochez « Je sais que des lettres s’arrêteront ici ».", nil
+	}
+	return told + " Nommez d’abord un titulaire, ou cochez « Je sais que des lettres s’arrêteront ici ».", nil
 }

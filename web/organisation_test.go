@@ -183,7 +183,7 @@ func TestDeskIsSet(t *testing.T) {
 			made = d
 		}
 	}
-	loop := url.Values{"name": {demo.DeskDGS}, "code": {"dgs-2"}, "parent": {string(made.ID)}}
+	loop := url.Values{"name": {demo.DeskDGS}, "code": {"dgs-2"}, "parent": {string(made.ID)}, "sachant": {"1"}}
 	refusedAt(t, "a loop", admin.post("/administration/bureaux/"+parent, loop), "au-dessus de lui-même")
 	form.Set("faire", "retirer:holders:0")
 	says(t, "a line less", admin.post("/administration/bureaux/"+string(made.ID), form).Body.String(), "une lettre s’y arrêterait")

@@ -103,3 +103,33 @@ func TestNothingIsUndoneByAnOlderForm(t *testing.T) {
 		})
 	}
 }
+
+// A desk that circuits name is not closed, nor emptied, by somebody who was not
+// told what would stop; afterwards the list of circuits says so, and whoever
+// deposits a letter is warned.
+func TestDeskInUseIsClosedKnowingly(t *testing.T) {
+	t.Parallel()
+	at := newTown(t)
+	admin, drafter := at.client(t, demo.Administrator), at.client(t, demo.Drafter)
+	w := drafter.deposit(map[string]string{"title": "Trottoir", "recipient": "Mme Aubry", "type": "courrier-simple", "action": "start"}, readSample(t))
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("deposit: %d %s", w.Code, w.Body)
+	}
+	desks := at.organisation(t).Desks
+	desk := desks[slices.IndexFunc(desks, func(d dossiers.DeskSetup) bool { return d.Name == demo.DeskDGS })]
+	path := "/administration/bureaux/" + string(desk.ID)
+	for what, form := range map[string]url.Values{
+		"closed":  {"name": {desk.Name}, "code": {desk.Code}, "inactive": {"1"}, "holders-0-person": {string(desk.Holders[0].Person)}, "holders-0-quality": {"Directeur"}},
+		"emptied": {"name": {desk.Name}, "code": {desk.Code}},
+	} {
+		w := admin.post(path, form)
+		if w.Code != http.StatusConflict {
+			t.Fatalf("%s: %d", what, w.Code)
+		}
+		says(t, what, w.Body.String(), "Rien n’est enregistré encore", "lettre attend à ce bureau", "en service", "Courrier simple", `name="sachant"`)
+	}
+	sent(t, "knowingly", admin.post(path, url.Values{"name": {desk.Name}, "code": {desk.Code}, "inactive": {"1"}, "sachant": {"1"}, "holders-0-person": {string(desk.Holders[0].Person)}, "holders-0-quality": {"Directeur"}}), "/administration/bureaux")
+	says(t, "the circuits", admin.get("/administration/circuits").Body.String(), "Arrêté : personne au bureau « "+demo.DeskDGS+" »")
+	says(t, "the deposit", drafter.get("/deposer").Body.String(), "n’a personne pour agir")
+	sent(t, "open again", admin.post(path, url.Values{"name": {desk.Name}, "code": {desk.Code}, "holders-0-person": {string(desk.Holders[0].Person)}, "holders-0-quality": {"Directeur"}}), "/administration/bureaux")
+}

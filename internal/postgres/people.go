@@ -192,7 +192,7 @@ func (s *Store) People(ctx context.Context, t dossiers.TenantID) (out []dossiers
 func (s *Store) Desks(ctx context.Context, t dossiers.TenantID) (out []dossiers.Desk, err error) {
 	err = s.in(ctx, t, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			select k.id::text, k.name, coalesce(s.person::text, ''), coalesce(p.given_name || ' ' || p.family_name, ''), coalesce(s.quality, ''),
+			select k.id::text, k.name, not k.active, coalesce(s.person::text, ''), coalesce(p.given_name || ' ' || p.family_name, ''), coalesce(s.quality, ''),
 				coalesce(s.prepares, false), coalesce(p.active and exists (
 					select from credential c where c.tenant = p.tenant and c.person = p.id and c.revoked_at is null), false)
 			from desk k left join seat s on s.tenant = k.tenant and s.desk = k.id
@@ -206,7 +206,7 @@ func (s *Store) Desks(ctx context.Context, t dossiers.TenantID) (out []dossiers.
 			var d dossiers.Desk
 			var h dossiers.Holder
 			var prepares bool
-			if err := rows.Scan(&d.ID, &d.Name, &h.Person, &h.Name, &h.Quality, &prepares, &h.Able); err != nil {
+			if err := rows.Scan(&d.ID, &d.Name, &d.Closed, &h.Person, &h.Name, &h.Quality, &prepares, &h.Able); err != nil {
 				return fmt.Errorf("desks: %w", err)
 			}
 			if len(out) == 0 || out[len(out)-1].ID != d.ID {
