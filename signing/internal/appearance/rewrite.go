@@ -22,11 +22,13 @@ func Rewrite(file []byte, ink bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pix := d.reduced(keptSide)
+	side := keptSide
 	if ink {
-		if pix = d.reduced(inkSide); pix != nil {
-			pix = reduced(lift(pix), keptSide)
-		}
+		side = inkSide
+	}
+	pix := d.reduced(side)
+	if ink && pix != nil {
+		pix = reduced(lift(pix), keptSide)
 	}
 	if pix == nil {
 		return nil, fmt.Errorf("%w: blank", ErrPicture)

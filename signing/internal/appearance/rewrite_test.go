@@ -1,6 +1,9 @@
 package appearance
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
 	"os"
 	"testing"
 )
@@ -23,23 +26,43 @@ func TestInkAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, err := Rewrite(b, true)
-		if err != nil {
-			t.Error(name, err)
-			continue
-		}
-		p, err := NewPicture(kept)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		ink := 0.0
-		for i := 3; i < len(p.pix.Pix); i += 4 {
-			ink += float64(p.pix.Pix[i]) / 255
-		}
-		size := p.pix.Rect.Size()
-		ratio, ink := float64(size.X)/float64(size.Y), ink/float64(size.X*size.Y)
-		if ratio < 0.95*want.ratio || ratio > 1.05*want.ratio || ink < 0.9*want.ink || ink > 1.1*want.ink {
-			t.Errorf("%s: %v, ratio %.2f, ink %.4f", name, size, ratio, ink)
+		for _, side := range []int{1000, 280} {
+			size, ink := inkOf(t, shrunk(t, b, side))
+			if ratio := float64(size.X) / float64(size.Y); ratio < 0.95*want.ratio || ratio > 1.05*want.ratio || ink < 0.8*want.ink || ink > 1.2*want.ink {
+				t.Errorf("%s, %d wide: %v, ratio %.2f, ink %.4f", name, side, size, ratio, ink)
+			}
 		}
 	}
+}
+
+// shrunk is a photograph as another telephone would have it.
+func shrunk(t *testing.T, photo []byte, side int) []byte {
+	t.Helper()
+	d, err := decodePicture(photo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, d.reduced(side), nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// inkOf rewrites a photograph and returns what is kept: its size, and how much of it is ink.
+func inkOf(t *testing.T, photo []byte) (size image.Point, ink float64) {
+	t.Helper()
+	kept, err := Rewrite(photo, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPicture(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 3; i < len(p.pix.Pix); i += 4 {
+		ink += float64(p.pix.Pix[i]) / 255
+	}
+	size = p.pix.Rect.Size()
+	return size, ink / float64(size.X*size.Y)
 }
