@@ -49,6 +49,9 @@ func (s *server) journal(v *visit, w http.ResponseWriter, r *http.Request) error
 	entries = entries[:min(len(entries), journalPageSize)]
 	p := newJournalPage(entries, names, s.calendar(v))
 	p.search(g, asked, wrong, v.tenant.Sandbox())
+	if len(entries) == 0 {
+		p.Nothing = p.nothing(asked, q, wrong, s.calendar(v))
+	}
 	p.frame, p.Head = s.frame(v, "Le journal", "administration"), spaced(hex.EncodeToString(head.Hash[:]))
 	if !p.Searched && q.Before == 0 {
 		p.Live = "*"

@@ -376,6 +376,14 @@ func TestFromDepositToSigned(t *testing.T) {
 	mayor.until("found", `document.querySelector(".textLayer .hit")`)
 	mayor.shoot("zoom")
 	mayor.accessible("pdf.js")
+	mayor.fill("#chercher", "TROTTOÏR")
+	mayor.eval(`document.querySelector(".find").requestSubmit()`)
+	mayor.until("accents do not count", `/ sur /.test(document.querySelector(".find output").textContent)`)
+	mayor.fill("#chercher", "piscine municipale")
+	mayor.eval(`document.querySelector(".find").requestSubmit()`)
+	mayor.until("what was not found is said", `document.querySelector(".find output").textContent.includes("piscine municipale\u00a0» n’est pas dans la lettre. Essayez avec un seul mot.")`)
+	mayor.shoot("zoom-rien")
+	mayor.accessible("pdf.js that finds nothing")
 
 	// Out and in again, to the page that was asked for.
 	mayor.eval(`document.querySelector("[data-back]").click()`)

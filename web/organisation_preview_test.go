@@ -149,10 +149,18 @@ func organisationSamples(fr func(dossiers.Person, string, string) frame) (all []
 	}}, []byte("town: x\n"))
 	add("organisation-fichier-refuse", refused)
 	add("organisation-fichier-erreurs", &filePage{frame: admin("Le fichier d’organisation"), Errors: []string{"ligne 3" + nbsp + ": la clé «" + nbsp + "persones" + nbsp + "» n’est pas connue."}})
-	search := newJournalPage(nil, nil, sampleNow())
-	search.search(g, url.Values{"dossier": {"x"}}, &dossiers.InvalidError{Field: "dossier", Reason: "Le numéro d’un dossier s’écrit en chiffres."}, false)
-	search.frame = admin("Le journal")
-	add("organisation-journal-vide", search)
+	for _, x := range []struct{ name, asked string }{
+		{"organisation-journal-refuse", "dossier=x"},
+		{"organisation-journal-vide", "qui=" + string(g.People[0].ID) + "&dossier=1247&quoi=dossier.deposited&du=2026-11-02&au=2026-11-06"},
+		{"organisation-journal-dates", "du=2026-11-06&au=2026-11-02"},
+	} {
+		asked, _ := url.ParseQuery(x.asked) // ours
+		q, wrong := journalQuery(asked, sampleNow().now.Location())
+		search := newJournalPage(nil, nil, sampleNow())
+		search.search(g, asked, wrong, false)
+		search.frame, search.Nothing = admin("Le journal"), search.nothing(asked, q, wrong, sampleNow())
+		add(x.name, search)
+	}
 	bins := newBinsPage(mayor(), dossiers.BinToDo, nil, nil, sampleNow())
 	bins.frame, bins.Away = fr(mayor(), "À traiter", "bannettes"), mine.Now
 	add("organisation-bannettes-absente", bins)

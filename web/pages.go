@@ -496,6 +496,7 @@ type journalPage struct {
 	Head     string
 	Search   []setting
 	Searched bool
+	Nothing  *journalNothing // instead of lines
 }
 
 // accessPage is /accessibilite.

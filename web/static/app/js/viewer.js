@@ -159,25 +159,40 @@ class Viewer {
   // search finds the pages whose text holds the words, then marks them.
   async search(words) {
     await this.laid;
-    this.words = fold(words.trim());
+    this.words = fold(words).trim();
     this.hits = [];
     this.at = -1;
     if (this.words) {
       for (const [n, p] of this.pages.entries()) {
-        p.text = p.text || fold((await p.page.getTextContent()).items.map((i) => i.str).join(""));
+        p.text ??= joined((await p.page.getTextContent()).items.map((i) => i.str + (i.hasEOL ? " " : ""))).text;
         for (let i = p.text.indexOf(this.words); i >= 0; i = p.text.indexOf(this.words, i + this.words.length)) this.hits.push(n);
       }
     }
     for (const p of this.pages) this.mark(p);
     if (this.hits.length) this.jump(1);
-    else $("output", this.host).textContent = this.words ? "Aucun" : "";
+    else this.tell(this.missing(words.trim()), true);
+  }
+
+  // tell answers the search: a count beside it, a sentence below.
+  tell(answer, sentence) {
+    const output = $("output", this.host);
+    output.textContent = answer;
+    output.classList.toggle("sentence", sentence && answer !== "");
+  }
+
+  // missing says that the words are not there, and what may be tried.
+  missing(words) {
+    if (!this.words) return "";
+    if (this.pages.every((p) => !p.text.trim())) return "Cette lettre est une image\u00a0: ses mots ne se cherchent pas.";
+    const fewer = this.words.includes(" ") ? " Essayez avec un seul mot." : " Essayez le début du mot.";
+    return `«\u00a0${words}\u00a0» n’est pas dans la lettre.${fewer}`;
   }
 
   jump(direction, words) {
-    if (words !== undefined && fold(words.trim()) !== this.words) { this.search(words); return; }
+    if (words !== undefined && fold(words).trim() !== this.words) { this.search(words); return; }
     if (!this.hits.length) return;
     this.at = (this.at + direction + this.hits.length) % this.hits.length;
-    $("output", this.host).textContent = `${this.at + 1} sur ${this.hits.length}`;
+    this.tell(`${this.at + 1} sur ${this.hits.length}`, false);
     const p = this.pages[this.hits[this.at]];
     this.draw(p).then(() => {
       for (const el of $$(".hit.on", this.area)) el.classList.remove("on");
@@ -193,8 +208,7 @@ class Viewer {
     const spans = $$(".textLayer span:not(.markedContent)", p.frame);
     for (const span of spans) span.classList.remove("hit", "on");
     if (!this.words || !spans.length) return;
-    let all = "";
-    const starts = spans.map((span) => { const at = all.length; all += fold(span.textContent); return at; });
+    const { text: all, starts } = joined(spans.map((span) => span.textContent + (span.nextElementSibling?.tagName === "BR" ? " " : "")));
     for (let i = all.indexOf(this.words); i >= 0; i = all.indexOf(this.words, i + this.words.length)) {
       let n = starts.length - 1;
       while (n > 0 && starts[n] > i) n--;
@@ -203,5 +217,19 @@ class Viewer {
   }
 }
 
-// fold forgets case and accents: « Lefevre » finds « Lefèvre ».
-const fold = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+// fold forgets case, accents, ligatures and the signs that join words:
+// « l'oeuvre de lefevre » finds « L’Œuvre de Lefèvre ».
+const fold = (s) => s.normalize("NFKD").replace(/[\p{M}\u00ad]/gu, "").toLowerCase()
+  .replace(/œ/g, "oe").replace(/æ/g, "ae").replace(/ß/g, "ss").replace(/[^\p{L}\p{N}]+/gu, " ");
+
+// joined folds runs of text into one, a single space between words, and says
+// where in it each begins.
+function joined(runs) {
+  let text = "";
+  const starts = runs.map((run) => {
+    const more = fold(run), at = text.length;
+    text += text.endsWith(" ") ? more.trimStart() : more;
+    return at;
+  });
+  return { text, starts };
+}
