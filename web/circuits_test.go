@@ -40,6 +40,7 @@ func TestCircuitWithoutScript(t *testing.T) {
 	if w := admin.post(path+"/etape", step); w.Code != http.StatusSeeOther {
 		t.Errorf("saved: %d", w.Code)
 	}
+	says(t, "a number that is none", admin.post(path+"/essai", url.Values{"v_annexes": {"douze"}}).Body.String(), "Nombre d’annexes\u00a0»\u00a0: Écrivez")
 	body := admin.get(path + "?etape=signature-1").Body.String()
 	says(t, "the drawing", body, "Le rédacteur", "sa condition ne se lit pas", "montant &gt;", `<svg xmlns`)
 	says(t, "the check of a condition", admin.post(path+"/condition", url.Values{"cel": {"annexes >"}}).Body.String(), "La condition")

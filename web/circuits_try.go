@@ -197,6 +197,9 @@ func (s *server) tryCircuit(v *visit, w http.ResponseWriter, r *http.Request) er
 	path, err := s.Office.Rehearse(r.Context(), v.viewer, code, a.Case, a.on)
 	if invalid, ok := isField(err); ok {
 		see.problem = typeset(invalid.Reason)
+		if i := slices.IndexFunc(x.Fields(), func(f conditions.Variable) bool { return invalid.Field == "metadata."+f.Name }); i >= 0 {
+			see.problem = typeset("« " + x.Fields()[i].Label + " » : " + invalid.Reason)
+		}
 		return s.showCircuit(v, w, r, http.StatusUnprocessableEntity, see)
 	}
 	if err != nil {

@@ -191,7 +191,10 @@ func celType(t Type) *cel.Type {
 // x is filled.
 func expandFilled(s Schema) parser.MacroExpander {
 	return func(f parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-		if args[0].Kind() != ast.IdentKind || !s.has(args[0].AsIdent()) {
+		if args[0].Kind() == ast.IdentKind && !s.has(args[0].AsIdent()) {
+			return nil, f.NewError(args[0].ID(), "undeclared reference to '"+args[0].AsIdent()+"'")
+		}
+		if args[0].Kind() != ast.IdentKind {
 			return nil, f.NewError(args[0].ID(), "renseigne: not a field")
 		}
 		return f.NewIdent(prefix + args[0].AsIdent()), nil

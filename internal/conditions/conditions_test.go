@@ -98,7 +98,7 @@ func TestRefusals(t *testing.T) {
 		`service in ["Culture", "X"]`:      "« X » n’est pas une valeur",
 		`echeance < date("2026-02-30")`:    "« 2026-02-30 » n’est pas une date",
 		`renseigne(3)`:                     "« renseigne » attend le nom d’un champ",
-		`renseigne(autre)`:                 "« renseigne » attend le nom d’un champ",
+		`renseigne(autre)`:                 "« autre » n’est pas un champ",
 		`_rempli_montant`:                  "",
 		`themes.map(x, x)`:                 "",
 		strings.Repeat("(", 80) + "urgent": "",

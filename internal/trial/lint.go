@@ -70,9 +70,26 @@ type linter struct {
 func (x *linter) add(g Gravity, code, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if x.step.Title != "" {
-		text = "« " + x.step.Title + " » : " + text
+		text = "« " + x.step.Title + " »" + x.which() + " : " + text
 	}
 	x.found = append(x.found, Finding{g, code, x.step.ID, text})
+}
+
+// which tells a step from others of the same title.
+func (x *linter) which() string {
+	place, same := 0, 0
+	for i, st := range x.Steps {
+		if st.Title == x.step.Title {
+			same++
+		}
+		if st.ID == x.step.ID && place == 0 {
+			place = i + 1
+		}
+	}
+	if same < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (étape %d)", place)
 }
 
 func (x *linter) block(code, format string, args ...any) { x.add(Blocking, code, format, args...) }

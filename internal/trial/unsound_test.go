@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"parapheur/circuits"
 	"parapheur/internal/trial"
@@ -33,6 +34,23 @@ func TestEveryUnsoundCircuitIsToldInFrench(t *testing.T) {
 		}
 	}
 	if got := trial.Unsound(&circuits.UnsoundError{Step: 1, Why: "quorum of 3 among 2"}); got != "étape 1 : il en faut 3 sur 2, c’est impossible" {
+		t.Error(got)
+	}
+}
+
+// Steps of the same name are told apart by their place.
+func TestFindingsTellStepsOfOneNameApart(t *testing.T) {
+	t.Parallel()
+	d := circuits.Definition{Code: "c", Version: 1, Name: "C", Steps: []circuits.Step{
+		{ID: "a", Kind: circuits.Visa, Title: "Visa"}, {ID: "b", Kind: circuits.Visa, Title: "Visa"}, {ID: "c", Kind: circuits.Signature, Title: "Signature"},
+	}}
+	var told []string
+	for _, f := range trial.Lint(d, trial.Town{}, trial.Letter{}, time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)) {
+		if f.Code == "no_actor" {
+			told = append(told, strings.SplitN(f.Text, " : ", 2)[0])
+		}
+	}
+	if got := strings.Join(told, ", "); got != "« Visa » (étape 1), « Visa » (étape 2), « Signature »" {
 		t.Error(got)
 	}
 }
