@@ -64,7 +64,12 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if grant := r.PostForm.Get("grant_type"); grant != "client_credentials" {
+	switch r.PostForm.Get("grant_type") {
+	case "client_credentials":
+	case "":
+		oauthFault(w, http.StatusBadRequest, "invalid_request", "grant_type is missing")
+		return
+	default:
 		oauthFault(w, http.StatusBadRequest, "unsupported_grant_type", "only client_credentials is supported")
 		return
 	}
@@ -152,7 +157,11 @@ func (s *server) oauthRefusal(w http.ResponseWriter, r *http.Request, err error)
 			oauthFault(w, http.StatusTooManyRequests, "temporarily_unavailable", "too many attempts; see Retry-After")
 			return
 		}
-		oauthFault(w, http.StatusUnauthorized, "invalid_client", "")
+		why := ""
+		if told := (*dossiers.ClientError)(nil); errors.As(err, &told) {
+			why = told.Why
+		}
+		oauthFault(w, http.StatusUnauthorized, "invalid_client", why)
 	case errors.Is(err, dossiers.ErrScope):
 		oauthFault(w, http.StatusBadRequest, "invalid_scope", "")
 	case errors.Is(err, dossiers.ErrAddress):

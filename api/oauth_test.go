@@ -40,6 +40,8 @@ type tokenAnswer struct {
 	Expires int    `json:"expires_in"`
 	Scope   string `json:"scope"`
 	Error   string `json:"error"`
+
+	Description string `json:"error_description"`
 }
 
 func (h *hall) token(t *testing.T, want int, v url.Values, change ...func(*http.Request)) tokenAnswer {
@@ -182,7 +184,20 @@ func TestPrivateKeyJWT(t *testing.T) {
 	if got := h.token(t, 401, show(first)); got.Error != "invalid_client" {
 		t.Errorf("a replayed assertion: %+v", got)
 	}
-	h.token(t, 401, show(assertion("j2", "https://ailleurs.exemple")))
+	if got := h.token(t, 401, show(assertion("j2", "https://ailleurs.exemple"))); !strings.Contains(got.Description, "aud") {
+		t.Errorf("for another: %+v", got)
+	}
+	if got := h.token(t, 401, show(first)); !strings.Contains(got.Description, "jti") {
+		t.Errorf("a replayed assertion: %+v", got)
+	}
+	if got := h.token(t, 400, with("grant_type", "")); got.Error != "invalid_request" {
+		t.Errorf("no grant: %+v", got)
+	}
+	// What is no text names no client: refused as unknown, not a failure of ours.
+	h.token(t, 401, with("client_id", "a\x00", "client_secret", "x"))
+	h.token(t, 401, with("client_id", "a\xff", "client_secret", "x"))
+	h.token(t, 401, show("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhXHUwMDAwIn0.eHh4"))
+	h.ask(t, http.MethodGet, "/api/v1/me", nil, "Authorization", "Bearer pk_\xff\xfe_x").is(401, "key-needed")
 	h.token(t, 401, show("a.b.c"))
 	h.token(t, 200, show(assertion("j3", towntest.Origin)))
 	// The set has no secret: nothing else of it opens.

@@ -6,11 +6,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parapheur/dossiers"
+	"parapheur/internal/tooltest"
 )
 
 var update = flag.Bool("update", false, "write docs/openapi.yaml again")
@@ -175,7 +178,7 @@ func TestDocumentationPage(t *testing.T) {
 	if res.Code != http.StatusOK || !strings.Contains(res.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("%d, policy %q", res.Code, res.Header().Get("Content-Security-Policy"))
 	}
-	for _, bad := range []string{"<script", "<style", " style=", "http://", "https://", "<no value>"} {
+	for _, bad := range []string{"<script", "<style", " style=", `src="`, `href="http`, "url(", "@import", "<no value>"} {
 		if bytes.Contains(body, []byte(bad)) {
 			t.Errorf("the page holds %s", bad)
 		}
@@ -201,5 +204,59 @@ func TestDocumentationPage(t *testing.T) {
 		if res.Code != want {
 			t.Errorf("%s: got %d, want %d", path, res.Code, want)
 		}
+	}
+}
+
+// TestDocumentationShowsRequests holds the requests that the page shows to the
+// examples that are sent to a real town, and to what a shell reads.
+func TestDocumentationShowsRequests(t *testing.T) {
+	t.Parallel()
+	o, h := described(t)
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/api/docs", nil))
+	page := html.UnescapeString(res.Body.String())
+	var script strings.Builder
+	for _, path := range sortedKeys(o.Paths) {
+		for _, op := range operations(o.Paths[path]) {
+			request := typed(op)
+			if !strings.Contains(page, "<code>"+request+"</code>") || strings.Contains(request, "/{") {
+				t.Errorf("%s: %s", op.OperationID, request)
+			}
+			script.WriteString(request + "\n")
+		}
+	}
+	for id, want := range map[string]string{
+		"depositDossier": `curl -H "Authorization: Bearer $CLE" \
+  -H 'Idempotency-Key: 9f1c0a52-envoi-123' \
+  -F 'dossier={"external_reference":"GEC-2026-0042","recipient":"M. Paul Lefèvre","title":"Réfection du trottoir, rue des Mariniers","type":"courrier-simple"};type=application/json' \
+  -F 'document=@document.pdf;type=application/pdf' \
+  "$URL/api/v1/dossiers"`,
+		"describeDossier": `curl -X PATCH -H "Authorization: Bearer $CLE" \
+  -H 'Idempotency-Key: 9f1c0a52-envoi-123' \
+  -H 'If-Match: "7"' \
+  -H 'Content-Type: application/json' \
+  -d '{"note":"Urgent : le chantier commence lundi.","title":"Réfection du trottoir, rue des Mariniers (suite)"}' \
+  "$URL/api/v1/dossiers/$ID"`,
+		"removeAnnex": `curl -X DELETE -H "Authorization: Bearer $CLE" \
+  -H 'Idempotency-Key: 9f1c0a52-envoi-123' \
+  -H 'If-Match: "7"' \
+  "$URL/api/v1/dossiers/$ID/documents/$N"`,
+		"getDossier": `curl -H "Authorization: Bearer $CLE" \
+  "$URL/api/v1/dossiers/$ID"`,
+	} {
+		if !strings.Contains(page, `<article id="`+id+`"`) || !strings.Contains(page, want) {
+			t.Errorf("%s is not shown as %s", id, want)
+		}
+	}
+	for _, name := range []string{"dossier.title", "dossier.signature_places", "dossier.only_if_ready"} {
+		if !strings.Contains(page, "<code>"+name+"</code>") {
+			t.Errorf("what a deposit takes is not on the page: %s", name)
+		}
+	}
+	tooltest.Need(t, "bash")
+	cmd := exec.CommandContext(t.Context(), "bash", "-n")
+	cmd.Stdin = strings.NewReader(script.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("a shell does not read the requests: %v: %s", err, out)
 	}
 }

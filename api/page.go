@@ -2,7 +2,9 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -41,6 +43,7 @@ type deed struct {
 	Text                             []string
 	Inputs                           []field
 	Body                             string // of which schema
+	Request                          string // as it is typed in a shell, where URL and CLE are set
 	Parts                            []field
 	Answers                          []reply
 }
@@ -134,9 +137,10 @@ func deedOf(op *huma.Operation) deed {
 				x.Parts = []field{fieldOf("", schema)}
 				continue
 			}
-			x.Parts = fields(schema)
+			x.Parts = parts(schema)
 		}
 	}
+	x.Request = typed(op)
 	for _, status := range sortedKeys(op.Responses) {
 		r := op.Responses[status]
 		a := reply{Status: status, Text: r.Description}
@@ -148,6 +152,91 @@ func deedOf(op *huma.Operation) deed {
 		x.Answers = append(x.Answers, a)
 	}
 	return x
+}
+
+// typed is the request of an operation for curl, with its example.
+func typed(op *huma.Operation) string {
+	lines := []string{`curl -H "Authorization: Bearer $CLE"`}
+	if op.Method != http.MethodGet && (op.Method != http.MethodPost || op.RequestBody == nil) {
+		lines[0] = "curl -X " + op.Method + strings.TrimPrefix(lines[0], "curl")
+	}
+	for _, p := range op.Parameters {
+		if value, shown := map[string]string{"Idempotency-Key": "9f1c0a52-envoi-123", "If-Match": `"7"`}[p.Name]; shown {
+			lines = append(lines, "-H "+quoted(p.Name+": "+value))
+		}
+	}
+	if op.RequestBody != nil {
+		for _, media := range sortedKeys(op.RequestBody.Content) {
+			lines = append(lines, typedBody(media, op.RequestBody.Content[media])...)
+		}
+	}
+	address := strings.NewReplacer("{", "$", "}", "").Replace(base + inCapitals(op.Path))
+	for _, p := range op.Parameters {
+		if p.In == "query" && p.Required {
+			address += string("?&"[min(1, strings.Count(address, "?"))]) + p.Name + "=" + fmt.Sprint(cmp.Or(p.Example, any("…")))
+		}
+	}
+	return strings.Join(append(lines, `"$URL`+address+`"`), " \\\n  ")
+}
+
+// inCapitals writes the names in the braces of a path as a shell writes its
+// variables.
+func inCapitals(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, "{") {
+			parts[i] = strings.ToUpper(part)
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func typedBody(media string, m *huma.MediaType) (lines []string) {
+	switch media {
+	case "multipart/form-data":
+		parts, _ := m.Example.(map[string]any)
+		names := sortedKeys(parts)
+		slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(m.Encoding[a].ContentType, m.Encoding[b].ContentType) }) // JSON first
+		for _, name := range names {
+			kind := m.Encoding[name].ContentType
+			value := "@" + name + strings.Replace(kind, "application/", ".", 1)
+			if kind == jsonMedia {
+				value = oneLine(parts[name])
+			}
+			lines = append(lines, "-F "+quoted(name+"="+value+";type="+kind))
+		}
+		return lines
+	case jsonMedia:
+		return []string{"-H 'Content-Type: " + media + "'", "-d " + quoted(oneLine(m.Example))}
+	default:
+		return []string{"-H 'Content-Type: " + media + "'", "--data-binary @lettre.pdf"}
+	}
+}
+
+// oneLine writes an example as JSON.
+func oneLine(example any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(example); err != nil {
+		panic(fmt.Sprintf("api documentation: %v", err)) // made of our own document
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// quoted is a word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// parts lists those of a form, and below one that is an object what it holds.
+func parts(s *huma.Schema) (out []field) {
+	for _, f := range fields(s) {
+		out = append(out, f)
+		for _, inner := range fields(s.Properties[f.Name]) {
+			inner.Name = f.Name + "." + inner.Name
+			out = append(out, inner)
+		}
+	}
+	return out
 }
 
 // fields lists the properties of an object, those that are required first.

@@ -230,15 +230,28 @@ func (o *Office) asserted(ctx context.Context, t Tenant, r TokenRequest) (APIKey
 		return key, app, fmt.Errorf("keys of %s: %w", key.ID, err)
 	}
 	claim, err := assertion.Verify(r.Assertion, keys, key.ID, []string{t.Origin, t.Origin + "/oauth2/token"}, o.wall())
+	if fault := (*assertion.Fault)(nil); errors.As(err, &fault) {
+		return key, app, &ClientError{fault.Why}
+	}
 	if err != nil {
 		return key, app, ErrClient
 	}
 	err = o.Store.UseAssertion(ctx, t.ID, key.ID, hashToken(claim.ID), claim.Expires.Add(time.Minute))
 	if errors.Is(err, ErrConflict) {
-		return key, app, ErrClient
+		return key, app, &ClientError{"jti was used before"}
 	}
 	return key, app, err
 }
+
+// A ClientError is an ErrClient whose reason may be told: only who holds the
+// key of the client can meet it. Why is in ASCII.
+type ClientError struct{ Why string }
+
+// Error implements error.
+func (e *ClientError) Error() string { return ErrClient.Error() + ": " + e.Why }
+
+// Unwrap makes a ClientError an ErrClient.
+func (e *ClientError) Unwrap() error { return ErrClient }
 
 // RevokeToken ends an access token of the client that shows it (RFC 7009). A
 // token that is unknown, or another's, is already as wanted.

@@ -173,17 +173,27 @@ func Subject(token string) (string, error) {
 	return claims.Subject, nil
 }
 
+// A Fault is what is wrong with an assertion that one of the keys signed: its
+// maker may be told. It is an ErrAssertion.
+type Fault struct{ Why string } // in ASCII, as OAuth 2 wants its descriptions
+
+// Error implements error.
+func (f *Fault) Error() string { return ErrAssertion.Error() + ": " + f.Why }
+
+// Unwrap makes a Fault an ErrAssertion.
+func (f *Fault) Unwrap() error { return ErrAssertion }
+
 // Verify accepts an assertion of client, made for one of audiences, signed by
 // one of k, at now. Issuer and subject are both the client; jti and exp are
-// there; it expires within a quarter of an hour.
+// there; it expires within a quarter of an hour. What is signed and yet not
+// accepted is a *Fault.
 func Verify(token string, k Keys, client string, audiences []string, now time.Time) (Claim, error) {
 	if len(token) > maxSize {
 		return Claim{}, ErrAssertion
 	}
 	for _, candidate := range k.keys {
 		claims := jwt.RegisteredClaims{}
-		parser := jwt.NewParser(jwt.WithValidMethods(candidate.algs), jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithLeeway(skew),
-			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithIssuer(client), jwt.WithSubject(client))
+		parser := jwt.NewParser(jwt.WithValidMethods(candidate.algs), jwt.WithoutClaimsValidation())
 		parsed, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 			if kid, _ := t.Header["kid"].(string); kid != "" && candidate.id != "" && kid != candidate.id {
 				return nil, ErrAssertion
@@ -193,11 +203,36 @@ func Verify(token string, k Keys, client string, audiences []string, now time.Ti
 		if err != nil || !parsed.Valid {
 			continue
 		}
-		meant := slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) })
-		if !meant || claims.ID == "" || claims.ExpiresAt.After(now.Add(maxLife)) {
-			return Claim{}, ErrAssertion
+		if why := wrong(parsed.Header, claims, client, audiences, now); why != "" {
+			return Claim{}, &Fault{why}
 		}
 		return Claim{ID: claims.ID, Expires: claims.ExpiresAt.Time}, nil
 	}
 	return Claim{}, ErrAssertion
+}
+
+// wrong says what a signed assertion may not be, or nothing.
+func wrong(header map[string]any, c jwt.RegisteredClaims, client string, audiences []string, now time.Time) string {
+	if _, critical := header["crit"]; critical {
+		return "crit names an extension that is not understood" // RFC 7515, 4.1.11
+	}
+	err := jwt.NewValidator(jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithLeeway(skew),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithIssuer(client), jwt.WithSubject(client)).Validate(c)
+	switch {
+	case c.ExpiresAt == nil:
+		return "exp is missing"
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return "exp is past: see the clock of the client"
+	case c.ExpiresAt.After(now.Add(maxLife)):
+		return "exp is more than 15 minutes ahead"
+	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued), errors.Is(err, jwt.ErrTokenNotValidYet):
+		return "iat or nbf is in the future: see the clock of the client"
+	case err != nil:
+		return "iss and sub must both be the client identifier"
+	case !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
+		return "aud must be the issuer or the token endpoint"
+	case c.ID == "":
+		return "jti is missing"
+	}
+	return ""
 }

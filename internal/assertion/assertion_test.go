@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -110,6 +111,12 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	critical := jwt.NewWithClaims(jwt.SigningMethodEdDSA, good(now))
+	critical.Header["crit"] = []string{"b64"}
+	extended, err := critical.SignedString(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	with := func(change func(*jwt.RegisteredClaims)) string {
 		c := good(now)
 		change(&c)
@@ -131,11 +138,18 @@ func TestVerify(t *testing.T) {
 		"another issuer":    with(func(c *jwt.RegisteredClaims) { c.Issuer = "x" }),
 		"another subject":   with(func(c *jwt.RegisteredClaims) { c.Subject = "x" }),
 		"no identifier":     with(func(c *jwt.RegisteredClaims) { c.ID = "" }),
+		"an extension":      extended,
 		"garbage":           "a.b.c",
 		"nothing":           "",
 		"endless":           string(make([]byte, maxSize+1)),
 	} {
-		if _, err := Verify(token, set, client, []string{audience}, now); !errors.Is(err, ErrAssertion) {
+		_, err := Verify(token, set, client, []string{audience}, now)
+		if !errors.Is(err, ErrAssertion) {
+			t.Errorf("%s: %v", name, err)
+		}
+		// Who holds the key is told why, and nobody else.
+		_, told := errors.AsType[*Fault](err)
+		if unsigned := []string{"another key", "another kid", "no signature", "the key as a MAC", "another algorithm", "garbage", "nothing", "endless"}; told == slices.Contains(unsigned, name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

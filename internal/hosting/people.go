@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -117,7 +118,7 @@ func (c *Centre) RevokeKey(ctx context.Context, id string) error {
 func (c *Centre) Authenticate(ctx context.Context, shown string) (Key, error) {
 	rest, ours := strings.CutPrefix(shown, keyPrefix)
 	id, secret, whole := strings.Cut(rest, "_")
-	if !ours || !whole {
+	if !ours || !whole || !utf8.ValidString(id) {
 		return Key{}, dossiers.ErrSignInNeeded
 	}
 	k, want, err := c.Store.Key(ctx, id)

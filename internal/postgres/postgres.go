@@ -115,7 +115,8 @@ func New(pool *pgxpool.Pool, jobs Enqueuer) *Store { return &Store{pool: pool, d
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
 // in runs fn in a transaction that sees town t only. A reference to what the
-// town does not have is dossiers.ErrNotFound.
+// town does not have is dossiers.ErrNotFound, as is a name made of bytes that
+// no text of the database holds: it names nothing.
 func (s *Store) in(ctx context.Context, t dossiers.TenantID, fn func(pgx.Tx) error) error {
 	return s.enter(ctx, t, "", fn)
 }
@@ -134,15 +135,18 @@ func (s *Store) enter(ctx context.Context, t dossiers.TenantID, setting string, 
 	begin := pgx.TxOptions{BeginQuery: `begin; set local parapheur.tenant = '` + string(t) + `'` + setting}
 	err := pgx.BeginTxFunc(ctx, s.db, begin, fn)
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == foreignKeyViolation {
+	if errors.As(err, &pg) && (pg.Code == foreignKeyViolation || pg.Code == noCharacter) {
 		return fmt.Errorf("%w: %w", dossiers.ErrNotFound, err)
 	}
 	return err
 }
 
-// foreignKeyViolation is PostgreSQL's code for a row that names another which
-// does not exist.
-const foreignKeyViolation = "23503"
+// Codes of PostgreSQL: a row names another which does not exist; a text holds
+// what is no character of UTF-8, or the one that ends.
+const (
+	foreignKeyViolation = "23503"
+	noCharacter         = "22021"
+)
 
 // run sends a batch and waits for all of it.
 func run(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error { return tx.SendBatch(ctx, b).Close() }
