@@ -92,7 +92,7 @@ func TestVersionsByREST(t *testing.T) {
 	}
 	h.get(t, path+"/comparison?from=9&to=1").is(404, "not-found")
 	h.tell(t, path+"/publication", object{}, "If-Match", "*").is(200)
-	h.get(t, path+"/comparison?from=1").is(404, "not-found") // no draft
+	h.get(t, path+"/comparison?from=1").is(404, "no-draft") // no draft
 
 	h.tell(t, path+"/versions/9/retirement", nil).is(404, "not-found")
 	if r := h.tell(t, path+"/versions/2/retirement", nil).is(422, "invalid-input"); !strings.Contains(string(r.body), "prend encore ce circuit") {
