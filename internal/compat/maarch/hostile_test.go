@@ -38,6 +38,7 @@ func TestHostileRequests(t *testing.T) {
 		"a gigabyte of title": {func() io.Reader {
 			return io.MultiReader(strings.NewReader(`{"title":"`), io.LimitReader(heaptest.Endless('!'), 1<<30), strings.NewReader(`"}`))
 		}, 413},
+		"ISO-8859-1":   {func() io.Reader { return strings.NewReader("{\"title\":\"R\xe9ponse\"}") }, 422},
 		"deep nesting": {func() io.Reader { return strings.NewReader(`{"metadata":` + strings.Repeat("[", 500000)) }, 422},
 	} {
 		var w *httptest.ResponseRecorder

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -234,7 +235,10 @@ func (f facade) read(c *compat.Caller, into any, then func(*compat.Sifted) error
 		if err != nil {
 			return err
 		}
-		defer s.Close() //nolint:errcheck // temporary files
+		defer s.Close()          //nolint:errcheck // temporary files
+		if !utf8.Valid(s.Text) { // what is no UTF-8 would be kept as other characters
+			return &dossiers.InvalidError{Field: "body", Reason: "Le corps de la demande n’est pas en UTF-8 : il est sans doute écrit en ISO-8859-1 ou en Windows-1252."}
+		}
 		if err := json.Unmarshal(s.Text, into); err != nil {
 			return &dossiers.InvalidError{Field: "body", Reason: "Le corps de la demande ne se lit pas : du JSON est attendu."}
 		}

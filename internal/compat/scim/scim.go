@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"parapheur/dossiers"
 	"parapheur/internal/compat"
@@ -147,6 +148,9 @@ func (f facade) read(c *compat.Caller, into any) error {
 		raw, err := io.ReadAll(r.Body)
 		if err != nil {
 			return err
+		}
+		if !utf8.Valid(raw) { // what is no UTF-8 would be kept as other characters
+			return &fault{http.StatusBadRequest, "invalidSyntax", "Le corps de la demande n’est pas en UTF-8 : il est sans doute écrit en ISO-8859-1 ou en Windows-1252."}
 		}
 		if err := json.Unmarshal(raw, into); err != nil {
 			return &fault{http.StatusBadRequest, "invalidSyntax", "Le corps de la demande ne se lit pas : du JSON est attendu, avec ses types."}

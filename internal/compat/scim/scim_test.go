@@ -3,6 +3,7 @@ package scim_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -232,6 +233,15 @@ func TestUserRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
+	// What is no UTF-8 would become other characters in the name of somebody.
+	latin := func(r *http.Request) {
+		raw := []byte("{\"userName\":\"ines@ville.fr\",\"name\":{\"givenName\":\"In\xe8s\"}}")
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	}
+	if e := h.call(t, 400, "POST", "/Users", nil, latin); e["scimType"] != "invalidSyntax" || !strings.Contains(e["detail"].(string), "UTF-8") {
+		t.Errorf("%v", e)
+	}
+	h.call(t, 400, "GET", "/Users?filter=externalId+eq+%22a%00%22", nil)
 	if h.entries(t) != before {
 		t.Error("a refusal is in the journal")
 	}
