@@ -191,3 +191,37 @@ func TestCircuitLongDragInBrowser(t *testing.T) {
 	p.tap("[data-go=publish]")
 	p.until("it says what happened", `location.search === "?dit=deja" && document.body.innerText.includes("déjà été publié")`)
 }
+
+// TestLetterWithoutSessionInBrowser: neither a letter being deposited nor the
+// motive of a refusal is lost with the session.
+func TestLetterWithoutSessionInBrowser(t *testing.T) {
+	at := newTown(t)
+	browser := browsertest.Open(t)
+	drafter, manager := at.person(t, browser, 1440, 900), at.person(t, browser, 390, 844)
+	drafter.enrol(demo.Drafter)
+	manager.enrol(demo.DGS)
+	at.person(t, browser, 390, 844).enrol(demo.Mayor)
+	again := func(p *person) {
+		t.Helper()
+		p.until("the door opens", `document.querySelector("dialog[data-door][open]")`)
+		p.tap("dialog[data-door] .act")
+	}
+	drafter.open("/deposer")
+	drafter.choose("#document", sampleLetter(t))
+	drafter.until("the file was looked at", `document.querySelector("#title").value !== ""`)
+	drafter.fill("#recipient", "M. et Mme Lefèvre")
+	drafter.tap("input[name=type][value=courrier-simple]")
+	drafter.sessionEnds()
+	drafter.tap("[data-go=start]")
+	again(drafter)
+	drafter.until("the letter left", `location.pathname.startsWith("/dossiers/")`)
+
+	manager.open(drafter.eval("location.pathname"))
+	manager.tap("[data-verb=refuse]")
+	manager.until("the sheet", `document.querySelector("#sheet[open] [name=reason]")`)
+	manager.fill("#sheet [name=reason]", "Il manque l’adresse.")
+	manager.sessionEnds()
+	manager.tap("#sheet [data-go=refuse]")
+	again(manager)
+	manager.until("it is refused, with its motive", `document.body.innerText.includes("Il manque l’adresse.") && document.body.innerText.includes("Lettre renvoyée")`)
+}
