@@ -114,6 +114,37 @@ func TestOutOfScope(t *testing.T) {
 	}
 }
 
+// A delegation that ends while a letter waits opens its last day and no more,
+// not even to a gesture asked for before midnight; the letter stays the
+// Mayor's.
+func TestDelegationEndsDuringATurn(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, 0)
+	dgs := h.Person(t, demo.DGS)
+	h.key(t, dgs, "DGS")
+	h.publish(t, circuits.Definition{Steps: []circuits.Step{h.signature(t)}})
+	made := h.delegate(t, dgs, delegation.Scope{})
+	made.To = "2026-03-05"
+	h.amend(t, dossiers.DelegationSet{Delegation: made})
+	first, second := h.letter(t, nil), h.letter(t, nil)
+	h.at(t, "2026-03-05 23:58")
+	h.decide(t, dgs, first.ID, "signature", "")
+	req, err := dgs.Begin(t, second.ID, "signature", "")
+	if err != nil {
+		t.Fatalf("on the last day: %v", err)
+	}
+	gesture := dgs.Gesture(t, req)
+	h.at(t, "2026-03-06 00:01")
+	var refused *delegation.Refusal
+	if _, err := dgs.Finish(t, req, gesture); !errors.As(err, &refused) || !strings.Contains(refused.French(), "5 mars 2026") {
+		t.Errorf("a gesture that arrives after the end: %v", err)
+	}
+	if _, err := dgs.Begin(t, second.ID, "signature", ""); !errors.Is(err, dossiers.ErrNotFound) {
+		t.Errorf("the day after, the letter is not theirs to see: %v", err)
+	}
+	h.decide(t, h.Person(t, demo.Mayor), second.ID, "signature", "")
+}
+
 // The Mayor is impeded: the first adjoint acts by suppléance, and says so; it
 // is no delegation. It ends with the impediment.
 func TestSuppleance(t *testing.T) {
