@@ -25,7 +25,7 @@ func (s *server) registerEvidence() {
 	add(s, operation{
 		id: "getEvidence", method: http.MethodGet, path: "/dossiers/{id}/evidence", tag: tagEvidence, scope: dossiers.ScopeEvidenceRead,
 		summary:     "Télécharger le dossier de preuve",
-		description: "Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.\n\nElle est scellée à chaque téléchargement : un téléchargement interrompu se recommence.",
+		description: "Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.\n\nTant que le dossier ne change pas, c’est la même archive, octet pour octet, pendant 24 heures : un téléchargement interrompu se reprend (Range, If-Range). Ensuite, ou dès que le dossier change, elle est scellée de nouveau.",
 	}, s.evidence)
 	s.documentBinary("/dossiers/{id}/evidence", "application/zip", "L’archive")
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,17 +70,26 @@ func TestWhatIsOverStays(t *testing.T) {
 	h.ask(t, http.MethodPatch, d.URL+"/metadata", strings.NewReader(`{"metadata":{}}`), "If-Match", "*", "Content-Type", jsonMedia).is(409, "state-conflict")
 	partly(t, h, d.URL+"/documents/1/content")
 	partly(t, h, d.URL+"/slip")
-	evidenceIsMadeAnew(t, h, d.URL+"/evidence")
+	partly(t, h, d.URL+"/evidence")
+	evidenceIsResumed(t, h, d)
 }
 
-// evidenceIsMadeAnew: the archive is sealed at each download, so that what was
-// cut short is begun again, and never continued with the rest of another.
-func evidenceIsMadeAnew(t *testing.T, h *hall, path string) {
+// evidenceIsResumed: an archive that was cut short goes on from another node,
+// and never with the rest of another archive.
+func evidenceIsResumed(t *testing.T, h *hall, d Dossier) {
 	t.Helper()
-	tag := h.ask(t, http.MethodGet, path, nil).is(200).header.Get("ETag")
-	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=99999999-").is(416)
-	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=10-").is(206)
-	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=10-", "If-Range", tag).is(200)
-	h.ask(t, http.MethodGet, path, nil, "If-None-Match", tag).is(200)
-	h.ask(t, http.MethodGet, path, nil, "If-None-Match", "*").is(304)
+	other := &towntest.Town{Config: h.Config, Tenant: h.Tenant}
+	other.Open(t)
+	elsewhere := *h
+	elsewhere.handler = New(Options{Office: other.Office, Hub: h.Hub, Log: slog.New(slog.DiscardHandler), Version: "test", Rate: 1e6, Burst: 1e6, Spool: t.TempDir()})
+	path := d.URL + "/evidence"
+	begun := h.ask(t, http.MethodGet, path, nil, "Range", "bytes=0-999").is(206)
+	tag := begun.header.Get("ETag")
+	rest := elsewhere.ask(t, http.MethodGet, path, nil, "Range", "bytes=1000-", "If-Range", tag).is(206)
+	whole := h.ask(t, http.MethodGet, path, nil).is(200)
+	if !bytes.Equal(append(begun.body, rest.body...), whole.body) || rest.header.Get("Repr-Digest") != whole.header.Get("Repr-Digest") {
+		t.Error("what was resumed on another node is not the rest")
+	}
+	h.tell(t, strings.TrimPrefix(d.URL, base)+"/dispatches", object{"channel": "recommande", "status": "sent"}, "Idempotency-Key", "preuve-01").is(201)
+	h.ask(t, http.MethodGet, path, nil, "Range", "bytes=1000-", "If-Range", tag).is(206) // what is said beside the circuit proves nothing
 }

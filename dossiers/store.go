@@ -279,6 +279,12 @@ type Store interface {
 	Matter(ctx context.Context, t TenantID, id ID) (Matter, error)
 	Revisions(ctx context.Context, t TenantID, id ID, n int) ([]Revision, error)
 	Evidence(ctx context.Context, t TenantID, id ID) ([]EvidenceRecord, error)
+	// EvidenceSeal is what the last evidence package of a dossier was made of;
+	// ErrNotFound without any, or once it was swept.
+	EvidenceSeal(ctx context.Context, t TenantID, id ID) (EvidenceSeal, error)
+	// KeepEvidenceSeal keeps one in the place of that of the package instead,
+	// or of none when it is zero; ErrConflict when another is kept meanwhile.
+	KeepEvidenceSeal(ctx context.Context, t TenantID, x EvidenceSeal, instead circuits.Digest) error
 	// List reads a bin by keyset, in time that does not grow with the town. Of
 	// BinDelegated it lists what waits for those in whose place r may act: the
 	// law has its say on each.

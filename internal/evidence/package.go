@@ -202,6 +202,9 @@ func (p *Package) read() (*replay, error) {
 	return r, nil
 }
 
+// moment is that of the export, as packages say it.
+func (c Context) moment() time.Time { return c.ExportedAt.UTC().Truncate(time.Second) }
+
 // summarise makes dossier.json. The head of the enrolments is zero when their chain does not hold.
 func (p *Package) summarise(r *replay) (summary, error) {
 	head, err := proof.VerifyEnrolments(p.Tenant.SIRET, p.Enrolments)
@@ -209,7 +212,7 @@ func (p *Package) summarise(r *replay) (summary, error) {
 		return summary{}, fmt.Errorf("%w: %w", ErrInconsistent, err)
 	}
 	c := p.Context
-	c.ExportedAt = c.ExportedAt.UTC().Truncate(time.Second)
+	c.ExportedAt = c.moment()
 	return summary{
 		Schema: schemaDossier, Tenant: p.Tenant, Dossier: p.Dossier, Phase: r.state.Phase, Rule: ruleApproved,
 		Versions: r.versions, Decisions: r.decisions(), Signatures: r.signatures,

@@ -64,23 +64,43 @@ func Write(ctx context.Context, w io.Writer, p Package, seal func(ctx context.Co
 	return nil
 }
 
-func write(ctx context.Context, w io.Writer, p *Package, seal func(context.Context, []byte) ([]byte, error)) error {
+// Digest names what [Write] would pack of p: packages with the same one have the same files, and with the same seal the
+// same bytes. It covers every file under the manifest, the moment of the export included. The errors are those of Write.
+func Digest(p Package) (circuits.Digest, error) {
+	m, err := p.manifest(func(string, []byte) error { return nil })
+	if err != nil {
+		return circuits.Digest{}, fmt.Errorf("digest of the evidence of %s: %w", p.Dossier.ID, err)
+	}
+	raw, err := proof.CanonicalJSON(m)
+	if err != nil {
+		return circuits.Digest{}, fmt.Errorf("digest of the evidence of %s: %w", p.Dossier.ID, err)
+	}
+	return sha256.Sum256(raw), nil
+}
+
+// manifest gives the files of the package to add, and lists them. It is not sealed yet.
+func (p *Package) manifest(add func(name string, content []byte) error) (manifest, error) {
 	r, err := p.read()
 	if err != nil {
-		return err
+		return manifest{}, err
 	}
 	about, err := p.summarise(r)
 	if err != nil {
-		return err
+		return manifest{}, err
 	}
-	out := archiveWriter{zip: zip.NewWriter(w), at: about.Context.ExportedAt}
 	m := manifest{
-		Schema: schemaManifest, Tenant: p.Tenant.SIRET, Dossier: p.Dossier.ID, ExportedAt: out.at,
+		Schema: schemaManifest, Tenant: p.Tenant.SIRET, Dossier: p.Dossier.ID, ExportedAt: about.Context.ExportedAt,
 	}
 	err = p.files(r, about, func(name string, content []byte) error {
 		m.Files = append(m.Files, manifestFile{name, int64(len(content)), sha256.Sum256(content)})
-		return out.add(ctx, name, content)
+		return add(name, content)
 	})
+	return m, err
+}
+
+func write(ctx context.Context, w io.Writer, p *Package, seal func(context.Context, []byte) ([]byte, error)) error {
+	out := archiveWriter{zip: zip.NewWriter(w), at: p.Context.moment()}
+	m, err := p.manifest(func(name string, content []byte) error { return out.add(ctx, name, content) })
 	if err != nil {
 		return err
 	}

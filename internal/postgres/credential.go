@@ -332,8 +332,8 @@ func (s *Store) TakeCeremony(ctx context.Context, t dossiers.TenantID, id []byte
 	return c, note, nil
 }
 
-// Sweep removes the ceremonies, sessions and authorisations of keys of every
-// town that have expired.
+// Sweep removes the ceremonies, sessions, authorisations of keys and seals of
+// evidence of every town that have expired.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	towns, err := s.towns(ctx)
 	if err != nil {
@@ -345,6 +345,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			b.Queue(`delete from ceremony where tenant = $1 and expires < $2`, t, now)
 			b.Queue(`delete from session where tenant = $1 and expires < $2`, t, now)
 			b.Queue(`delete from key_activation where tenant = $1 and expires < $2`, t, now)
+			b.Queue(`delete from evidence_seal where tenant = $1 and at < $2`, t, now.Add(-dossiers.EvidenceLife))
 			queueSweep(b, t, now)
 			return run(ctx, tx, b)
 		})

@@ -94,6 +94,7 @@ func belongings(t *testing.T, town *towntest.Town) belonging {
 	b.connected = connects(t, town, b)
 	b.identified = identities(t, town, b)
 	hands(t, b)
+	sealsEvidence(t, b)
 	b.counterparts = sides(t, town, b)
 	return b
 }
@@ -553,7 +554,7 @@ func TestMethodsStayInTheirTown(t *testing.T) {
 		}
 	}
 	for _, group := range []map[string]call{
-		reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), pictureReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), pictureWrites(), counterpartCalls(), pictureLast(), last(), outwardLast(), identityLast(), counterpartLast(),
+		evidenceSealCalls(), reads(), organisationReads(), outwardReads(), connectorReads(), identityReads(), pictureReads(), keysOfMayor(), writes(), organisationWrites(), outwardWrites(), connectorWrites(), identityWrites(), pictureWrites(), counterpartCalls(), pictureLast(), last(), outwardLast(), identityLast(), counterpartLast(),
 	} {
 		for name, use := range group {
 			covered[name] = true
