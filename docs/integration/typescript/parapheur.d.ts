@@ -343,7 +343,7 @@ export interface paths {
          * Télécharger le dossier de preuve
          * @description Une archive zip qui suffit à vérifier chaque décision et chaque signature sans le parapheur, des années plus tard.
          *
-         *     Elle est scellée à chaque téléchargement : un téléchargement interrompu se recommence.
+         *     Tant que le dossier ne change pas, c’est la même archive, octet pour octet, pendant 24 heures : un téléchargement interrompu se reprend (Range, If-Range). Ensuite, ou dès que le dossier change, elle est scellée de nouveau.
          *
          *     Droit nécessaire : `evidence:read`.
          */
