@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"mime/multipart"
 	"net/http"
@@ -217,6 +219,7 @@ func TestPicturesInBrowser(t *testing.T) {
 		}
 	}
 	p.photographed()
+	p.large()
 	p.open("/ma-griffe")
 	p.tap("[data-go=remove-picture]")
 	p.until("erased", `location.search === "?dit=retiree" && !document.querySelector("[data-go=remove-picture]")`)
@@ -242,6 +245,32 @@ func (p *person) photographed() {
 		p.until("kept", `location.search === "?dit=posee" && document.querySelector("[data-preview]").naturalWidth > 500`)
 		p.shoot("griffe-" + ground)
 	}
+}
+
+// large gives a photograph of ten million pixels: the page sends what is kept
+// of them, and no more.
+func (p *person) large() {
+	img := image.NewGray(image.Rect(0, 0, 3600, 2700))
+	for i := range img.Pix {
+		x, y := i%3600, i/3600
+		img.Pix[i] = uint8(200 + (x*y)%17)
+		if d := y - 1200 - (x%900)/2; x > 400 && x < 3200 && d > 0 && d < 30 {
+			img.Pix[i] = 30
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 100}); err != nil {
+		p.t.Fatal(err)
+	}
+	file := filepath.Join(p.t.TempDir(), "grande.jpg")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	p.open("/ma-griffe")
+	p.choose("#image", file)
+	p.until("reduced", fmt.Sprintf(`document.querySelector("#image").files[0].size < %d`, b.Len()*3/4))
+	p.tap("[data-go=set-picture]")
+	p.until("kept", `location.search === "?dit=posee" && document.querySelector("[data-preview]").naturalWidth > 500`)
 }
 
 // The place that a drafter chose is kept with the letter; a page that is no
