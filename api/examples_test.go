@@ -191,6 +191,8 @@ func (x *theatre) body(media string, example any) (body []byte, contentType stri
 	switch media {
 	case "application/pdf":
 		return letter, media
+	case "image/png", "image/jpeg":
+		return picture(x.t, 3), "image/png"
 	case "multipart/form-data":
 		var parts []part
 		if d, ok := example.(map[string]any)["dossier"].(map[string]any); ok {

@@ -61,7 +61,7 @@ func malformed(t *testing.T, op *huma.Operation, ask func(query, media string, b
 	}
 	refused("a body of another kind", ask("", "text/plain", []byte("x")), 415)
 	refused("a body that is no JSON", ask("", media, []byte("{")), 400)
-	refused("a body too long", ask("", media, bytes.Repeat([]byte(" "), int(maxSetup)+2)), 413)
+	refused("a body too long", ask("", media, bytes.Repeat([]byte(" "), int(maxWholeSetup)+2)), 413)
 }
 
 // TestTheSandboxRefusesWhatIsMalformed is the same for what only a sandbox

@@ -119,7 +119,7 @@ func TestNoOperationDecides(t *testing.T) {
 	// do not exist; WrittenCircuit, WriteCircuit and PublishCircuit set the town
 	// up: a circuit decides nothing, people at its desks do. The annexes change
 	// under the rules of a correction: what was decided lapses.
-	// AmendIf, MergeSetup, PlanAbsence, SetDepositRules, the drafts, versions and
+	// SetupOf, Arms, SetArms, RemoveArms, AmendIf, MergeSetup, PlanAbsence, SetDepositRules, the drafts, versions and
 	// cases of circuits set the town up too; KeepDocument, Kept, Arrete and
 	// ImpedimentProof keep and give back the PDF of an arrêté. Recuse keeps
 	// somebody from deciding, and lets nobody decide who could not. OwnKeys,
@@ -127,12 +127,12 @@ func TestNoOperationDecides(t *testing.T) {
 	// rights than it has. Blocks, SearchJournal and ExportJournal read; LocationOf and Today
 	// are the calendar.
 	want := []string{
-		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arrete", "Blocks", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
+		"AddAnnex", "AddDispatch", "AddNote", "AddWebhook", "Admit", "AmendIf", "ApplySetup", "Arms", "Arrete", "Blocks", "ChangeWebhook", "CircuitVersion", "Circuits", "Content",
 		"CorrectAs", "Deliveries", "Depart", "Deposit", "DepositRules", "DeskNames", "Dispatches", "DropCase", "DropDraft", "DropKey", "Events", "Evidence", "Examine",
 		"ExportJournal", "Forecast", "Hold", "ImpedimentProof", "KeepDocument", "KeepNamedCase", "Kept", "LocationOf", "LogCall", "MergeSetup", "NewCircuit", "Notes",
 		"Notices", "Once", "OnceSealed", "OpenDraft", "OrderAnnexes", "Organisation", "OwnKeys", "PanelToken", "PlanAbsence", "PlanSetup", "ProvisionDesk", "ProvisionPerson",
-		"PublishCircuit", "Receive", "RecusalsOf", "Recuse", "Redeliver", "Redescribe", "RehearseNamed", "RemoveAnnex", "RemoveWebhook", "RenewKey", "ReplaceAnnex",
-		"ReplayWebhook", "RetireCircuit", "RevokeToken", "RotateWebhook", "Search", "SearchJournal", "SetDepositRules", "SetMetadata", "Slip", "Supersede", "Tenant",
+		"PublishCircuit", "Receive", "RecusalsOf", "Recuse", "Redeliver", "Redescribe", "RehearseNamed", "RemoveAnnex", "RemoveArms", "RemoveWebhook", "RenewKey", "ReplaceAnnex",
+		"ReplayWebhook", "RetireCircuit", "RevokeToken", "RotateWebhook", "Search", "SearchJournal", "SetArms", "SetDepositRules", "SetMetadata", "SetupOf", "Slip", "Supersede", "Tenant",
 		"TestWebhook", "Today", "Token", "Trial", "Types", "View", "Webhook", "Webhooks", "WishedCircuit", "Withdraw", "WriteCircuit", "WrittenCircuit",
 	}
 	if !slices.Equal(asked, want) {

@@ -14,6 +14,9 @@ import (
 // maxSetup bounds the whole organisation of a town, in bytes.
 const maxSetup = 2 << 20
 
+// maxWholeSetup bounds a set-up with its coat of arms, in bytes: as for a file.
+const maxWholeSetup = 8 << 20
+
 // setupPrefix begins the names of the schemas that are both sent and answered:
 // they stay exact, so that a word misspelt is refused.
 const setupPrefix = "Setup"
@@ -23,6 +26,7 @@ const setupPrefix = "Setup"
 type SetupTown struct {
 	Town         string             `json:"town,omitempty" doc:"SIRET de la collectivité : une garde contre le mauvais fichier"`
 	Territory    *SetupTerritory    `json:"territory,omitempty" doc:"Absent : inchangé"`
+	Arms         *SetupArms         `json:"arms,omitempty" doc:"Absentes : inchangées ; sans image : effacées"`
 	People       []SetupPerson      `json:"people,omitzero"`
 	Desks        []SetupDesk        `json:"desks,omitzero"`
 	Sequences    []SetupSequence    `json:"sequences,omitzero"`
@@ -31,6 +35,12 @@ type SetupTown struct {
 	Delegations  []SetupDelegation  `json:"delegations,omitzero"`
 	Closures     []SetupClosure     `json:"closures,omitzero"`
 	Applications []SetupApplication `json:"applications,omitzero"`
+}
+
+// SetupArms are the coat of arms in the blocks of signatures.
+type SetupArms struct {
+	SHA256 string `json:"sha256,omitempty" doc:"Empreinte de l’image, qu’elle vérifie ; peut manquer" example:"4b227777d4dd1fc61c6f884f48641d02b4d121d3fd328cb08b5531fcacdabf8a"`
+	Image  []byte `json:"image,omitempty" doc:"L’image, PNG ou JPEG, en base64"`
 }
 
 // A SetupTerritory is where the town is, for its public holidays and its hours.
@@ -238,13 +248,13 @@ func (s *server) registerOrganisation() {
 		id: "planOrganisation", method: http.MethodPost, path: "/organisation/plan", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Voir ce qu’une organisation changerait",
 		description: "Compare et vérifie sans rien changer. Une partie absente n’est pas touchée ; une partie présente est complète : ce qu’elle ne nomme pas serait mis hors d’usage.",
-		errors:      invalid, body: maxSetup,
+		errors:      invalid, body: maxWholeSetup,
 	}, s.planOrganisation)
 	add(s, operation{
 		id: "applyOrganisation", method: http.MethodPost, path: "/organisation/apply", tag: tagOrganisation, scope: dossiers.ScopeOrganisationManage,
 		summary:     "Appliquer une organisation",
 		description: "Fait en une fois tout ce que dit le plan, ou rien ; chaque changement est inscrit au journal. Chaque circuit publié est d’abord relu et essayé avec ses cas gardés : refusé (409) tant qu’une lettre s’y arrêterait. La même demande, une seconde fois, ne change rien. Répond ce qui a été fait.",
-		errors:      append(invalid, http.StatusConflict), body: maxSetup,
+		errors:      append(invalid, http.StatusConflict), body: maxWholeSetup,
 	}, s.applyOrganisation)
 	s.registerPeople()
 	s.registerTownDesks()
@@ -254,16 +264,15 @@ func (s *server) registerOrganisation() {
 }
 
 func (s *server) organisation(ctx context.Context, in *organisationIn) (*organisationOut, error) {
-	g, err := s.Office.Organisation(ctx, in.viewer)
+	setup, revision, err := s.Office.SetupOf(ctx, in.viewer)
 	if err != nil {
 		return nil, err
 	}
-	out, err := townOf(g.Setup())
+	out, err := townOf(setup)
 	if err != nil {
 		return nil, err
 	}
-	out.Town = in.viewer.Tenant.SIRET
-	return &organisationOut{ETag: fmt.Sprintf("%q", fmt.Sprint(g.Revision)), Body: out}, nil
+	return &organisationOut{ETag: fmt.Sprintf("%q", fmt.Sprint(revision)), Body: out}, nil
 }
 
 func (s *server) planOrganisation(ctx context.Context, in *planIn) (*planOut, error) {

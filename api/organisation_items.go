@@ -202,6 +202,7 @@ func (s *server) registerItems() {
 	s.registerClosures()
 	s.registerApplicationItems()
 	s.registerTerritory()
+	s.registerArms()
 	s.registerDepositRules()
 }
 

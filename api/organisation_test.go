@@ -56,6 +56,9 @@ func sameNames(t *testing.T, wire, domain reflect.Type, where string) {
 		for i := range x.NumField() {
 			name, _, _ := strings.Cut(x.Field(i).Tag.Get("json"), ",")
 			of := x.Field(i).Type
+			if !x.Field(i).IsExported() {
+				continue
+			}
 			for of.Kind() == reflect.Slice || of.Kind() == reflect.Pointer {
 				of = of.Elem()
 			}

@@ -46,6 +46,7 @@ type Organisation struct {
 	// Revision grows with each change made by Organise.
 	Revision     int64
 	Territory    Territory
+	Arms         circuits.Digest // of the coat of arms in use; zero without any
 	People       []Member
 	Desks        []DeskSetup
 	Sequences    []Sequence

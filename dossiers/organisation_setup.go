@@ -23,6 +23,7 @@ import (
 type Setup struct {
 	Town         string                  `json:"town,omitempty"` // SIRET: a guard against the wrong file
 	Territory    *Territory              `json:"territory,omitempty"`
+	Arms         *ArmsSetup              `json:"arms,omitempty"`
 	People       []Member                `json:"people,omitzero"`
 	Desks        []DeskSetup             `json:"desks,omitzero"`
 	Sequences    []Sequence              `json:"sequences,omitzero"`
@@ -311,6 +312,7 @@ func (g Organisation) Plan(s Setup, today delegation.Date, draw func() (string, 
 		func() error { return delegationsSection(g, s, have, today, draw).plan(&r, k) },
 		func() error { return closuresSection(s, have).plan(&r, k) },
 		func() error { return territoryPlanned(s, have, &r) },
+		func() error { armsPlanned(g, s, &r); return nil },
 		func() error { return k.err },
 	} {
 		if err := step(); err != nil {
@@ -412,6 +414,10 @@ func (o *Office) PlanSetup(ctx context.Context, v Viewer, s Setup) (Reform, erro
 	if err := v.manages(); err != nil {
 		return Reform{}, err
 	}
+	s, err := o.drawn(v, s)
+	if err != nil {
+		return Reform{}, err
+	}
 	g, err := o.Store.Organisation(ctx, v.Tenant.ID)
 	if err != nil {
 		return Reform{}, err
@@ -443,6 +449,10 @@ type Terms struct {
 // Every circuit that it publishes is tried first, with its kept cases: an
 // *UnreadyError says what a letter would stumble on, and nothing is done.
 func (o *Office) ApplySetup(ctx context.Context, v Viewer, s Setup, terms Terms) (Reform, error) {
+	s, err := o.drawn(v, s)
+	if err != nil {
+		return Reform{}, err
+	}
 	r, err := o.PlanSetup(ctx, v, s)
 	if err != nil {
 		return Reform{}, err

@@ -64,7 +64,7 @@ const pictureKind = "picture"
 // everybody their own griffe, which nobody else ever sees.
 func (v Viewer) owns(k PictureKind) (circuits.PersonID, error) {
 	if k == PictureArms {
-		return "", v.administers()
+		return "", v.administers() // programs: see Office.SetArms
 	}
 	p, err := v.person()
 	if err != nil || k != PictureGriffe {
@@ -82,8 +82,11 @@ func (o *Office) SetPicture(ctx context.Context, v Viewer, k PictureKind, file [
 	if err != nil {
 		return err
 	}
+	if k == PictureArms {
+		return o.SetArms(ctx, v, file, func(circuits.Digest) error { return nil })
+	}
 	use := signing.Arms
-	if k == PictureGriffe && !whole {
+	if !whole {
 		use = signing.Griffe
 	}
 	made, err := signing.RewritePicture(file, use)
@@ -126,6 +129,9 @@ func (o *Office) RemovePicture(ctx context.Context, v Viewer, k PictureKind) err
 	owner, err := v.owns(k)
 	if err != nil {
 		return err
+	}
+	if k == PictureArms {
+		return o.RemoveArms(ctx, v, func(circuits.Digest) error { return nil })
 	}
 	return o.Store.RemovePicture(ctx, v.Tenant.ID, k, owner, v.Actor(""), o.now())
 }

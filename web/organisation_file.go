@@ -53,12 +53,10 @@ func (s *server) townFile(v *visit, w http.ResponseWriter, r *http.Request) erro
 
 // exportTown sends the set-up in the form that planTown reads.
 func (s *server) exportTown(v *visit, w http.ResponseWriter, r *http.Request) error {
-	g, err := s.setup(v, r)
+	setup, _, err := s.Office.SetupOf(r.Context(), v.viewer)
 	if err != nil {
 		return err
 	}
-	setup := g.Setup()
-	setup.Town = v.tenant.SIRET
 	return s.download(w, r, "application/yaml", "organisation-"+v.tenant.SIRET+".yaml", func(out io.Writer) error {
 		return townfile.Format(out, setup)
 	})

@@ -62,12 +62,10 @@ func exportConfig(ctx context.Context, args []string, out, errOut io.Writer) int
 		if err != nil {
 			return err
 		}
-		g, err := o.Office.Organisation(ctx, v)
+		s, _, err := o.Office.SetupOf(ctx, v)
 		if err != nil {
 			return err
 		}
-		s := g.Setup()
-		s.Town = v.Tenant.SIRET
 		if c.file == "" {
 			return townfile.Format(out, s)
 		}

@@ -101,6 +101,9 @@ func (a amended) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if string(body) == "{}" {
+		return json.Marshal(byWhom{a.By})
+	}
 	by, err := json.Marshal(a.By)
 	if err != nil {
 		return nil, err
@@ -138,6 +141,10 @@ func queueAmendment(b *pgx.Batch, t dossiers.TenantID, a dossiers.Amendment, at 
 			on conflict (tenant, day) do update set label = excluded.label`, t, string(a.Closure.On), a.Closure.Label)
 	case dossiers.TerritorySet:
 		b.Queue(`update tenant set region = $2, zone = $3 where id = $1`, t, a.Territory.Region, a.Territory.Zone)
+	case dossiers.ArmsSet:
+		queuePicture(b, t, a.Picture)
+	case dossiers.ArmsRemoved:
+		b.Queue(`delete from picture where tenant = $1 and kind = $2`, t, dossiers.PictureArms)
 	case dossiers.ClosureRemoved:
 		b.Queue(`delete from closure where tenant = $1 and day = $2::date`, t, string(a.On))
 	case dossiers.ApplicationSet:
@@ -264,6 +271,12 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 	collect(b, &g.Applications, func(row pgx.CollectableRow) (x dossiers.ApplicationSetup, err error) {
 		return x, row.Scan(&x.ID, &x.Name, &x.DefaultDrafter, &x.Frames)
 	}, `select id::text, name, default_drafter::text, nullif(frames, '{}') from application where tenant = $1 order by name`, t)
+	b.Queue(`select (select sha256 from picture where tenant = $1 and kind = $2 and replaced_at is null)`, t, dossiers.PictureArms).QueryRow(func(row pgx.Row) error {
+		var sum []byte
+		err := row.Scan(&sum)
+		copy(g.Arms[:], sum)
+		return err
+	})
 	b.Queue(`select region, zone from tenant where id = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Territory.Region, &g.Territory.Zone) })
 	b.Queue(`select coalesce(max(revision), 0) from organisation where tenant = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Revision) })
 	if err := run(ctx, tx, b); err != nil {

@@ -47,20 +47,23 @@ func pictureFact(k dossiers.PictureKind, p circuits.PersonID, set bool, sum circ
 func (s *Store) SetPicture(ctx context.Context, t dossiers.TenantID, x dossiers.Picture, by circuits.Actor) error {
 	f := pictureFact(x.Kind, x.Person, true, x.SHA256, by, x.At)
 	return s.administer(ctx, t, f, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `update picture set replaced_at = $4 where tenant = $1 and kind = $2 and coalesce(person::text, '') = $3 and replaced_at is null`,
-			t, x.Kind, string(x.Person), x.At); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `insert into picture (tenant, kind, person, sha256, sealed, at) values ($1, $2, nullif($3, '')::uuid, $4, $5, $6)
-			on conflict (tenant, kind, person, sha256) do update set sealed = excluded.sealed, at = excluded.at, replaced_at = null`,
-			t, x.Kind, string(x.Person), x.SHA256[:], x.Sealed, x.At); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `delete from picture p where p.tenant = $1 and p.kind = $2 and coalesce(p.person::text, '') = $3 and p.replaced_at is not null
-			and not exists (select from sealing s join dossier d on d.tenant = s.tenant and d.id = s.dossier and d.phase = 'running'
-				where s.tenant = p.tenant and s.tail_sha256 is null and (s.arms = p.sha256 or s.griffe = p.sha256))`, t, x.Kind, string(x.Person))
-		return err
+		b := &pgx.Batch{}
+		queuePicture(b, t, x)
+		return run(ctx, tx, b)
 	})
+}
+
+// queuePicture puts an image in use. What no letter under way was laid out with
+// is erased.
+func queuePicture(b *pgx.Batch, t dossiers.TenantID, x dossiers.Picture) {
+	b.Queue(`update picture set replaced_at = $4 where tenant = $1 and kind = $2 and coalesce(person::text, '') = $3 and replaced_at is null`,
+		t, x.Kind, string(x.Person), x.At)
+	b.Queue(`insert into picture (tenant, kind, person, sha256, sealed, at) values ($1, $2, nullif($3, '')::uuid, $4, $5, $6)
+		on conflict (tenant, kind, person, sha256) do update set sealed = excluded.sealed, at = excluded.at, replaced_at = null`,
+		t, x.Kind, string(x.Person), x.SHA256[:], x.Sealed, x.At)
+	b.Queue(`delete from picture p where p.tenant = $1 and p.kind = $2 and coalesce(p.person::text, '') = $3 and p.replaced_at is not null
+		and not exists (select from sealing s join dossier d on d.tenant = s.tenant and d.id = s.dossier and d.phase = 'running'
+			where s.tenant = p.tenant and s.tail_sha256 is null and (s.arms = p.sha256 or s.griffe = p.sha256))`, t, x.Kind, string(x.Person))
 }
 
 // RemovePicture implements dossiers.Store.

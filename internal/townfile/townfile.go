@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ import (
 )
 
 // MaxBytes is the size of the largest file that is read.
-const MaxBytes = 4 << 20
+const MaxBytes = 8 << 20
 
 const maxErrors = 20 // listed at once
 
@@ -67,7 +68,7 @@ func Parse(r io.Reader) (dossiers.Setup, error) {
 		return dossiers.Setup{}, err
 	}
 	if len(raw) > MaxBytes {
-		return dossiers.Setup{}, Errors{{French: "Le fichier est trop grand : 4 Mio au plus."}}
+		return dossiers.Setup{}, Errors{{French: "Le fichier est trop grand : 8 Mio au plus."}}
 	}
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
@@ -134,6 +135,9 @@ func (w *walk) value(n *yaml.Node, t reflect.Type, where string) any {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return w.text(n, t, where)
 	}
+	if t == reflect.TypeFor[[]byte]() {
+		return w.bytes(n, where)
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return w.object(n, t, where)
@@ -155,6 +159,15 @@ func (w *walk) text(n *yaml.Node, t reflect.Type, where string) any {
 		return w.wrong(n, "« "+n.Value+" » ne convient pas à "+where+".")
 	}
 	return n.Value
+}
+
+// bytes reads what is written in base64, on as many lines as one wants.
+func (w *walk) bytes(n *yaml.Node, where string) any {
+	raw := strings.Join(strings.Fields(n.Value), "")
+	if _, err := base64.StdEncoding.DecodeString(raw); err != nil || n.Kind != yaml.ScalarNode {
+		return w.wrong(n, where+" attend les octets de l’image en base64 (« base64 -w 76 armoiries.png »).")
+	}
+	return raw
 }
 
 func (w *walk) scalar(n *yaml.Node, t reflect.Type, where string) any {
@@ -288,6 +301,7 @@ func Format(w io.Writer, s dossiers.Setup) error {
 	for _, list := range section(&doc, "circuits") {
 		without(list, "version")
 	}
+	folded(&doc)
 	if _, err := io.WriteString(w, heading); err != nil {
 		return err
 	}
@@ -304,6 +318,22 @@ func plain(n *yaml.Node) {
 	n.Style = 0
 	for _, c := range n.Content {
 		plain(c)
+	}
+}
+
+// folded writes the image of the arms on lines that a person can scroll past,
+// and a repository compare.
+func folded(doc *yaml.Node) {
+	arms := section(doc, "arms")
+	for i := 0; i+1 < len(arms); i += 2 {
+		if arms[i].Value != "image" {
+			continue
+		}
+		lines := ""
+		for part := range slices.Chunk([]byte(arms[i+1].Value), 76) {
+			lines += string(part) + "\n"
+		}
+		arms[i+1].Value, arms[i+1].Style = lines, yaml.LiteralStyle
 	}
 }
 

@@ -850,6 +850,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/organisation/arms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Télécharger les armoiries
+         * @description L’image des blocs de signature, telle qu’elle est gardée. 404 sans armoiries.
+         *
+         *     Droit nécessaire : `organisation:read`.
+         */
+        get: operations["getArms"];
+        /**
+         * Mettre ou remplacer les armoiries
+         * @description Dans les blocs de signature des prochaines lettres ; celles qui sont signées gardent les leurs. Le corps est l’image, PNG ou JPEG, de 12 Mo au plus, 16 millions de pixels et 8192 de côté. Elle est récrite : marges coupées, rien de ce que portait le fichier à côté des pixels. La même, une seconde fois, ne change rien. Mettre les premières : sans condition, ou avec « If-None-Match: * ». Les remplacer : If-Match est obligatoire.
+         *
+         *     Droit nécessaire : `organisation:manage`.
+         */
+        put: operations["putArms"];
+        post?: never;
+        /**
+         * Effacer les armoiries
+         * @description Dans les blocs de signature des prochaines lettres ; celles qui sont signées gardent les leurs. If-Match est obligatoire.
+         *
+         *     Droit nécessaire : `organisation:manage`.
+         */
+        delete: operations["removeArms"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/organisation/circuits": {
         parameters: {
             query?: never;
@@ -3039,6 +3073,15 @@ export interface components {
             /** @description Adresse de la personne à qui reviennent les refus de ses lettres */
             default_drafter: string;
         };
+        SetupArms: {
+            /** @description L’image, PNG ou JPEG, en base64 */
+            image?: string;
+            /**
+             * @description Empreinte de l’image, qu’elle vérifie ; peut manquer
+             * @example 4b227777d4dd1fc61c6f884f48641d02b4d121d3fd328cb08b5531fcacdabf8a
+             */
+            sha256?: string;
+        };
         SetupCase: {
             /** @description Par étape, le code du bureau choisi au départ */
             chosen?: {
@@ -3280,6 +3323,8 @@ export interface components {
         };
         SetupTown: {
             applications?: components["schemas"]["SetupApplication"][];
+            /** @description Absentes : inchangées ; sans image : effacées */
+            arms?: components["schemas"]["SetupArms"];
             /** @description Définitions des circuits, comme dans le fichier d’organisation */
             circuits?: {
                 [key: string]: unknown;
@@ -8971,6 +9016,357 @@ export interface operations {
             };
             /** @description Information incorrecte */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getArms: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Étiquette déjà connue : 304 si rien n’a changé */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description L’image */
+            200: {
+                headers: {
+                    /** @description Nom du fichier (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description Empreinte du fichier, entre guillemets */
+                    ETag?: string;
+                    /** @description Empreinte SHA-256 du fichier entier (RFC 9530) */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                };
+            };
+            /** @description L’image, partie demandée */
+            206: {
+                headers: {
+                    /** @description Nom du fichier (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description Empreinte du fichier, entre guillemets */
+                    ETag?: string;
+                    /** @description Empreinte SHA-256 du fichier entier (RFC 9530) */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                };
+            };
+            /** @description Rien n’a changé */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description La partie demandée n’existe pas */
+            416: {
+                headers: {
+                    /** @description Longueur du fichier : bytes *\/22036 */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putArms: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Étiquette lue ; obligatoire pour changer ce qui existe, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+                /** @description « * » : seulement si cela n’existe pas encore */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example PNG … */
+                "image/jpeg": string;
+                /** @example PNG … */
+                "image/png": string;
+            };
+        };
+        responses: {
+            /** @description Créé */
+            201: {
+                headers: {
+                    ETag?: string;
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description C’est fait */
+            204: {
+                headers: {
+                    ETag?: string;
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Demande mal formée */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Ce qui a été lu a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Envoi trop volumineux */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Format refusé */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Trop de demandes ; voir Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Difficulté du parapheur */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeArms: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Étiquette lue ; obligatoire, « * » pour n’importe laquelle */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description C’est fait */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Clé absente ou refusée */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Droit insuffisant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Introuvable */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Ce qui a été lu a changé entre-temps */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Information incorrecte */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match nécessaire */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
