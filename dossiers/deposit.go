@@ -104,8 +104,8 @@ func (d *Draft) check() (err error) {
 	if d.Main.SHA256.IsZero() {
 		return missingLetter()
 	}
-	if d.Main.Locked {
-		return ErrLocked
+	if err := d.Main.sound(); err != nil {
+		return err
 	}
 	if d.Circuit != nil && !d.Start {
 		return &InvalidError{"circuit", "Un circuit se choisit au départ : envoyez le dossier en même temps."}
@@ -379,8 +379,8 @@ func (o *Office) CorrectAs(ctx context.Context, v Viewer, id ID, main Received, 
 	if main.SHA256.IsZero() {
 		return Dossier{}, missingLetter()
 	}
-	if main.Locked {
-		return Dossier{}, fmt.Errorf("correct %s: %w", id, ErrLocked)
+	if err := main.sound(); err != nil {
+		return Dossier{}, fmt.Errorf("correct %s: %w", id, err)
 	}
 	reason, err := text("reason", how.Reason, 4000)
 	if err != nil {

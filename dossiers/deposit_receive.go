@@ -9,7 +9,9 @@ import (
 	"hash"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"parapheur/circuits"
@@ -36,6 +38,7 @@ type Received struct {
 	Pages     int
 	Signed    bool   // it came with signatures of its own
 	Locked    bool   // and they allow no other
+	Unsound   string // or do not hold: why, as a sentence in French
 	Archival  string // the PDF/A that it claims: "2b"; empty for none
 	HashState []byte
 	Notices   []Notice // what its depositor should know, worst first
@@ -165,8 +168,41 @@ func (o *Office) accept(f *os.File, got *Received, found Intake) (why NoticeCode
 	}
 	if found.Signed {
 		got.Notices = append(got.Notices, Notice{Code: NoticeSigned})
+		if got.Unsound, err = unsound(f, got.Bytes, o.now()); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrUnreadable, err)
+		}
 	}
 	return "", nil
+}
+
+// unsound says, as a sentence, why the signatures of a file do not hold; empty
+// when none is known to be false. Whom they are of is not asked.
+func unsound(f *os.File, size int64, at time.Time) (string, error) {
+	rep, err := signing.Check(f, size, signing.CheckOptions{At: at})
+	if err != nil || rep.Verdict != signing.Invalid {
+		return "", err
+	}
+	found := slices.Clone(rep.Reasons)
+	for _, s := range rep.Signatures {
+		found = append(found, s.Reasons...)
+	}
+	for _, r := range found {
+		if r.Verdict() == signing.Invalid {
+			return r.French(), nil
+		}
+	}
+	return "Elle n’est pas valide.", nil
+}
+
+// sound refuses a letter to sign that came with a signature which is false.
+func (r Received) sound() error {
+	if r.Locked {
+		return ErrLocked
+	}
+	if r.Unsound != "" {
+		return &InvalidError{"document", "Ce PDF porte une signature qui n’est pas valide, et une autre posée dessus n’y changerait rien. " + r.Unsound + " Demandez à son auteur un exemplaire intact."}
+	}
+	return nil
 }
 
 // mend keeps the file written anew instead; once is enough.

@@ -76,9 +76,10 @@ type Parts struct {
 	// What cannot be had waits: nothing is ever lowered.
 	Level signing.Level
 	// Verify is the verdict on a signed letter before it becomes visible: no
-	// error only when every signature in it holds and reached that level
-	// (signing.Check under our roots).
-	Verify func(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level) (*signing.Report, error)
+	// error only when every signature put here holds and reached that level
+	// (signing.Check under our roots), and those that it came with, in its
+	// first came bytes, are what they were: whoever made them answers for them.
+	Verify func(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing.Level) (*signing.Report, error)
 	// Trust is what the verifications asked by strangers rest on.
 	Trust Trust
 	// Seal signs the manifest of an evidence file with the town's seal

@@ -41,7 +41,7 @@ func (o *Office) renew(ctx context.Context, t TenantID, id ID, before time.Time)
 		return err
 	}
 	defer base.Close() //nolint:errcheck // read only
-	was, err := o.Verify(ctx, base, base.Size(), signing.BLTA)
+	was, err := o.Verify(ctx, base, base.Size(), d.Main().Revision.Came(), signing.BLTA)
 	if err != nil {
 		return fmt.Errorf("our own verifier refuses the letter as it is: %w", err)
 	}
@@ -53,7 +53,7 @@ func (o *Office) renew(ctx context.Context, t TenantID, id ID, before time.Time)
 		return err
 	}
 	whole := segments.Concat(base, bytes.NewReader(tail))
-	rep, err := o.Verify(ctx, whole, whole.Size(), signing.BLTA)
+	rep, err := o.Verify(ctx, whole, whole.Size(), d.Main().Revision.Came(), signing.BLTA)
 	if err != nil {
 		return fmt.Errorf("our own verifier refuses the renewed letter: %w", err)
 	}

@@ -107,7 +107,7 @@ func (o *Office) augment(ctx context.Context, letter signing.Source, state signi
 	stamper := &listener{Timestamper: o.Timestamper}
 	tail, err = signing.Augment(ctx, letter, signing.AugmentOptions{
 		Level: level, Evidence: o.Revocation, Timestamper: stamper, HashState: state,
-		Trust: o.Trust.own(o.now()),
+		Trust: o.Trust.own(o.now()), AllowUnknown: true, // what a partner signed stays at its level; Verify wants ours at this one
 	})
 	switch {
 	case err == nil || errors.Is(err, ErrRevoked):
@@ -223,7 +223,7 @@ func (w *sealing) await(ctx context.Context, why string, cause error) error {
 // does not accept, at the level that was asked.
 func (w *sealing) check(ctx context.Context, tail []byte) error {
 	whole := segments.Concat(w.base, bytes.NewReader(tail))
-	rep, err := w.o.Verify(ctx, whole, whole.Size(), w.kept.Level)
+	rep, err := w.o.Verify(ctx, whole, whole.Size(), w.dossier.Main().Revision.Came(), w.kept.Level)
 	if err != nil {
 		return fmt.Errorf("our own verifier refuses the signed letter: %w", err)
 	}

@@ -209,9 +209,9 @@ func (v Viewer) Actor(desk circuits.DeskID) circuits.Actor {
 // A Revision is one frozen state of a document: an ordered list of segments,
 // each a blob. Signing appends a segment, it never rewrites one.
 type Revision struct {
-	Version  int // of the document: a correction makes a new one
-	Number   int // 0 as deposited, then one more for each signature
-	Segments []Segment
+	Version  int       // of the document: a correction makes a new one
+	Number   int       // 0 as deposited, then one more for each signature
+	Segments []Segment // the first as deposited, then one for each signature
 	Bytes    int64
 	SHA256   circuits.Digest
 	// HashState is the marshalled SHA-256 state over all the bytes, so that
@@ -219,6 +219,9 @@ type Revision struct {
 	HashState []byte
 	At        time.Time
 }
+
+// Came returns how many bytes were deposited: what follows was put here.
+func (r Revision) Came() int64 { return r.Segments[0].Bytes }
 
 // A Segment is a run of bytes kept as one blob.
 type Segment struct {

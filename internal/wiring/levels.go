@@ -29,12 +29,14 @@ func (s *System) level(tsa signing.Timestamper) signing.Level {
 }
 
 // verify is the verdict on a signed letter before it becomes visible.
-func (s *System) verify(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level) (*signing.Report, error) {
-	return judge(ctx, pdf, size, least, signing.CheckOptions{Roots: s.Roots(), At: s.cfg.Now()})
+func (s *System) verify(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing.Level) (*signing.Report, error) {
+	return judge(ctx, pdf, size, came, least, signing.CheckOptions{Roots: s.Roots(), At: s.cfg.Now()})
 }
 
-// judge wants every signature of a letter to hold, at that level or above.
-func judge(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level, opt signing.CheckOptions) (*signing.Report, error) {
+// judge wants every signature that was put here to hold, at that level or
+// above, and those that the letter came with to be untouched: they may be of
+// an authority that we do not know.
+func judge(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing.Level, opt signing.CheckOptions) (*signing.Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -42,13 +44,28 @@ func judge(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level
 	if err != nil {
 		return nil, err
 	}
-	if report.Verdict != signing.Valid {
-		return nil, fmt.Errorf("verdict %v: %+v", report.Verdict, report.Signatures)
+	for _, r := range report.Reasons {
+		if r.Verdict() != signing.Valid {
+			return nil, fmt.Errorf("the letter: %v", r.Code)
+		}
 	}
+	ours := 0
 	for _, sig := range report.Signatures {
-		if sig.Kind == signing.KindSignature && !reached(sig.Level, least) {
+		if br := sig.ByteRange; sig.Verdict == signing.Unknown && len(br) == 4 && br[2]+br[3] <= came {
+			continue
+		}
+		if sig.Verdict != signing.Valid {
+			return nil, fmt.Errorf("signature %s, verdict %v: %v", sig.Field, sig.Verdict, sig.Reasons)
+		}
+		if br := sig.ByteRange; br[2]+br[3] <= came || sig.Kind != signing.KindSignature {
+			continue
+		}
+		if ours++; !reached(sig.Level, least) {
 			return nil, fmt.Errorf("signature %s is %s, not %s: %v", sig.Field, sig.Level, least, sig.Reasons)
 		}
+	}
+	if ours == 0 {
+		return nil, errors.New("no signature was put here")
 	}
 	return report, nil
 }

@@ -140,8 +140,8 @@ func openBox(node dossiers.Parts, vault *certs.Vault, t dossiers.Tenant, kept do
 	parts.Only, parts.Now, parts.Wall = t.ID, clock.Now, now
 	parts.Keys, parts.Timestamper, parts.Revocation, parts.Level = keyRing{ring}, pki.TSA(), lists, signing.BLTA
 	parts.Trust.Own, parts.Trust.Sandbox = trust.Pool(), true
-	parts.Verify = func(ctx context.Context, pdf io.ReaderAt, size int64, least signing.Level) (*signing.Report, error) {
-		return judge(ctx, pdf, size, least, signing.CheckOptions{Roots: trust.Pool(), At: clock.Now(), Sandbox: true})
+	parts.Verify = func(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing.Level) (*signing.Report, error) {
+		return judge(ctx, pdf, size, came, least, signing.CheckOptions{Roots: trust.Pool(), At: clock.Now(), Sandbox: true})
 	}
 	parts.Seal = func(ctx context.Context, t dossiers.Tenant, manifest []byte) ([]byte, error) {
 		return sealManifest(ctx, ring, pki.TSA(), t, manifest, clock.Now())
