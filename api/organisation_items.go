@@ -375,7 +375,8 @@ type ByName struct {
 
 // A SetupApplicationTerms is what is set of an application here.
 type SetupApplicationTerms struct {
-	DefaultDrafter string `json:"default_drafter" maxLength:"254" doc:"Adresse de la personne à qui reviennent les refus de ses lettres"`
+	DefaultDrafter string   `json:"default_drafter" maxLength:"254" doc:"Adresse de la personne à qui reviennent les refus de ses lettres"`
+	Frames         []string `json:"panel_origins,omitempty" maxItems:"20" doc:"Origines des pages qui peuvent montrer ses panneaux ; aucune, ou le champ absent : aucun site ne le peut" example:"[\"https://gec.mairie.fr\"]"`
 }
 
 func (s *server) registerApplicationItems() {
@@ -390,7 +391,7 @@ func (s *server) registerApplicationItems() {
 		Body SetupApplicationTerms
 	},
 	) (*itemOut[SetupApplication], error) {
-		return putItem(ctx, s, in.caller, applicationShelf(), in.Name, in.Conditions, SetupApplication{Name: in.Name, DefaultDrafter: in.Body.DefaultDrafter})
+		return putItem(ctx, s, in.caller, applicationShelf(), in.Name, in.Conditions, SetupApplication{Name: in.Name, DefaultDrafter: in.Body.DefaultDrafter, Frames: in.Body.Frames})
 	})
 	s.alsoMakes(path)
 }

@@ -75,7 +75,7 @@ func TestItemsOfTheSetup(t *testing.T) {
 			object{"code": "rues", "name": "Voirie", "circuit": "courrier-simple"},
 		},
 		{"/organisation/closures/2026-05-15", object{"label": "Pont"}, object{"label": "Pont de l’Ascension"}, object{"label": strings.Repeat("x", 121)}, nil},
-		{"/organisation/applications/" + url.PathEscape("Logiciel d’urbanisme"), object{"default_drafter": demo.Drafter}, nil, object{"default_drafter": "inconnue@x.fr"}, nil},
+		{"/organisation/applications/" + url.PathEscape("Logiciel d’urbanisme"), object{"default_drafter": demo.Drafter}, object{"default_drafter": demo.Drafter, "panel_origins": []string{"https://gec.mairie.fr"}}, object{"default_drafter": "inconnue@x.fr"}, nil},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			h.get(t, c.path).is(404, "not-found")

@@ -3072,6 +3072,13 @@ export interface components {
         SetupApplicationTerms: {
             /** @description Adresse de la personne à qui reviennent les refus de ses lettres */
             default_drafter: string;
+            /**
+             * @description Origines des pages qui peuvent montrer ses panneaux ; aucune, ou le champ absent : aucun site ne le peut
+             * @example [
+             *       "https://gec.mairie.fr"
+             *     ]
+             */
+            panel_origins?: string[];
         };
         SetupArms: {
             /** @description L’image, PNG ou JPEG, en base64 */
@@ -8786,7 +8793,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "default_drafter": "claire.marchand@ville.fr"
+                 *       "default_drafter": "claire.marchand@ville.fr",
+                 *       "panel_origins": [
+                 *         "https://gec.mairie.fr"
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["SetupApplicationTerms"];
