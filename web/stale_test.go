@@ -67,8 +67,10 @@ func TestNothingIsUndoneByAnOlderForm(t *testing.T) {
 		{"desk", "/administration/bureaux/" + string(desk.ID), seats, dossiers.DeskSet{Desk: closed}, "Directeur par intérim", "Ne sert plus", false},
 		{"type", "/administration/types/" + kind.Code, url.Values{"name": {"Mon type"}, "circuit": {kind.Circuit}}, dossiers.TypeSet{Type: renamed}, "Mon type", "Aide au rédacteur", false},
 		{
-			"person", "/administration/personnes/" + string(member.ID), url.Values{"given_name": {"Clara"}, "family_name": {member.FamilyName}, "email": {member.Email}, "drafter": {"1"}},
-			dossiers.MemberSet{Member: retired}, "Clara", "Rang au tableau du conseil", false,
+			"person", "/administration/personnes/" + string(member.ID),
+			url.Values{"given_name": {"Clara"}, "family_name": {member.FamilyName}, "email": {member.Email}, "drafter": {"1"}},
+			dossiers.MemberSet{Member: retired},
+			"Clara", "Rang au tableau du conseil", false,
 		},
 		{"sequence", "/administration/suites/depart", url.Values{"name": {"Mon départ"}, "pattern": {"{annee}-{numero}"}}, dossiers.SequenceSet{Sequence: dossiers.Sequence{Code: "depart", Name: "Départ", Pattern: "{an}/{numero}"}}, "Mon départ", "Modèle", false},
 		{
