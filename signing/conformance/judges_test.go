@@ -178,11 +178,12 @@ type limit struct {
 
 // limits are those that we know of, by judge, then by document.
 func limits() map[string]map[string]limit {
-	hybrid := "its strict mode validates no signature of a file whose table is completed by /XRefStm (which Word writes)"
+	hybrid := "its strict mode validates no signature of a file whose table is completed by /XRefStm (which Word and Acrobat write)"
 	return map[string]map[string]limit{
 		"pyHanko": {
 			"word":                         {"1 × INVALID (SignatureValidationError)", hybrid},
 			"hybrid":                       {"1 × INVALID (PdfStrictReadError)", hybrid},
+			"acrobat":                      {"1 × INVALID (SignatureValidationError)", hybrid},
 			"mupdf":                        {"1 × INVALID (PdfStrictReadError)", "its strict reader refuses the generation 65536 that MuPDF 1.21 gives to free objects"},
 			"ghostscript-2.0":              {"INVALID (modification OTHER)", "it wants the XMP metadata to be well-formed XML, and that of Ghostscript 10.0 is not"},
 			"form, its field filled":       {"INVALID (modification OTHER)", "its comparison knows no annotation written directly in /Annots; we detach them with the first new block, and here there is none"},
