@@ -27,6 +27,7 @@ type SetupTown struct {
 	Town         string             `json:"town,omitempty" doc:"SIRET de la collectivité : une garde contre le mauvais fichier"`
 	Territory    *SetupTerritory    `json:"territory,omitempty" doc:"Absent : inchangé"`
 	Arms         *SetupArms         `json:"arms,omitempty" doc:"Absentes : inchangées ; sans image : effacées"`
+	Refused      map[string]bool    `json:"refused_contents,omitempty" doc:"Contenus d’un PDF : true refuse le dépôt, false le signale ; un contenu absent reste comme il est" example:"{\"javascript\":true}"`
 	People       []SetupPerson      `json:"people,omitzero"`
 	Desks        []SetupDesk        `json:"desks,omitzero"`
 	Sequences    []SetupSequence    `json:"sequences,omitzero"`

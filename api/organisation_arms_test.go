@@ -104,6 +104,43 @@ func wide(t *testing.T) []byte {
 
 // The file of a town carries its coat of arms to another one: the same plan
 // twice is nothing, and what is written back is the same image.
+func TestDepositRulesInTheFile(t *testing.T) {
+	t.Parallel()
+	town, other := towntest.New(t), towntest.New(t)
+	ctx, from, to := t.Context(), town.Person(t, demo.Administrator).Viewer(t), other.Person(t, demo.Administrator).Viewer(t)
+	always := func(dossiers.DepositRules) error { return nil }
+	if s, _, err := town.Office.SetupOf(ctx, from); err != nil || s.Refused != nil {
+		t.Errorf("the usual rules are not spoken of: %v, %v", s.Refused, err)
+	}
+	if err := town.Office.SetDepositRules(ctx, from, dossiers.DepositRules{dossiers.ContentJavaScript: true}, always); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := town.Office.SetupOf(ctx, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := townfile.Format(&file, dossiers.Setup{Refused: s.Refused}); err != nil {
+		t.Fatal(err)
+	}
+	read, err := townfile.Parse(bytes.NewReader(file.Bytes()))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, file.String())
+	}
+	for _, want := range []string{"règles de dépôt", ""} { // applied again, it changes nothing
+		r, err := other.Office.ApplySetup(ctx, to, read, dossiers.Terms{})
+		if err != nil || (len(r.Lines) > 0) != (want != "") || want != "" && (r.Lines[0].What != want || r.Lines[0].Details[0] != "javascript : signalé → refusé") {
+			t.Errorf("%+v, %v", r.Lines, err)
+		}
+	}
+	if rules, err := other.Office.DepositRules(ctx, to); err != nil || !rules[dossiers.ContentJavaScript] || !rules[dossiers.ContentLaunch] {
+		t.Errorf("%v, %v", rules, err)
+	}
+	if _, err := other.Office.PlanSetup(ctx, to, dossiers.Setup{Refused: dossiers.DepositRules{"musique": true}}); err == nil || !strings.Contains(err.Error(), "musique") {
+		t.Errorf("a content that is none: %v", err)
+	}
+}
+
 func TestArmsInTheFile(t *testing.T) {
 	t.Parallel()
 	town := towntest.New(t)

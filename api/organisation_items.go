@@ -414,18 +414,14 @@ func (s *server) registerDepositRules() {
 		Body    SetupDepositRules
 	},
 	) (*itemOut[SetupDepositRules], error) {
-		was, err := s.depositRules(ctx, in.caller)
-		if err != nil {
-			return nil, err
-		}
-		if err := (Conditions{IfMatch: in.IfMatch}).allow(true, was.ETag); err != nil {
-			return nil, err
-		}
 		rules := dossiers.DepositRules{}
 		for code, no := range in.Body.Refused {
 			rules[dossiers.NoticeCode(code)] = no
 		}
-		if err := s.Office.SetDepositRules(ctx, in.viewer, rules); err != nil {
+		still := func(now dossiers.DepositRules) error {
+			return Conditions{IfMatch: in.IfMatch}.allow(true, rulesOut(now).ETag)
+		}
+		if err := s.Office.SetDepositRules(ctx, in.viewer, rules, still); err != nil {
 			return nil, err
 		}
 		return s.depositRules(ctx, in.caller)
@@ -437,9 +433,13 @@ func (s *server) depositRules(ctx context.Context, c caller) (*itemOut[SetupDepo
 	if err != nil {
 		return nil, err
 	}
+	return rulesOut(rules), nil
+}
+
+func rulesOut(rules dossiers.DepositRules) *itemOut[SetupDepositRules] {
 	out := SetupDepositRules{Refused: map[string]bool{}}
 	for code, no := range rules {
 		out.Refused[string(code)] = no
 	}
-	return &itemOut[SetupDepositRules]{Status: http.StatusOK, ETag: itemTag(out), Body: out}, nil
+	return &itemOut[SetupDepositRules]{Status: http.StatusOK, ETag: itemTag(out), Body: out}
 }

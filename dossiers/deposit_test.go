@@ -150,6 +150,8 @@ func clickable(action string) []byte {
 		pdftest.Object("<</Type/Annot/Subtype/Link/Rect[9 9 99 99]/A "+action+">>"))
 }
 
+func anyRules(dossiers.DepositRules) error { return nil }
+
 // The rules of a town decide what is refused, and changing them is an
 // administrator's, journaled.
 func TestDepositRules(t *testing.T) {
@@ -170,10 +172,10 @@ func TestDepositRules(t *testing.T) {
 	}
 	check(script, false)
 	check(launch, true)
-	if err := o.SetDepositRules(ctx, drafter, dossiers.DepositRules{dossiers.ContentLaunch: false}); !errors.Is(err, dossiers.ErrForbidden) {
+	if err := o.SetDepositRules(ctx, drafter, dossiers.DepositRules{dossiers.ContentLaunch: false}, anyRules); !errors.Is(err, dossiers.ErrForbidden) {
 		t.Errorf("a drafter sets rules: %v", err)
 	}
-	if err := o.SetDepositRules(ctx, admin, dossiers.DepositRules{"repaired": true}); !errors.Is(err, dossiers.ErrInvalid) {
+	if err := o.SetDepositRules(ctx, admin, dossiers.DepositRules{"repaired": true}, anyRules); !errors.Is(err, dossiers.ErrInvalid) {
 		t.Errorf("a rule about no content: %v", err)
 	}
 	head, err := o.JournalHead(ctx, admin)
@@ -181,7 +183,7 @@ func TestDepositRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second changes nothing, and is not journaled
-		if err := o.SetDepositRules(ctx, admin, dossiers.DepositRules{dossiers.ContentLaunch: false, dossiers.ContentJavaScript: true}); err != nil {
+		if err := o.SetDepositRules(ctx, admin, dossiers.DepositRules{dossiers.ContentLaunch: false, dossiers.ContentJavaScript: true}, anyRules); err != nil {
 			t.Fatal(err)
 		}
 	}

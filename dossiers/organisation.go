@@ -47,6 +47,7 @@ type Organisation struct {
 	Revision     int64
 	Territory    Territory
 	Arms         circuits.Digest // of the coat of arms in use; zero without any
+	Deposits     DepositRules    // as they were set; what is not there follows DefaultDepositRules
 	People       []Member
 	Desks        []DeskSetup
 	Sequences    []Sequence

@@ -24,6 +24,7 @@ type Setup struct {
 	Town         string                  `json:"town,omitempty"` // SIRET: a guard against the wrong file
 	Territory    *Territory              `json:"territory,omitempty"`
 	Arms         *ArmsSetup              `json:"arms,omitempty"`
+	Refused      DepositRules            `json:"refused_contents,omitempty"` // of PDFs; what it does not name is not spoken of
 	People       []Member                `json:"people,omitzero"`
 	Desks        []DeskSetup             `json:"desks,omitzero"`
 	Sequences    []Sequence              `json:"sequences,omitzero"`
@@ -75,6 +76,9 @@ func (g Organisation) Setup() Setup {
 	if g.Territory != (Territory{}) {
 		at := g.Territory
 		s.Territory = &at
+	}
+	if rules := g.Deposits.complete(); !maps.Equal(rules, DefaultDepositRules()) {
+		s.Refused = rules
 	}
 	people(&s, func(id circuits.PersonID) circuits.PersonID {
 		m, _ := g.Member(id)
@@ -313,6 +317,7 @@ func (g Organisation) Plan(s Setup, today delegation.Date, draw func() (string, 
 		func() error { return closuresSection(s, have).plan(&r, k) },
 		func() error { return territoryPlanned(s, have, &r) },
 		func() error { armsPlanned(g, s, &r); return nil },
+		func() error { return depositsPlanned(g, s, &r) },
 		func() error { return k.err },
 	} {
 		if err := step(); err != nil {

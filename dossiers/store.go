@@ -336,7 +336,6 @@ type Store interface {
 	Notices(ctx context.Context, t TenantID, id ID) ([]DocumentNotice, error)
 	// DepositRules are those that the town has set, by content.
 	DepositRules(ctx context.Context, t TenantID) (DepositRules, error)
-	SetDepositRules(ctx context.Context, t TenantID, r DepositRules, by circuits.Actor, at time.Time) error
 
 	Types(ctx context.Context, t TenantID) ([]Type, error)
 	Desks(ctx context.Context, t TenantID) ([]Desk, error)

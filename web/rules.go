@@ -43,7 +43,7 @@ func (s *server) setRules(v *visit, w http.ResponseWriter, r *http.Request) erro
 			chosen[c] = false
 		}
 	}
-	if err := s.Office.SetDepositRules(r.Context(), v.viewer, chosen); err != nil {
+	if err := s.Office.SetDepositRules(r.Context(), v.viewer, chosen, func(dossiers.DepositRules) error { return nil }); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/administration/depot?dit=regles", http.StatusSeeOther)

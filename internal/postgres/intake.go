@@ -7,13 +7,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"parapheur/circuits"
 	"parapheur/dossiers"
 )
 
 // The kinds of journal entries about what towns receive.
 const (
-	kindRulesSet = "deposit_rules.set"
 	kindReceived = "document.received"
 )
 
@@ -37,30 +35,6 @@ func (s *Store) DepositRules(ctx context.Context, t dossiers.TenantID) (out doss
 		return nil, fmt.Errorf("deposit rules: %w", err)
 	}
 	return out, nil
-}
-
-// SetDepositRules implements dossiers.Store.
-func (s *Store) SetDepositRules(ctx context.Context, t dossiers.TenantID, r dossiers.DepositRules, by circuits.Actor, at time.Time) error {
-	body := struct {
-		Refused  []dossiers.NoticeCode `json:"refused"`
-		Reported []dossiers.NoticeCode `json:"reported"`
-		By       circuits.Actor        `json:"by"`
-	}{[]dossiers.NoticeCode{}, []dossiers.NoticeCode{}, by}
-	for _, c := range dossiers.Contents() {
-		if r[c] {
-			body.Refused = append(body.Refused, c)
-		} else {
-			body.Reported = append(body.Reported, c)
-		}
-	}
-	return s.administer(ctx, t, fact{at: at, subject: "deposit_rules", kind: kindRulesSet, body: body}, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		for _, c := range dossiers.Contents() {
-			b.Queue(`insert into deposit_rule (tenant, content, refused) values ($1, $2, $3)
-				on conflict (tenant, content) do update set refused = excluded.refused`, t, c, r[c])
-		}
-		return run(ctx, tx, b)
-	})
 }
 
 // queueNotices keeps what depositors were told of a version.

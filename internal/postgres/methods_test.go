@@ -367,16 +367,6 @@ func writes() map[string]call {
 			}
 			return nil
 		},
-		"SetDepositRules": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
-			if err := s.SetDepositRules(ctx, t, dossiers.DepositRules{}, by, at); err != nil {
-				return err
-			}
-			here, err := s.DepositRules(ctx, b.t)
-			if err == nil && here[b.rule] {
-				return nothing // another town's were set
-			}
-			return err
-		},
 		"SetSeat": func(ctx context.Context, s *postgres.Store, t dossiers.TenantID, b belonging) error {
 			return s.SetSeat(ctx, t, b.desk, b.person.ID, "Directeur", false, by, at)
 		},

@@ -141,6 +141,11 @@ func queueAmendment(b *pgx.Batch, t dossiers.TenantID, a dossiers.Amendment, at 
 			on conflict (tenant, day) do update set label = excluded.label`, t, string(a.Closure.On), a.Closure.Label)
 	case dossiers.TerritorySet:
 		b.Queue(`update tenant set region = $2, zone = $3 where id = $1`, t, a.Territory.Region, a.Territory.Zone)
+	case dossiers.DepositRulesSet:
+		for _, c := range dossiers.Contents() {
+			b.Queue(`insert into deposit_rule (tenant, content, refused) values ($1, $2, $3)
+				on conflict (tenant, content) do update set refused = excluded.refused`, t, c, a.Rules[c])
+		}
 	case dossiers.ArmsSet:
 		queuePicture(b, t, a.Picture)
 	case dossiers.ArmsRemoved:
@@ -275,6 +280,16 @@ func organisation(ctx context.Context, tx pgx.Tx, t dossiers.TenantID) (g dossie
 		var sum []byte
 		err := row.Scan(&sum)
 		copy(g.Arms[:], sum)
+		return err
+	})
+	g.Deposits = dossiers.DepositRules{}
+	b.Queue(`select content, refused from deposit_rule where tenant = $1`, t).Query(func(rows pgx.Rows) error {
+		var content dossiers.NoticeCode
+		var refused bool
+		_, err := pgx.ForEachRow(rows, []any{&content, &refused}, func() error {
+			g.Deposits[content] = refused
+			return nil
+		})
 		return err
 	})
 	b.Queue(`select region, zone from tenant where id = $1`, t).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Territory.Region, &g.Territory.Zone) })

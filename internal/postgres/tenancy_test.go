@@ -49,7 +49,9 @@ func lived(t *testing.T, town *towntest.Town) dossiers.Dossier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := town.Store.SetDepositRules(ctx, town.Tenant.ID, dossiers.DepositRules{ownRule(town): true}, by, time.Now()); err != nil {
+	if _, err := town.Store.Organise(ctx, town.Tenant.ID, by, time.Now(), func(dossiers.Organisation) ([]dossiers.Amendment, error) {
+		return []dossiers.Amendment{dossiers.DepositRulesSet{Rules: dossiers.DepositRules{ownRule(town): true}}}, nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	letter := town.Letter(t)

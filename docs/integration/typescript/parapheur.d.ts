@@ -3340,6 +3340,15 @@ export interface components {
             delegations?: components["schemas"]["SetupDelegation"][];
             desks?: components["schemas"]["SetupDesk"][];
             people?: components["schemas"]["SetupPerson"][];
+            /**
+             * @description Contenus d’un PDF : true refuse le dépôt, false le signale ; un contenu absent reste comme il est
+             * @example {
+             *       "javascript": true
+             *     }
+             */
+            refused_contents?: {
+                [key: string]: boolean;
+            };
             sequences?: components["schemas"]["SetupSequence"][];
             /** @description Absent : inchangé */
             territory?: components["schemas"]["SetupTerritory"];
