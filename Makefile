@@ -56,9 +56,9 @@ race: ## Run the tests of what is shared under the race detector (RACE=./... for
 	$(GO) test -race -timeout 20m -skip '$(RACE_SKIP)' $(TESTFLAGS) $(RACE)
 
 .PHONY: slow
-slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, Keycloak, a database that ends again and again, linters of the OpenAPI document, Bruno
+slow: ## Suites against real servers and tools: a time-stamping authority, an S3 gateway, Keycloak, veraPDF, a database that ends again and again, linters of the OpenAPI document, Bruno
 	@scripts/setup.sh slow
-	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Keycloak|DatabaseEnds' -v ./certs ./internal/blobs ./api ./web
+	$(GO) test -tags slow $(TESTFLAGS) -run 'Sigstore|S3|Linters|TypesAreCurrent|NothingBreaks|Keycloak|DatabaseEnds|VeraPDF' -v ./certs ./internal/blobs ./internal/intake ./api ./web
 	@command -v npx >/dev/null || [ "$$CI" = true ] || { echo "make slow: no npx: the Bruno collection was not run" >&2; exit 0; }; scripts/bruno.sh
 
 .PHONY: fuzz/api

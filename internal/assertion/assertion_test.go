@@ -159,7 +159,7 @@ func TestParseKeysRefuses(t *testing.T) {
 	t.Parallel()
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
-		t.Skipf("this Go makes no weak key: %v", err)
+		t.Fatal(err)
 	}
 	_, e, o := keys(t)
 	for name, raw := range map[string][]byte{

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"parapheur/internal/tooltest"
 )
 
 // spooled writes a file as an upload does: hashed on the way.
@@ -74,7 +76,7 @@ func TestAdoptFromElsewhere(t *testing.T) {
 	t.Parallel()
 	const memory = "/dev/shm"
 	if _, err := os.Stat(memory); err != nil {
-		t.Skip("no second file system to write to") // not Linux
+		tooltest.Lacking(t, "a second file system at "+memory)
 	}
 	d, root := openDir(t)
 	f, digest := spooled(t, memory, "une lettre")

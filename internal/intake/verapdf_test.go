@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parapheur/internal/tooltest"
 )
 
 // TestVeraPDF has veraPDF judge PDF/A files before and after they were repaired, stamped and joined: what it accepted it
@@ -54,15 +56,8 @@ func TestVeraPDF(t *testing.T) {
 // vera answers the flavour of each file that veraPDF accepts.
 func vera(t *testing.T, paths []string) map[string]string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	jars, err := filepath.Glob(filepath.Join(cache, "parapheur-conformance", "verapdf-*"))
-	if err != nil || len(jars) == 0 {
-		t.Skip("veraPDF is not installed: make conformance downloads it")
-	}
-	args := []string{"-cp", filepath.Join(jars[len(jars)-1], "*"), "org.verapdf.apps.GreenfieldCliWrapper", "--format", "text", "--flavour", "0", "--defaultflavour", "2b"}
+	_, jars := tooltest.Maven(t, "verapdf", "../../signing/conformance/judge/verapdf.xml")
+	args := []string{"-cp", filepath.Join(jars, "*"), "org.verapdf.apps.GreenfieldCliWrapper", "--format", "text", "--flavour", "0", "--defaultflavour", "2b"}
 	names := map[string]string{}
 	for _, path := range paths {
 		whole, err := filepath.Abs(path)

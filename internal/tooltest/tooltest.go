@@ -20,9 +20,9 @@ import (
 func Lacking(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s: missing where everything is to be tested (scripts/setup.sh test installs it)", what)
+		t.Fatalf("%s: missing where everything is to be tested (see scripts/setup.sh)", what)
 	}
-	t.Skipf("%s: not on this machine (scripts/setup.sh test installs it)", what)
+	t.Skipf("%s: not on this machine (see scripts/setup.sh)", what)
 }
 
 // Need ends a test unless every one of the programs is installed.
@@ -83,6 +83,57 @@ func Text(t testing.TB, letter []byte) string {
 		t.Fatalf("pdftotext: %v", err)
 	}
 	return string(out)
+}
+
+// Maven returns the version of an artifact that a POM pins in a property of its
+// name, and the folder where it stands with all it needs, fetched once.
+func Maven(t testing.TB, name, pom string) (version, dir string) {
+	t.Helper()
+	Need(t, "java", "mvn")
+	b, err := os.ReadFile(pom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "<"+name+".version>")
+	version, _, ok := strings.Cut(rest, "<")
+	if !ok {
+		t.Fatalf("no version in %s", pom)
+	}
+	dir = filepath.Join(Cache(t), name+"-"+version)
+	Once(t, dir, func(dir string) {
+		Output(t, "", "mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
+	})
+	return version, dir
+}
+
+// Cache is the folder of this user for what suites fetch.
+func Cache(t testing.TB) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, "parapheur-conformance")
+}
+
+// Once fills a folder that does not exist yet; one that was begun and not
+// finished is begun again.
+func Once(t testing.TB, dir string, fill func(dir string)) {
+	t.Helper()
+	done := filepath.Join(dir, ".complete")
+	if _, err := os.Stat(done); err == nil {
+		return
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // programs, which anybody may read
+		t.Fatal(err)
+	}
+	fill(dir)
+	if err := os.WriteFile(done, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // EngineCache is the folder where all tests of this user keep the compiled

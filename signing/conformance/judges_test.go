@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"parapheur/internal/tooltest"
 )
 
 // The versions of pyHanko; DSS and veraPDF have theirs in judge/pom.xml and judge/verapdf.xml.
@@ -35,64 +37,21 @@ func installed(t *testing.T) *judges {
 			t.Fatalf("%v: scripts/setup.sh conformance installs what this suite needs: Java 17, Maven, Python 3 with venv, poppler-utils, qpdf, mupdf-tools, OpenSSL", err)
 		}
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache = filepath.Join(cache, "parapheur-conformance")
 	j := &judges{}
 	var lib, pdfa string
-	j.dssVersion, lib = maven(t, cache, "dss", "judge/pom.xml")
-	j.pdfaMaker, pdfa = maven(t, cache, "verapdf", "judge/verapdf.xml")
+	j.dssVersion, lib = tooltest.Maven(t, "dss", "judge/pom.xml")
+	j.pdfaMaker, pdfa = tooltest.Maven(t, "verapdf", "judge/verapdf.xml")
 	classes := t.TempDir()
 	j.classpath = filepath.Join(lib, "*") + string(os.PathListSeparator) + classes
 	j.pdfa = filepath.Join(pdfa, "*")
 	must(t, "javac", "-cp", j.classpath, "-d", classes, "judge/src/main/java/Judge.java")
-	venv := filepath.Join(cache, "pyhanko-"+pyhankoVersion)
-	once(t, venv, func(dir string) {
+	venv := filepath.Join(tooltest.Cache(t), "pyhanko-"+pyhankoVersion)
+	tooltest.Once(t, venv, func(dir string) {
 		must(t, "python3", "-m", "venv", dir)
 		must(t, filepath.Join(dir, "bin", "pip"), "install", "--quiet", "pyHanko=="+pyhankoVersion, "pyhanko-certvalidator=="+certvalidatorVersion)
 	})
 	j.python = filepath.Join(venv, "bin", "python")
 	return j
-}
-
-// maven downloads what a project file depends on; the file names the version.
-func maven(t *testing.T, cache, name, pom string) (version, dir string) {
-	t.Helper()
-	b, err := os.ReadFile(pom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(b), "<"+name+".version>")
-	version, _, ok := strings.Cut(rest, "<")
-	if !ok {
-		t.Fatalf("no version in %s", pom)
-	}
-	dir = filepath.Join(cache, name+"-"+version)
-	once(t, dir, func(dir string) {
-		must(t, "mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-	})
-	return version, dir
-}
-
-// once fills a folder that does not exist yet; one that was begun and not finished is begun again.
-func once(t *testing.T, dir string, fill func(dir string)) {
-	t.Helper()
-	done := filepath.Join(dir, ".complete")
-	if _, err := os.Stat(done); err == nil {
-		return
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	fill(dir)
-	if err := os.WriteFile(done, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // must runs a program and returns what it wrote to its standard output.
