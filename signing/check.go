@@ -85,6 +85,22 @@ type SignatureReport struct {
 	Timestamp   *TimestampReport `json:"timestamp,omitempty"`    // the sound one, when there is one
 }
 
+// Reaches reports whether the signature reached least or above.
+func (r *SignatureReport) Reaches(least Level) bool {
+	for l := least; l <= BLTA; l++ {
+		if r.Level == l.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// CameWith reports whether the signature is of the first n bytes of the file: one that a document
+// of that size had already.
+func (r *SignatureReport) CameWith(n int64) bool {
+	return len(r.ByteRange) == 4 && r.ByteRange[2]+r.ByteRange[3] <= n
+}
+
 // Kind tells signatures from document time-stamps.
 type Kind string
 

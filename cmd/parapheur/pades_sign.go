@@ -116,6 +116,7 @@ func (q *padesSignature) options() (signing.Options, error) {
 		if opt.Augment.Trust.Roots == nil {
 			return opt, mistake("le niveau %v demande --trust ou --demo-pki", opt.Level)
 		}
+		opt.Augment.AllowUnknown = true // nothing is collected for a stranger who signed before; approve wants the last signature at this level
 	}
 	return opt, nil
 }
@@ -187,12 +188,14 @@ func (s *padesServices) approve(doc signing.Source, want signing.Level, r padesR
 	if err != nil {
 		return fmt.Errorf("relecture : %w", err)
 	}
+	var last signing.SignatureReport
 	for _, sig := range rep.Signatures {
 		if sig.Kind == signing.KindSignature {
-			r.Level = sig.Level
+			last = sig
 		}
 	}
-	if rep.Verdict == signing.Invalid || opt.Roots != nil && !reached(r.Level, want) {
+	r.Level = last.Level
+	if rep.Verdict == signing.Invalid || opt.Roots != nil && !last.Reaches(want) {
 		return fmt.Errorf("relecture : verdict « %s », niveau %s au lieu de %v : %w", rep.Verdict.French(), r.Level, want, signing.ErrUnsound)
 	}
 	if asJSON {
@@ -204,15 +207,6 @@ func (s *padesServices) approve(doc signing.Source, want signing.Level, r padesR
 		fmt.Fprintf(out, "Attention : %s (page %d).\n", r.Placement.Notice.French(), r.Placement.Page)
 	}
 	return nil
-}
-
-func reached(got string, want signing.Level) bool {
-	for l := want; l <= signing.BLTA; l++ {
-		if got == l.String() {
-			return true
-		}
-	}
-	return false
 }
 
 // padesWrite makes the output beside its place, has it approved, and then only gives it its name.

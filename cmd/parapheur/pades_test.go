@@ -415,3 +415,23 @@ func TestVerifySaysWhatCameAfter(t *testing.T) {
 		t.Errorf("the signature itself is told as added:\n%s", text)
 	}
 }
+
+// After somebody whose authority is not known, one signs at the level that one
+// asks for; theirs stays unknown.
+func TestPadesAfterAStranger(t *testing.T) {
+	t.Parallel()
+	stranger, d := newDesk(t), newDesk(t)
+	came, signed := stranger.path("partenaire.pdf"), d.path("signée.pdf")
+	stranger.must(t, "sign", "--demo-pki", stranger.pki, "--level", "B", stranger.letter, came)
+	var r struct {
+		Level  string         `json:"level"`
+		Report signing.Report `json:"report"`
+	}
+	out := d.must(t, "sign", "--json", "--demo-pki", d.pki, "--level", "LTA", came, signed)
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Level != signing.BLTA.String() {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if s := r.Report.Signatures; len(s) < 2 || s[0].Verdict != signing.Unknown || s[1].Verdict != signing.Valid {
+		t.Errorf("%s", out)
+	}
+}

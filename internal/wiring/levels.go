@@ -51,16 +51,14 @@ func judge(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing
 	}
 	ours := 0
 	for _, sig := range report.Signatures {
-		if br := sig.ByteRange; sig.Verdict == signing.Unknown && len(br) == 4 && br[2]+br[3] <= came {
-			continue
-		}
-		if sig.Verdict != signing.Valid {
+		theirs := sig.CameWith(came)
+		if sig.Verdict == signing.Invalid || sig.Verdict == signing.Unknown && !theirs {
 			return nil, fmt.Errorf("signature %s, verdict %v: %v", sig.Field, sig.Verdict, sig.Reasons)
 		}
-		if br := sig.ByteRange; br[2]+br[3] <= came || sig.Kind != signing.KindSignature {
+		if theirs || sig.Kind != signing.KindSignature {
 			continue
 		}
-		if ours++; !reached(sig.Level, least) {
+		if ours++; !sig.Reaches(least) {
 			return nil, fmt.Errorf("signature %s is %s, not %s: %v", sig.Field, sig.Level, least, sig.Reasons)
 		}
 	}
@@ -68,16 +66,6 @@ func judge(ctx context.Context, pdf io.ReaderAt, size, came int64, least signing
 		return nil, errors.New("no signature was put here")
 	}
 	return report, nil
-}
-
-// reached reports whether the level of this name is least or above.
-func reached(name string, least signing.Level) bool {
-	for l := least; l <= signing.BLTA; l++ {
-		if l.String() == name {
-			return true
-		}
-	}
-	return false
 }
 
 // revocation returns who proves that certificates were not revoked: the network
